@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The one error object.  Rules (each has a test in tests/unit/test_base.c):
+ *  - the last parameter of every fallible function; the caller owns it and may pass NULL;
+ *  - untouched on success; never looked into to decide control flow inside a library folder
+ *    (look at the return value), except by code where a caller's choice depends on it;
+ *  - fixed size, no allocation, so that "out of memory" can be reported too;
+ *  - the line that detects a fault states the fact; each caller adds only what it alone knows
+ *    (which emulator, which phase, which record); nobody logs *and* returns. */
+#ifndef CONVOY_BASE_ERROR_H
+#define CONVOY_BASE_ERROR_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+/* What the caller can do about it.  Numbers are public (exit statuses, JSON) and never reused. */
+enum cv_code {
+    CV_OK = 0,
+    CV_E_INVALID = 1,         /* the caller's arguments or configuration: mend and call again */
+    CV_E_UNSUPPORTED = 2,     /* understood, but this guest, host or version cannot do it */
+    CV_E_NOMEM = 3,
+    CV_E_TIMEOUT = 4,
+    CV_E_CANCELLED = 5,
+    CV_E_HYPERVISOR = 6,      /* Xen, xenstore or a Xen library said no */
+    CV_E_EMULATOR = 7,        /* an emulator died, refused or answered nonsense */
+    CV_E_STREAM = 8,          /* the image is damaged */
+    CV_E_STREAM_VERSION = 9,  /* the image is whole, but of a version or with a feature unknown here */
+    CV_E_PEER = 10,           /* the other host is gone or broke the protocol */
+    CV_E_OUTCOME_UNKNOWN = 11,/* past the commit point: convoy recover settles it */
+    CV_E_IO = 12,             /* files, pipes, disks */
+    CV_E_INTERNAL = 13,
+    CV_E_BUSY = 14,           /* somebody else holds the guest, the QMP socket or the name */
+    CV_E_NOT_FOUND = 15,      /* no such domain, file, emulator */
+};
+
+struct cv_error {
+    enum cv_code code;
+    int sys;                  /* errno, or 0 */
+    char text[600];
+};
+
+#define CV_ERROR_INIT { .code = CV_OK, .sys = 0, .text = "" }
+#define CV_CHECKED __attribute__((warn_unused_result))
+#define CV_PRINTF(f, a) __attribute__((format(printf, f, a)))
+
+/* Fills err (if not NULL) and returns -1, so that a failing path is one line.
+ * sys: an errno value to be printed after the text, or 0. */
+int cv_fail(struct cv_error *err, enum cv_code code, int sys, const char *fmt, ...) CV_PRINTF(4, 5);
+
+/* Prepends "<frame>: ".  When the text is full its tail is cut: the outer frames name the operation.  Returns -1. */
+int cv_context(struct cv_error *err, const char *fmt, ...) CV_PRINTF(2, 3);
+
+/* Whole message with the errno text, into buf (always terminated).  Returns buf. */
+const char *cv_error_string(const struct cv_error *err, char *buf, size_t len);
+
+/* Stable lower-case word of a code: "timeout", "stream", ... */
+const char *cv_code_name(enum cv_code code);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* File descriptors: automatic closing, whole reads and writes with a deadline and a cancel token.
+ * All descriptors that convoy opens are close-on-exec. */
+#ifndef CONVOY_BASE_FD_H
+#define CONVOY_BASE_FD_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "base/cancel.h"
+#include "base/error.h"
+
+#define CV_AUTO(dispose) __attribute__((cleanup(dispose)))
+#define CV_AUTO_FD CV_AUTO(cv_fd_dispose) int
+#define CV_AUTO_FREE CV_AUTO(cv_free_dispose)
+
+/* Closes *fd unless it is negative, sets it to -1, keeps errno. */
+void cv_fd_dispose(int *fd);
+/* free() for CV_AUTO_FREE: p is the address of a pointer; keeps errno. */
+void cv_free_dispose(void *p);
+
+/* Hands the descriptor out: the variable becomes -1 and its disposer does nothing. */
+static inline int cv_fd_take(int *fd)
+{
+    int taken = *fd;
+    *fd = -1;
+    return taken;
+}
+
+/* A deadline is a CLOCK_MONOTONIC time in milliseconds; CV_NEVER waits for ever. */
+#define CV_NEVER INT64_MAX
+int64_t cv_now_ms(void);
+int64_t cv_now_ns(void);
+static inline int64_t cv_after_ms(int64_t ms) { return ms == CV_NEVER ? CV_NEVER : cv_now_ms() + ms; }
+
+/* Writes all of iov (may be changed while working).  Works on blocking and non-blocking descriptors.
+ * Errors: CV_E_IO (sys = errno; EPIPE for a closed reader, SIGPIPE is ignored by the tools),
+ * CV_E_TIMEOUT, CV_E_CANCELLED.  cancel may be NULL. */
+int cv_writev_full(int fd, struct iovec *iov, int count, int64_t deadline_ms, struct cv_cancel *cancel,
+                   struct cv_error *err) CV_CHECKED;
+int cv_write_full(int fd, const void *data, size_t len, int64_t deadline_ms, struct cv_cancel *cancel,
+                  struct cv_error *err) CV_CHECKED;
+
+/* Reads exactly len bytes, or up to the end of the file: *got_out says how many (untouched on error). */
+int cv_read_full(int fd, void *data, size_t len, size_t *got_out, int64_t deadline_ms,
+                 struct cv_cancel *cancel, struct cv_error *err) CV_CHECKED;
+
+/* Waits until fd has one of events (poll bits), the deadline passes or cancel is set.
+ * Returns the revents > 0, or -1 with err. */
+int cv_poll_one(int fd, short events, int64_t deadline_ms, struct cv_cancel *cancel, struct cv_error *err) CV_CHECKED;
+
+/* Whole small file into a new, 0-terminated buffer (*data_out: caller frees).  max: refuse more bytes than this. */
+int cv_file_read(const char *path, size_t max, char **data_out, size_t *len_out, struct cv_error *err) CV_CHECKED;
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Writing and reading a convoy stream: one pass, no seeking, on a file, a pipe or a socket.
+ * The authority for the bytes is docs/stream-format.md; the one list of records is records.def.
+ * This folder knows nothing of Xen or QEMU: bodies are bytes, and what may follow what is a table. */
+#ifndef CONVOY_STREAM_FORMAT_STREAM_H
+#define CONVOY_STREAM_FORMAT_STREAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/bytes.h"
+#include "base/cancel.h"
+#include "base/error.h"
+
+#include "stream-format/records.h"     /* enum cv_record_type, cv_record_name(), limits: from records.def */
+
+struct cv_stream_header {
+    uint16_t version;                  /* CV_STREAM_VERSION when written */
+    uint64_t required_features;        /* an unknown bit: refuse (CV_E_STREAM_VERSION) */
+    uint64_t optional_features;        /* an unknown bit: ignore */
+    uint8_t stream_id[16];             /* random: seeds the checksum chain, so that records of two streams never mix */
+};
+
+/* ---- writer ---------------------------------------------------------------------------------------------- */
+struct cv_writer;
+
+struct cv_writer_options {
+    int64_t stall_ms;                  /* no byte accepted by fd for so long: CV_E_TIMEOUT; 0 = wait for ever */
+    struct cv_cancel *cancel;          /* borrowed, may be NULL */
+    uint64_t required_features, optional_features;
+    bool index;                        /* collect an INDEX record before END (files; bounded memory) */
+};
+
+/* Writes the header.  fd is borrowed until cv_writer_free. */
+int cv_writer_new(struct cv_writer **w_out, int fd, const struct cv_writer_options *opt, struct cv_error *err) CV_CHECKED;
+
+/* Writes one record; the order is checked against the same table that the reader uses (CV_E_INTERNAL).
+ * body: total length within the record's limits.  Single-threaded. */
+int cv_writer_put(struct cv_writer *w, enum cv_record_type type, const struct iovec *body, int count,
+                  struct cv_error *err) CV_CHECKED;
+/* The same with the body's hash computed elsewhere (cv_body_hash), e.g. by a worker while it is in its cache. */
+int cv_writer_put_hashed(struct cv_writer *w, enum cv_record_type type, const struct iovec *body, int count,
+                         uint64_t body_hash, struct cv_error *err) CV_CHECKED;
+uint64_t cv_body_hash(const void *data, size_t len);
+
+/* INDEX (if wanted) and END with totals and digest. Nothing may be put afterwards. */
+int cv_writer_finish(struct cv_writer *w, struct cv_error *err) CV_CHECKED;
+uint64_t cv_writer_bytes(const struct cv_writer *w);          /* bytes written so far */
+uint64_t cv_writer_blocked_ns(const struct cv_writer *w);     /* time spent waiting in write: the output's speed */
+const uint8_t *cv_writer_stream_id(const struct cv_writer *w);
+void cv_writer_free(struct cv_writer *w);                      /* NULL is fine; writes nothing */
+
+/* ---- reader ---------------------------------------------------------------------------------------------- */
+struct cv_reader;
+
+struct cv_record {
+    enum cv_record_type type;
+    uint32_t raw_type;                 /* as on the wire: an unknown optional record keeps its number */
+    bool known;                        /* false: unknown optional record, body already checked */
+    uint64_t number;                   /* 0 for the first record after the header */
+    uint64_t offset;                   /* of the record's header in the stream, bytes */
+    uint64_t body_hash;
+    bool body_checked;                 /* false only with defer_hash: whoever uses the body checks it first */
+    struct cv_buf body;                /* owned by the reader until taken (cv_buf_take) or the next cv_reader_next */
+};
+
+struct cv_reader_options {
+    int64_t stall_ms;
+    struct cv_cancel *cancel;
+    bool defer_hash_of_pages;          /* PAGES bodies are handed out unchecked; cv_record_check() does it on a worker */
+};
+
+/* Reads and checks the header.  fd is borrowed.  Errors: CV_E_STREAM (no stream, truncated, damaged),
+ * CV_E_STREAM_VERSION (version or required feature unknown), CV_E_IO, CV_E_TIMEOUT, CV_E_CANCELLED. */
+int cv_reader_new(struct cv_reader **r_out, int fd, const struct cv_reader_options *opt, struct cv_error *err) CV_CHECKED;
+const struct cv_stream_header *cv_reader_header(const struct cv_reader *r);
+
+/* The next record, checked (bounds before allocation, chain, order table).
+ * Returns 1 with *rec_out filled, 0 after a correct END (nothing may follow it on a file), -1 with err:
+ * every stream error names byte offset, record number and record name. */
+int cv_reader_next(struct cv_reader *r, struct cv_record *rec_out, struct cv_error *err) CV_CHECKED;
+/* Checks a deferred body; thread-safe. */
+int cv_record_check(const struct cv_record *rec, struct cv_error *err) CV_CHECKED;
+/* Prepends "record 12 PAGES at offset 4711" to a fault found inside a body. Returns -1. */
+int cv_record_context(const struct cv_record *rec, struct cv_error *err);
+uint64_t cv_reader_bytes(const struct cv_reader *r);
+void cv_reader_free(struct cv_reader *r);
+
+#endif
