@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The layout: who owns which PCI address, where ROM and VRAM lie, in which order the ioreq servers are made, and every
+ * emulator's whole command line.  Decided once for each guest by a pure function of its configuration, kept in xenstore
+ * and in the stream, and imposed again at restore whatever a newer allocator would say.
+ *
+ * dmid 0 is the default emulator.  Guest-physical space behind the RAM, one window an emulator, none touching another:
+ *
+ *      0            ram_kib                                           (or from 4 GiB on, when they would reach the
+ *      |--- RAM ----|-- dmid 0: VRAM, ROMs --|-- dmid 1 --|-- ...      PCI hole at mmio_start)
+ *                   ^ -m of dmid 0           ^ -m of dmid 1
+ *
+ * QEMU puts its first ROM or VRAM block exactly at the RAM size that it was told, so -m IS the place (H-10). */
+#ifndef CONVOY_EMULATORS_LAYOUT_H
+#define CONVOY_EMULATORS_LAYOUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "config/config.h"
+#include "config/pool.h"
+
+#define CV_LAYOUT_SCHEMA 1
+#define CV_LAYOUT_JSON_MAX (256 * 1024)    /* encoded bytes that decode accepts */
+#define CV_LAYOUT_DEVICES_MAX 48           /* of one emulator */
+#define CV_LAYOUT_ARGS_MAX 256
+#define CV_LAYOUT_REGIONS_MAX 32
+#define CV_BDF_NONE 0xffff                 /* not a PCI device of its own (USB device, ISA) */
+
+enum cv_dm_role { CV_DM_DEFAULT, CV_DM_SECONDARY, CV_DM_ATTACHED };
+
+enum cv_device_kind { CV_DEV_CHIPSET, CV_DEV_VGA, CV_DEV_DISK, CV_DEV_VIF, CV_DEV_SERIAL, CV_DEV_AUDIO, CV_DEV_USB,
+                      CV_DEV_RAW };
+
+struct cv_layout_device {
+    enum cv_device_kind kind;
+    const char *id;           /* QEMU id; "" for chipset functions */
+    const char *driver;
+    const char *arg;          /* whole -device argument; "" for what the machine brings along */
+    uint16_t bdf;             /* bus << 8 | slot << 3 | function */
+    /* disk */
+    const char *vdev, *path, *format, *serial;
+    bool readonly, cdrom;
+    /* vif */
+    uint8_t mac[6];
+    const char *bridge;
+    const char *ifname;       /* "@{domid}" is replaced at start */
+    const char *script;
+    unsigned vif_index;
+};
+
+/* A block of guest-physical pages that an emulator allocates at create and expects at restore. */
+struct cv_layout_region {
+    const char *what;         /* QEMU's RAM block name, "0000:00:02.0/vga.vram"; or "reserved" before the first start */
+    uint64_t gfn, pages;
+    uint64_t digest;          /* xxh64 of the pages' initial ROM file, 0 = not a ROM or unknown */
+};
+
+struct cv_layout_dm {
+    unsigned dmid;
+    const char *name;
+    enum cv_dm_role role;
+    unsigned rank;            /* unique; the default emulator's is the highest */
+    const char *model;        /* program */
+    const char *version;      /* "7.2.22" as QMP query-version reports; "" until first started */
+    const char *wanted_version;
+    const char *machine;      /* "xenfv", "pc,accel=xen,suppress-vmdesc=on" */
+    uint64_t m_kib;           /* QEMU's -m */
+    uint64_t window_gfn, window_pages;     /* reserved for its blocks */
+    unsigned caps;            /* enum cv_cap bits */
+    struct cv_layout_device devices[CV_LAYOUT_DEVICES_MAX];
+    unsigned device_count;
+    struct cv_layout_region regions[CV_LAYOUT_REGIONS_MAX];
+    unsigned region_count;    /* 0 until seen on the running emulator (cv_emuset_survey) */
+    struct cv_strings argv;   /* template: [0] is the program; placeholders see cmdline.h */
+    const char *qmp;          /* attached: its socket, may contain "@{domid}" */
+    int pid;                  /* attached: 0 = whoever listens */
+};
+
+struct cv_layout {
+    struct cv_pool pool;
+    unsigned schema;
+    uint64_t ram_kib;         /* RAM that the guest is built with (xl: memory less video RAM) */
+    uint64_t max_kib;         /* the same of maxmem; RAM may grow up to here, so windows lie behind it */
+    uint64_t mmio_start;      /* first byte of the PCI hole below 4 GiB: no window touches [mmio_start, 4 GiB) */
+    uint64_t extra_pages;     /* sum of all windows: the domain's maximum memory makes room for max_kib plus these */
+    unsigned vcpus, maxvcpus;
+    struct cv_layout_dm dms[CV_DM_MAX];    /* indexed by dmid */
+    unsigned count;           /* 1..8 */
+};
+
+/* What the decision needs to know of the host.  Sizes are measured, not guessed: see cv_layout_host_probe. */
+struct cv_layout_host {
+    const char *default_model;             /* program when device_models names none */
+    uint64_t vgabios_bytes[3];             /* by enum cv_vga; a ROM takes its file size rounded up to a power of two */
+    uint64_t nic_rom_bytes;                /* upper bound for one NIC ROM */
+};
+/* Fills host from the installed files (ROM sizes) or with safe upper bounds where there are none. */
+void cv_layout_host_probe(struct cv_layout_host *host, struct cv_pool *pool);
+
+/* Decides.  Pure: same configuration and host, same layout; no static variables.
+ * *out: initialised by the call; dispose after success only.
+ * Errors: CV_E_INVALID, CV_E_UNSUPPORTED (no free PCI slot, ...), CV_E_NOMEM. */
+int cv_layout_decide(const struct cv_guest_config *config, const struct cv_layout_host *host, struct cv_layout *out,
+                     struct cv_error *err) CV_CHECKED;
+void cv_layout_dispose(struct cv_layout *l);
+
+/* Consistency within a layout, wherever it came from: dmids, names, ranks, BDFs, windows and regions.
+ * A conflict names both dmids and the thing: "emulators 1 'net' and 2 'disk' both claim 00:06.0".  CV_E_INVALID. */
+int cv_layout_check(const struct cv_layout *l, struct cv_error *err) CV_CHECKED;
+
+/* One JSON object, UTF-8, without newline (*json_out: caller frees with free()). */
+int cv_layout_encode(const struct cv_layout *l, char **json_out, struct cv_error *err) CV_CHECKED;
+/* Strict: unknown members, wrong types, sizes out of bounds and what cv_layout_check refuses fail.
+ * Errors: CV_E_STREAM (damaged), CV_E_STREAM_VERSION (newer schema), CV_E_NOMEM. *out as for decide. */
+int cv_layout_decode(const char *json, size_t len, struct cv_layout *out, struct cv_error *err) CV_CHECKED;
+
+/* dmids in the order in which their ioreq servers are to be created: by rank, default last. */
+void cv_layout_rank_order(const struct cv_layout *l, unsigned order_out[CV_DM_MAX]);
+const struct cv_layout_dm *cv_layout_find(const struct cv_layout *l, const char *name);
+/* "00:06.0"; buf of 12 bytes.  Returns buf. */
+const char *cv_bdf_string(uint16_t bdf, char *buf, size_t len);
+
+#endif
