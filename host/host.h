@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The host port: everything that convoy asks of a hypervisor and its xenstore, in terms of domains, pages,
+ * bitmaps and blobs.  host/xen/ is the only implementation that includes Xen's headers; tests/support/fake_host
+ * is a model of one for fault sweeps.
+ *
+ * Every member is required.  A backend that cannot do something fails (CV_E_UNSUPPORTED) rather than leaving NULL.
+ * Errors are CV_E_HYPERVISOR unless said otherwise.  One thread (the coordinator) calls the host;
+ * only the page source and sink that it gives out are called from workers. */
+#ifndef CONVOY_HOST_HOST_H
+#define CONVOY_HOST_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/cancel.h"
+#include "base/error.h"
+#include "memory/pages.h"
+
+#define CV_NAME_MAX 128
+
+struct cv_domain_info {
+    uint32_t domid;
+    char name[CV_NAME_MAX];            /* empty when xenstore has none */
+    uint8_t uuid[16];
+    bool hvm, paused, dying, shutdown; /* shutdown: shutdown_reason says why (CV_SHUTDOWN_*) */
+    int shutdown_reason;
+    uint32_t vcpus;                    /* max vcpu id + 1 */
+    uint32_t vcpus_online;
+    uint64_t pages, max_pages;         /* 4 KiB; now and at most */
+    uint64_t cpu_time_ns;
+};
+
+/* As in xen/sched.h SHUTDOWN_*. */
+enum { CV_SHUTDOWN_POWEROFF = 0, CV_SHUTDOWN_REBOOT = 1, CV_SHUTDOWN_SUSPEND = 2, CV_SHUTDOWN_CRASH = 3 };
+
+struct cv_host_facts {
+    char hypervisor[64];               /* "Xen 4.17.5" */
+    uint32_t version_major, version_minor;
+    char capabilities[256];            /* xen_caps */
+    char hostname[65];
+    uint64_t free_pages, total_pages;
+    uint32_t cpus;
+};
+
+/* What a domain is made of.  The part of the guest's identity that only the hypervisor needs;
+ * it travels in the stream (JSON in the GUEST record, host/spec.h) and is imposed again at restore. */
+struct cv_domain_spec {
+    char name[CV_NAME_MAX];
+    uint8_t uuid[16];
+    uint64_t ram_kb;                   /* what the guest's firmware sees as RAM: memory less video memory */
+    uint64_t target_kb, max_kb;        /* xenstore memory/target (+video), memory/static-max */
+    uint64_t video_kb;                 /* xenstore memory/videoram */
+    uint64_t extra_pages;              /* ROM, VRAM and the like that emulators add behind the RAM */
+    uint32_t vcpus;                    /* at most */
+    uint32_t vcpus_online;             /* at boot */
+    uint32_t tsc_mode;                 /* Xen's numbers: 0 default, 1 always emulate, 2 native */
+    bool hap, acpi, apic, nested_hvm, pae, hpet;
+    uint32_t viridian;                 /* HVM_PARAM_VIRIDIAN value, 0 = none */
+    uint32_t timer_mode;
+    uint32_t max_evtchn_port, max_grant_frames, max_maptrack_frames;
+    uint32_t emulation_flags;          /* XEN_X86_EMU_*; 0 = the best that this Xen takes; filled in by create */
+    uint64_t mmio_hole_kb;             /* 0 = default */
+    uint64_t paging_pool_kb;           /* HAP/shadow pool; 0 = as libxl computes it */
+    int64_t rtc_offset_s;
+    char firmware[256];                /* system firmware file; "" = SeaBIOS */
+    char loader[256];                  /* hvmloader; "" = default */
+    char acpi_table[256];              /* acpi_firmware; "" = none */
+};
+
+struct cv_tsc_state { uint32_t mode, khz, incarnation; uint64_t nsec; };
+
+#define CV_HVM_PARAMS_MAX 64
+struct cv_hvm_param { uint64_t index, value; };
+
+/* All that Xen knows of a stopped guest besides its memory.  { 0 } is empty; cv_guest_state_dispose. */
+struct cv_guest_state {
+    struct cv_tsc_state tsc;
+    struct cv_buf hvm_context;         /* Xen's own blob (XEN_DOMCTL_gethvmcontext) */
+    struct cv_hvm_param params[CV_HVM_PARAMS_MAX];
+    size_t param_count;
+};
+void cv_guest_state_dispose(struct cv_guest_state *s);
+
+/* CPUID leaves (xen_cpuid_leaf_t: leaf, subleaf, a, b, c, d) and MSRs (idx, flags, val), as numbers. */
+struct cv_cpuid_leaf { uint32_t leaf, subleaf, a, b, c, d; };
+struct cv_msr { uint32_t index, flags; uint64_t value; };
+struct cv_cpu_policy {
+    struct cv_cpuid_leaf *leaves;
+    size_t leaf_count;
+    struct cv_msr *msrs;
+    size_t msr_count;
+};
+void cv_cpu_policy_dispose(struct cv_cpu_policy *p);
+
+struct cv_dirty_stats { uint64_t dirty_pages; uint64_t fault_pages; };
+
+struct cv_host;
+struct cv_host_ops {
+    const char *name;
+    void (*close)(struct cv_host *h);
+    int (*facts)(struct cv_host *h, struct cv_host_facts *out, struct cv_error *err);
+
+    /* ---- finding ---- */
+    /* who: a domid in decimal or a name.  CV_E_NOT_FOUND. */
+    int (*find)(struct cv_host *h, const char *who, struct cv_domain_info *out, struct cv_error *err);
+    int (*info)(struct cv_host *h, uint32_t domid, struct cv_domain_info *out, struct cv_error *err);
+    /* Calls each(user, info) for every domain but dom0; stops at the first result that is not 0. */
+    int (*list)(struct cv_host *h, int (*each)(void *user, const struct cv_domain_info *d), void *user,
+                struct cv_error *err);
+
+    /* ---- making and unmaking ---- */
+    /* An empty, paused domain with vcpus, maxmem, paging pool, event channels and its xenstore skeleton.
+     * spec->emulation_flags is filled in.  On failure nothing is left. CV_E_BUSY: the name is taken. */
+    int (*create)(struct cv_host *h, struct cv_domain_spec *spec, uint32_t *domid_out, struct cv_error *err);
+    /* Firmware and RAM of a new guest, then introduced to xenstored. */
+    int (*build)(struct cv_host *h, uint32_t domid, const struct cv_domain_spec *spec, struct cv_error *err);
+    /* After set_state: store and console rings, grant table seeds, introduced to xenstored. */
+    int (*introduce)(struct cv_host *h, uint32_t domid, const struct cv_guest_state *state, struct cv_error *err);
+    /* Ends the domain, removes its xenstore nodes, waits until it is gone or only its dying shell is left. */
+    int (*destroy)(struct cv_host *h, uint32_t domid, struct cv_error *err);
+    int (*rename)(struct cv_host *h, uint32_t domid, const char *name, struct cv_error *err);
+    int (*pause)(struct cv_host *h, uint32_t domid, struct cv_error *err);
+    int (*unpause)(struct cv_host *h, uint32_t domid, struct cv_error *err);
+
+    /* ---- suspend ---- */
+    /* Why this domain can't be saved (CV_E_UNSUPPORTED: no HVM guest, passed-through device, vNUMA, nomigrate, ...). */
+    int (*check_saveable)(struct cv_host *h, uint32_t domid, struct cv_error *err);
+    /* Asks the guest to suspend (event channel, control/shutdown, or xc_domain_shutdown without PV drivers) and waits
+     * until it has.  On a failure the request is withdrawn: the guest goes on, or, if it suspended in that very
+     * moment, resume() is to be called (it is safe in both cases). */
+    int (*suspend)(struct cv_host *h, uint32_t domid, int64_t deadline_ms, struct cv_cancel *cancel, struct cv_error *err);
+    /* Undo of suspend. No error when the domain is not suspended. */
+    int (*resume)(struct cv_host *h, uint32_t domid, struct cv_error *err);
+
+    /* ---- memory ---- */
+    /* pfns are in [0, *count_out). */
+    int (*pfn_count)(struct cv_host *h, uint32_t domid, uint64_t *count_out, struct cv_error *err);
+    int (*dirty_log)(struct cv_host *h, uint32_t domid, bool on, struct cv_error *err);
+    /* Reads and clears.  bitmap: at least ceil(count/64) words; bit i = pfn i.
+     * final: the guest and all emulators are stopped; pages that Xen itself holds are counted as dirty too. */
+    int (*dirty_take)(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_t count, bool final,
+                      struct cv_dirty_stats *stats, struct cv_error *err);
+    /* Volatile source over the domain's memory; freed with page_source_free. */
+    int (*page_source)(struct cv_host *h, uint32_t domid, struct cv_page_source **out, struct cv_error *err);
+    void (*page_source_free)(struct cv_host *h, struct cv_page_source *s);
+    int (*page_sink)(struct cv_host *h, uint32_t domid, struct cv_page_sink **out, struct cv_error *err);
+    void (*page_sink_free)(struct cv_host *h, struct cv_page_sink *s);
+
+    /* ---- state ---- */
+    int (*get_cpu_policy)(struct cv_host *h, uint32_t domid, struct cv_cpu_policy *out, struct cv_error *err);
+    /* Before memory.  CV_E_UNSUPPORTED: this host's CPU or Xen cannot give the guest this policy. */
+    int (*set_cpu_policy)(struct cv_host *h, uint32_t domid, const struct cv_cpu_policy *policy, struct cv_error *err);
+    int (*get_state)(struct cv_host *h, uint32_t domid, struct cv_guest_state *out, struct cv_error *err);
+    /* After memory: TSC, HVM params (rings cleared), HVM context. */
+    int (*set_state)(struct cv_host *h, uint32_t domid, const struct cv_guest_state *state, struct cv_error *err);
+
+    /* ---- xenstore ---- */
+    /* *value_out: caller frees, NULL when the node does not exist (no error). */
+    int (*xs_read)(struct cv_host *h, const char *path, char **value_out, struct cv_error *err);
+    int (*xs_write)(struct cv_host *h, const char *path, const char *value, struct cv_error *err);
+    int (*xs_remove)(struct cv_host *h, const char *path, struct cv_error *err);
+    /* Names of the children, 0-terminated, one after the other in names (cv_buf); count says how many. */
+    int (*xs_list)(struct cv_host *h, const char *path, struct cv_buf *names, size_t *count, struct cv_error *err);
+    /* A descriptor that becomes readable when a domain has shut down or gone (@releaseDomain); borrowed.
+     * watch_drain swallows what is pending. */
+    int (*watch_fd)(struct cv_host *h, int *fd_out, struct cv_error *err);
+    void (*watch_drain)(struct cv_host *h);
+};
+
+struct cv_host { const struct cv_host_ops *ops; };
+
+/* The real one; defined in host/xen.  log: NULL or where Xen's libraries' own messages go. */
+struct cv_sink;
+int cv_host_open_xen(struct cv_host **h_out, struct cv_sink *log, struct cv_error *err) CV_CHECKED;
+
+#endif
