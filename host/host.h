@@ -70,25 +70,25 @@ struct cv_domain_spec {
 
 struct cv_tsc_state { uint32_t mode, khz, incarnation; uint64_t nsec; };
 
-#define CV_HVM_PARAMS_MAX 64
-struct cv_hvm_param { uint64_t index, value; };
+#define CV_STATE_PARAMS_MAX 64
+struct cv_state_param { uint64_t index, value; };
 
 /* All that Xen knows of a stopped guest besides its memory.  { 0 } is empty; cv_guest_state_dispose. */
 struct cv_guest_state {
     struct cv_tsc_state tsc;
     struct cv_buf hvm_context;         /* Xen's own blob (XEN_DOMCTL_gethvmcontext) */
-    struct cv_hvm_param params[CV_HVM_PARAMS_MAX];
+    struct cv_state_param params[CV_STATE_PARAMS_MAX];
     size_t param_count;
 };
 void cv_guest_state_dispose(struct cv_guest_state *s);
 
 /* CPUID leaves (xen_cpuid_leaf_t: leaf, subleaf, a, b, c, d) and MSRs (idx, flags, val), as numbers. */
-struct cv_cpuid_leaf { uint32_t leaf, subleaf, a, b, c, d; };
-struct cv_msr { uint32_t index, flags; uint64_t value; };
+struct cv_policy_leaf { uint32_t leaf, subleaf, a, b, c, d; };
+struct cv_policy_msr { uint32_t index, flags; uint64_t value; };
 struct cv_cpu_policy {
-    struct cv_cpuid_leaf *leaves;
+    struct cv_policy_leaf *leaves;
     size_t leaf_count;
-    struct cv_msr *msrs;
+    struct cv_policy_msr *msrs;
     size_t msr_count;
 };
 void cv_cpu_policy_dispose(struct cv_cpu_policy *p);

@@ -89,7 +89,7 @@ static int set_memory_limits(struct xen_host *x, uint32_t domid, const struct cv
 
 static int set_params(struct xen_host *x, uint32_t domid, const struct cv_domain_spec *spec, struct cv_error *err)
 {
-    const struct cv_hvm_param params[] = {
+    const struct cv_state_param params[] = {
         { HVM_PARAM_HPET_ENABLED, spec->hpet },
         { HVM_PARAM_VPT_ALIGN, 1 },
         { HVM_PARAM_TIMER_MODE, spec->timer_mode },

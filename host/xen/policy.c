@@ -61,10 +61,10 @@ int xen_get_cpu_policy(struct cv_host *h, uint32_t domid, struct cv_cpu_policy *
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for the CPU policy");
     }
     for (uint32_t i = 0; i < r.leaf_count; i++)
-        p.leaves[i] = (struct cv_cpuid_leaf){ r.leaves[i].leaf, r.leaves[i].subleaf, r.leaves[i].a, r.leaves[i].b,
+        p.leaves[i] = (struct cv_policy_leaf){ r.leaves[i].leaf, r.leaves[i].subleaf, r.leaves[i].a, r.leaves[i].b,
                                               r.leaves[i].c, r.leaves[i].d };
     for (uint32_t i = 0; i < r.msr_count; i++)
-        p.msrs[i] = (struct cv_msr){ r.msrs[i].idx, r.msrs[i].flags, r.msrs[i].val };
+        p.msrs[i] = (struct cv_policy_msr){ r.msrs[i].idx, r.msrs[i].flags, r.msrs[i].val };
     raw_dispose(&r);
     *out = p;
     return 0;

@@ -49,7 +49,7 @@ static uint64_t *block_of(struct xen_sink *s, uint64_t pfn)
 /* Populates those of n pages that are not there yet.  Called under the lock, so that no page is populated twice. */
 static int populate_locked(struct xen_sink *s, const uint64_t *pfns, size_t n, struct cv_error *err)
 {
-    xen_pfn_t *missing = malloc(n * sizeof *missing);
+    xen_pfn_t *missing = calloc(n, sizeof *missing);
     size_t count = 0;
 
     if (missing == NULL)
@@ -86,7 +86,7 @@ static int populate(struct xen_sink *s, const uint64_t *pfns, size_t n, struct c
 
 static void *map_pages(struct xen_sink *s, const uint64_t *pfns, size_t n, struct cv_error *err)
 {
-    xen_pfn_t *gfns = malloc(n * sizeof *gfns);
+    xen_pfn_t *gfns = calloc(n, sizeof *gfns);
     int *errs = malloc(n * sizeof *errs);
     void *base = NULL;
 

@@ -45,7 +45,7 @@ int xen_get_state(struct cv_host *h, uint32_t domid, struct cv_guest_state *out,
         if (xc_hvm_param_get(x->xc, domid, saved_params[i], &value) != 0)
             return xen_fail(x, err, "cannot read HVM parameter %u", saved_params[i]);
         if (value != 0)
-            s.params[s.param_count++] = (struct cv_hvm_param){ saved_params[i], value };
+            s.params[s.param_count++] = (struct cv_state_param){ saved_params[i], value };
     }
     if (get_context(x, domid, &s.hvm_context, err) < 0) {
         cv_guest_state_dispose(&s);
@@ -72,7 +72,7 @@ static bool is_saved_param(uint64_t index)
     return false;
 }
 
-static int set_param(struct xen_host *x, uint32_t domid, const struct cv_hvm_param *p, struct cv_error *err)
+static int set_param(struct xen_host *x, uint32_t domid, const struct cv_state_param *p, struct cv_error *err)
 {
     if (!is_saved_param(p->index))
         return cv_fail(err, CV_E_STREAM, 0, "HVM parameter %" PRIu64 " does not belong into an image", p->index);
