@@ -23,8 +23,10 @@ enum cv_page_type {
 struct cv_page_source;
 struct cv_page_source_ops {
     /* Gives addresses of n <= CV_MAP_MAX pages.  pfns: strictly increasing.
-     * types_out[i]: enum cv_page_type; pages_out[i]: address, borrowed until unmap, NULL when there is no data.
-     * *handle_out: what unmap needs.  The contents may change while the guest runs (it is then logged dirty). */
+     * types_out[i]: enum cv_page_type; pages_out[i]: address, borrowed until unmap; not looked at unless the
+     * type is CV_PAGE_DATA.  *handle_out: what unmap needs (unmap is called once after each map that succeeded).
+     * The contents may change at any time while the guest runs (the page is then logged dirty): the pipeline
+     * copies every page that is not zero before it compresses or hashes it, and reads that copy only. */
     int (*map)(struct cv_page_source *s, const uint64_t *pfns, size_t n, uint8_t *types_out,
                const void **pages_out, void **handle_out, struct cv_error *err);
     void (*unmap)(struct cv_page_source *s, void *handle);
@@ -33,7 +35,10 @@ struct cv_page_source { const struct cv_page_source_ops *ops; };
 
 struct cv_page_sink;
 struct cv_page_sink_ops {
-    /* Makes n pages exist (types DATA) and gives writable addresses, until unmap. */
+    /* Makes n pages exist (types DATA) and gives writable addresses, until unmap: every page is then written
+     * whole.  Contiguous addresses are the fast case: the pages are decompressed in place.
+     * unmap is called once after each map that succeeded, also when the pages could not be filled
+     * (the load has then failed and their contents do not matter). */
     int (*map)(struct cv_page_sink *s, const uint64_t *pfns, size_t n, void **pages_out, void **handle_out,
                struct cv_error *err);
     int (*unmap)(struct cv_page_sink *s, void *handle, struct cv_error *err);

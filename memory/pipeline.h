@@ -21,12 +21,15 @@ enum cv_codec { CV_CODEC_NONE = 0, CV_CODEC_ZSTD = 1, CV_CODEC_AUTO = 255 /* nev
 struct cv_mem_options {
     unsigned threads;                /* workers; 0 = work inline on the calling thread */
     enum cv_codec codec;
-    int level;                       /* zstd level; used when codec is ZSTD */
+    int level;                       /* zstd level; used when codec is ZSTD.  Level 1 is the one to use for speed */
     struct cv_cancel *cancel;        /* borrowed, may be NULL */
 };
 
 /* "none", "zstd", "zstd:3", "zstd:-5", "auto" */
 int cv_mem_parse_compress(const char *text, struct cv_mem_options *opt, struct cv_error *err) CV_CHECKED;
+/* Threads and level within their limits.  CV_E_INVALID. */
+int cv_mem_check_options(const struct cv_mem_options *opt, struct cv_error *err) CV_CHECKED;
+#define CV_MEM_THREADS_MAX 64u
 
 struct cv_mem_stats {
     uint64_t pages, zero_pages, absent_pages;   /* as sent, all passes */
@@ -42,10 +45,13 @@ int cv_saver_new(struct cv_saver **s_out, struct cv_page_source *source, struct 
 /* One pass over the pfns whose bit is set in bitmap (bit i = pfn i, ceil(pfn_count/8) bytes rounded up to 8;
  * NULL = all of [0, pfn_count)).  Blocks until every record of the pass is written.
  * progress may be NULL; called on the calling thread now and then with pages done in this pass.
- * Its result: 0 go on, 1 stop this pass here without an error (what was not sent stays the caller's to send). */
+ * Its result: 0 go on, 1 stop this pass here without an error (what was not sent stays the caller's to send:
+ * bits from cv_saver_next_pfn on).  After an error the saver only fails again, with the same error. */
 int cv_saver_pass(struct cv_saver *s, uint32_t pass, const uint64_t *bitmap, uint64_t pfn_count,
                   int (*progress)(void *user, const struct cv_mem_stats *now), void *user,
                   struct cv_error *err) CV_CHECKED;
+/* The first pfn that the last pass did not get to: pfn_count unless it was stopped.  Every set bit below was sent. */
+uint64_t cv_saver_next_pfn(const struct cv_saver *s);
 const struct cv_mem_stats *cv_saver_stats(const struct cv_saver *s);
 void cv_saver_free(struct cv_saver *s);          /* joins the workers */
 

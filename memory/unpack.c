@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Decompresses straight into the sink's pages where they lie one behind the other (Xen maps them so), and through
+ * a buffer that stays in the cache where they do not. */
+#include "memory/unpack.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <zstd.h>
+
+#include "memory/pipeline.h"
+
+#define BOUNCE_SIZE ((size_t)CV_PAGES_MAX * CV_PAGE_SIZE)
+
+_Static_assert(CV_PAGES_MAX <= CV_MAP_MAX, "one record's pages fit one call of the sink");
+
+struct cv_unpacker {
+    struct cv_page_sink *sink;
+    ZSTD_DCtx *dctx;
+    uint8_t *bounce;                 /* BOUNCE_SIZE bytes, untouched ones cost nothing */
+    uint64_t pfns[CV_PAGES_MAX];
+    uint8_t types[CV_PAGES_MAX];
+    void *pages[CV_PAGES_MAX];
+};
+
+int cv_unpacker_new(struct cv_unpacker **u_out, struct cv_page_sink *sink, struct cv_error *err)
+{
+    struct cv_unpacker *u = calloc(1, sizeof *u);
+
+    if (u == NULL)
+        return cv_fail(err, CV_E_NOMEM, 0, "page unpacker");
+    u->sink = sink;
+    u->dctx = ZSTD_createDCtx();
+    void *bounce = mmap(NULL, BOUNCE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    u->bounce = bounce == MAP_FAILED ? NULL : bounce;
+    if (u->dctx == NULL || u->bounce == NULL) {
+        cv_unpacker_free(u);
+        return cv_fail(err, CV_E_NOMEM, 0, "page unpacker");
+    }
+    *u_out = u;
+    return 0;
+}
+
+void cv_unpacker_free(struct cv_unpacker *u)
+{
+    if (u == NULL)
+        return;
+    ZSTD_freeDCtx(u->dctx);
+    if (u->bounce != NULL)
+        munmap(u->bounce, BOUNCE_SIZE);
+    free(u);
+}
+
+/* The pfns of all runs whose kind is in the set, types beside them.  Returns how many. */
+static size_t collect(struct cv_unpacker *u, const struct cv_pages *p, unsigned kinds)
+{
+    struct cv_run_walk at = { 0 };
+    struct cv_run run;
+    size_t n = 0;
+
+    while (cv_pages_next_run(p, &at, &run)) {
+        if (!(kinds & 1u << run.kind))
+            continue;
+        for (uint64_t i = 0; i < run.length; i++) {
+            u->pfns[n] = run.pfn + i;
+            u->types[n++] = (uint8_t)run.kind;
+        }
+    }
+    return n;
+}
+
+static bool contiguous(void *const *pages, size_t n)
+{
+    const uint8_t *first = pages[0];
+
+    for (size_t i = 1; i < n; i++)
+        if ((const uint8_t *)pages[i] != first + i * CV_PAGE_SIZE)
+            return false;
+    return true;
+}
+
+static void scatter(void *const *pages, size_t n, const uint8_t *raw)
+{
+    for (size_t i = 0; i < n; i++)
+        memcpy(pages[i], raw + i * CV_PAGE_SIZE, CV_PAGE_SIZE);
+}
+
+static int fill(struct cv_unpacker *u, const struct cv_pages *p, struct cv_error *err)
+{
+    size_t n = p->data_pages;
+
+    if (contiguous(u->pages, n))
+        return cv_pages_unpack(p, u->dctx, u->pages[0], err);
+    if (p->codec == CV_CODEC_NONE) {
+        scatter(u->pages, n, p->payload);
+        return 0;
+    }
+    if (cv_pages_unpack(p, u->dctx, u->bounce, err) < 0)
+        return -1;
+    scatter(u->pages, n, u->bounce);
+    return 0;
+}
+
+static int store_data(struct cv_unpacker *u, const struct cv_pages *p, struct cv_error *err)
+{
+    struct cv_page_sink *s = u->sink;
+    void *handle = NULL;
+    size_t n = collect(u, p, 1u << CV_RUN_DATA);
+
+    if (n == 0)
+        return 0;
+    if (s->ops->map(s, u->pfns, n, u->pages, &handle, err) < 0)
+        return -1;
+    int rc = fill(u, p, err);
+    /* The first fault is the one to report. */
+    if (s->ops->unmap(s, handle, rc < 0 ? NULL : err) < 0)
+        rc = -1;
+    return rc;
+}
+
+static int check_data(struct cv_unpacker *u, const struct cv_pages *p, struct cv_error *err)
+{
+    return p->codec == CV_CODEC_NONE ? 0 : cv_pages_unpack(p, u->dctx, u->bounce, err);
+}
+
+static int store_rest(struct cv_unpacker *u, const struct cv_pages *p, struct cv_error *err)
+{
+    struct cv_page_sink *s = u->sink;
+    size_t n = collect(u, p, 1u << CV_RUN_ABSENT | 1u << CV_RUN_BROKEN | 1u << CV_RUN_ALLOC);
+
+    if (n != 0 && s->ops->special(s, u->pfns, u->types, n, err) < 0)
+        return -1;
+    n = collect(u, p, 1u << CV_RUN_ZERO);
+    return n == 0 ? 0 : s->ops->zero(s, u->pfns, n, err);
+}
+
+int cv_unpack(struct cv_unpacker *u, const void *body, size_t len, uint64_t max_pfn, struct cv_pages *head_out,
+              struct cv_error *err)
+{
+    if (cv_pages_decode(body, len, max_pfn, head_out, err) < 0)
+        return -1;
+    if (u->sink == NULL)
+        return check_data(u, head_out, err);
+    return store_rest(u, head_out, err) < 0 ? -1 : store_data(u, head_out, err);
+}
