@@ -30,13 +30,18 @@ struct cv_writer_options {
     struct cv_cancel *cancel;          /* borrowed, may be NULL */
     uint64_t required_features, optional_features;
     bool index;                        /* collect an INDEX record before END (files; bounded memory) */
+    const uint8_t *stream_id;          /* 16 bytes, for tests that want the same bytes twice; NULL = random */
 };
 
-/* Writes the header.  fd is borrowed until cv_writer_free. */
+/* Writes the header.  fd is borrowed until cv_writer_free; make it non-blocking where stall_ms and cancel matter.
+ * A stream of memory alone (benchmarks, tests): required_features = CV_FEATURE_MEMORY_ONLY, then MEMORY, PAGES..., PASS_END. */
 int cv_writer_new(struct cv_writer **w_out, int fd, const struct cv_writer_options *opt, struct cv_error *err) CV_CHECKED;
 
-/* Writes one record; the order is checked against the same table that the reader uses (CV_E_INTERNAL).
- * body: total length within the record's limits.  Single-threaded. */
+/* Writes one record; order, limits and fixed parts are checked against what the reader checks (CV_E_INTERNAL), so that
+ * no stream is written that would not be read.  iov and its bytes are only read.  At most CV_WRITER_PIECES pieces.
+ * The header's tag is taken from the body (records.def).  After a failure the writer refuses everything but free:
+ * the stream is broken off, and without END no reader takes it.  Single-threaded. */
+#define CV_WRITER_PIECES 8
 int cv_writer_put(struct cv_writer *w, enum cv_record_type type, const struct iovec *body, int count,
                   struct cv_error *err) CV_CHECKED;
 /* The same with the body's hash computed elsewhere (cv_body_hash), e.g. by a worker while it is in its cache. */
@@ -49,6 +54,7 @@ int cv_writer_finish(struct cv_writer *w, struct cv_error *err) CV_CHECKED;
 uint64_t cv_writer_bytes(const struct cv_writer *w);          /* bytes written so far */
 uint64_t cv_writer_blocked_ns(const struct cv_writer *w);     /* time spent waiting in write: the output's speed */
 const uint8_t *cv_writer_stream_id(const struct cv_writer *w);
+uint64_t cv_writer_records(const struct cv_writer *w);        /* records written so far */
 void cv_writer_free(struct cv_writer *w);                      /* NULL is fine; writes nothing */
 
 /* ---- reader ---------------------------------------------------------------------------------------------- */
@@ -57,18 +63,24 @@ struct cv_reader;
 struct cv_record {
     enum cv_record_type type;
     uint32_t raw_type;                 /* as on the wire: an unknown optional record keeps its number */
-    bool known;                        /* false: unknown optional record, body already checked */
+    uint32_t tag;                      /* PAGES, PASS_END: pass; DEVICE_STATE: dmid; else 0 */
+    bool known;                        /* false: unknown optional record, only its hash was checked: skip it */
     uint64_t number;                   /* 0 for the first record after the header */
     uint64_t offset;                   /* of the record's header in the stream, bytes */
     uint64_t body_hash;
     bool body_checked;                 /* false only with defer_hash: whoever uses the body checks it first */
-    struct cv_buf body;                /* owned by the reader until taken (cv_buf_take) or the next cv_reader_next */
+    struct cv_buf body;                /* owned by the caller: take it (cv_buf_take) or let cv_reader_next use it again */
 };
+/* Start with { 0 }: cv_reader_next reuses what body holds.  Dispose when done; twice is safe. */
+static inline void cv_record_dispose(struct cv_record *rec) { cv_buf_dispose(&rec->body); }
+#define CV_AUTO_RECORD __attribute__((cleanup(cv_record_dispose))) struct cv_record
 
 struct cv_reader_options {
     int64_t stall_ms;
     struct cv_cancel *cancel;
     bool defer_hash_of_pages;          /* PAGES bodies are handed out unchecked; cv_record_check() does it on a worker */
+    bool stays_open;                   /* a conversation: END is not followed by the end of the file, do not wait for it */
+    uint64_t accept_features;          /* required features that the caller can handle (CV_FEATURE_MEMORY_ONLY) */
 };
 
 /* Reads and checks the header.  fd is borrowed.  Errors: CV_E_STREAM (no stream, truncated, damaged),
@@ -76,15 +88,22 @@ struct cv_reader_options {
 int cv_reader_new(struct cv_reader **r_out, int fd, const struct cv_reader_options *opt, struct cv_error *err) CV_CHECKED;
 const struct cv_stream_header *cv_reader_header(const struct cv_reader *r);
 
-/* The next record, checked (bounds before allocation, chain, order table).
- * Returns 1 with *rec_out filled, 0 after a correct END (nothing may follow it on a file), -1 with err:
- * every stream error names byte offset, record number and record name. */
-int cv_reader_next(struct cv_reader *r, struct cv_record *rec_out, struct cv_error *err) CV_CHECKED;
+/* The next record, checked: header chain, order table, limits before allocation, padding, hash, and the body by its
+ * decoder (bodies.h; of PAGES the fixed head only).  Memory stays below twice what arrived plus 1 MiB, whatever a
+ * header claims.
+ * Returns 1 with *rec filled, 0 after a correct END (with totals and digest; and nothing follows it), -1 with err.
+ * Every stream error is "record 3 PAGES at offset 4711: <rule>: <text>"; the rules are in docs/stream-format.md, 6.
+ * After 0 or -1 there is nothing more to read. */
+int cv_reader_next(struct cv_reader *r, struct cv_record *rec, struct cv_error *err) CV_CHECKED;
 /* Checks a deferred body; thread-safe. */
 int cv_record_check(const struct cv_record *rec, struct cv_error *err) CV_CHECKED;
-/* Prepends "record 12 PAGES at offset 4711" to a fault found inside a body. Returns -1. */
+/* Prepends "record 12 PAGES at offset 4711" ("record 20 DEVICE_STATE dmid 2 at offset 815") to a fault found inside a
+ * body.  Returns -1. */
 int cv_record_context(const struct cv_record *rec, struct cv_error *err);
-uint64_t cv_reader_bytes(const struct cv_reader *r);
-void cv_reader_free(struct cv_reader *r);
+uint64_t cv_reader_bytes(const struct cv_reader *r);           /* bytes read so far */
+/* What END said, once cv_reader_next returned 0; NULL before. */
+struct cv_rec_end;
+const struct cv_rec_end *cv_reader_end(const struct cv_reader *r);
+void cv_reader_free(struct cv_reader *r);                      /* NULL is fine */
 
 #endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "stream-format/io.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+static int wait_ready(struct cv_io *io, short events, struct cv_error *err)
+{
+    int64_t deadline = io->stall_ms > 0 ? cv_after_ms(io->stall_ms) : CV_NEVER;
+
+    return cv_poll_one(io->fd, events, deadline, io->cancel, err) < 0 ? -1 : 0;
+}
+
+/* Asks first only when somebody can interrupt the wait: a call less for plain files. */
+static int wait_before(struct cv_io *io, short events, struct cv_error *err)
+{
+    return io->stall_ms > 0 || io->cancel != NULL ? wait_ready(io, events, err) : 0;
+}
+
+/* After a call that moved nothing: 0 try again, -1 with err. */
+static int after_failure(struct cv_io *io, short events, const char *what, struct cv_error *err)
+{
+    if (errno == EINTR)
+        return 0;
+    if (errno == EAGAIN)
+        return wait_ready(io, events, err);
+    return cv_fail(err, CV_E_IO, errno, "%s", what);
+}
+
+/* Moves the vector past n bytes and past empty pieces. */
+static void advance(struct iovec **iov, int *count, size_t n)
+{
+    while (*count > 0 && n >= (*iov)->iov_len) {
+        n -= (*iov)->iov_len;
+        (*iov)++;
+        (*count)--;
+    }
+    if (n > 0) {
+        (*iov)->iov_base = (char *)(*iov)->iov_base + n;
+        (*iov)->iov_len -= n;
+    }
+}
+
+static int write_pieces(struct cv_io *io, struct iovec *iov, int count, struct cv_error *err)
+{
+    for (advance(&iov, &count, 0); count > 0;) {
+        if (wait_before(io, POLLOUT, err) < 0)
+            return -1;
+        ssize_t n = writev(io->fd, iov, count > IOV_MAX ? IOV_MAX : count);
+        if (n >= 0)
+            advance(&iov, &count, (size_t)n);
+        else if (after_failure(io, POLLOUT, "write", err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int cv_io_write(struct cv_io *io, struct iovec *iov, int count, struct cv_error *err)
+{
+    int64_t start = cv_now_ns();
+    int rc = write_pieces(io, iov, count, err);
+
+    io->blocked_ns += (uint64_t)(cv_now_ns() - start);
+    return rc;
+}
+
+int cv_io_read(struct cv_io *io, void *data, size_t len, size_t *got_out, struct cv_error *err)
+{
+    size_t got = 0;
+
+    while (got < len) {
+        if (wait_before(io, POLLIN, err) < 0)
+            return -1;
+        ssize_t n = read(io->fd, (char *)data + got, len - got);
+        if (n == 0)
+            break;
+        if (n > 0)
+            got += (size_t)n;
+        else if (after_failure(io, POLLIN, "read", err) < 0)
+            return -1;
+    }
+    *got_out = got;
+    return 0;
+}

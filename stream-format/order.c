@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "stream-format/order.h"
+
+#include <stdio.h>
+
+#include "stream-format/bodies.h"
+
+int cv_rule_fail(struct cv_error *err, enum cv_code code, const char *rule, const char *fmt, ...)
+{
+    char text[300];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return cv_fail(err, code, 0, "%s: %s", rule, text);
+}
+
+void cv_order_init(struct cv_order *o, enum cv_code code, bool memory_only)
+{
+    *o = (struct cv_order){ .code = code, .memory_only = memory_only };
+}
+
+static unsigned rule_bit(const struct cv_record_rule *rule)
+{
+    return (unsigned)(rule - cv_record_rules);
+}
+
+static bool seen(const struct cv_order *o, const struct cv_record_rule *rule)
+{
+    return o->seen >> rule_bit(rule) & 1;
+}
+
+/* Name of the record with the highest rank so far, for messages. */
+static const char *last_name(const struct cv_order *o)
+{
+    for (size_t i = 0; i < cv_record_rules_count; i++)
+        if (cv_record_rules[i].rank == o->rank && o->seen >> i & 1)
+            return cv_record_rules[i].name;
+    return "the header";
+}
+
+static bool mandatory(const struct cv_order *o, const struct cv_record_rule *rule)
+{
+    return (rule->presence == CV_PRESENCE_ONE || rule->presence == CV_PRESENCE_SOME) &&
+           !(o->memory_only && rule->profile == CV_PROFILE_FULL);
+}
+
+/* Everything of a lower rank that must be there is there: a missing record is named as soon as it is passed over. */
+static int check_passed_over(const struct cv_order *o, const struct cv_record_rule *rule, struct cv_error *err)
+{
+    for (size_t i = 0; i < cv_record_rules_count; i++) {
+        const struct cv_record_rule *must = &cv_record_rules[i];
+        if (must->rank < rule->rank && must->rank != 0 && mandatory(o, must) && !seen(o, must))
+            return cv_rule_fail(err, o->code, "missing", "%s without %s before it", rule->name, must->name);
+    }
+    /* NOTE has rank 0 and passes over nothing. */
+    if (rule->rank > cv_record_rule(CV_REC_PAGES)->rank && !o->last_pass_seen)
+        return cv_rule_fail(err, o->code, "missing", "%s without the last PASS_END before it", rule->name);
+    if (rule->rank > cv_record_rule(CV_REC_DEVICE_STATE)->rank && o->states != o->dmids) {
+        unsigned dmid = (unsigned)__builtin_ctz(o->dmids & ~o->states);
+        return cv_rule_fail(err, o->code, "missing", "%s without DEVICE_STATE of dmid %u before it", rule->name, dmid);
+    }
+    return 0;
+}
+
+static int check_dmid(const struct cv_order *o, uint32_t dmid, struct cv_error *err)
+{
+    if (dmid >= CV_EMULATORS_MAX || !(o->dmids >> dmid & 1))
+        return cv_rule_fail(err, o->code, "dmid", "LAYOUT lists no emulator with dmid %u", dmid);
+    if (o->states >> dmid & 1)
+        return cv_rule_fail(err, o->code, "dmid", "a second DEVICE_STATE of dmid %u", dmid);
+    return 0;
+}
+
+static int check_pass(const struct cv_order *o, uint32_t pass, struct cv_error *err)
+{
+    if (o->last_pass_seen)
+        return cv_rule_fail(err, o->code, "pass", "the last pass has ended");
+    if (pass != o->pass)
+        return cv_rule_fail(err, o->code, "pass", "pass %u where pass %u is due", pass, o->pass);
+    return 0;
+}
+
+static int check_length(const struct cv_order *o, const struct cv_frame *f, struct cv_error *err)
+{
+    const struct cv_record_rule *rule = cv_record_rule(f->type);
+    uint64_t min = rule ? rule->min : 0, max = rule ? rule->max : CV_OPTIONAL_RECORD_MAX;
+
+    if (f->length < min || f->length > max)
+        return cv_rule_fail(err, o->code, "length", "%llu bytes, allowed are %llu to %llu",
+                            (unsigned long long)f->length, (unsigned long long)min, (unsigned long long)max);
+    return 0;
+}
+
+static int check_place(const struct cv_order *o, const struct cv_record_rule *rule, struct cv_error *err)
+{
+    if (o->memory_only && rule->profile == CV_PROFILE_FULL)
+        return cv_rule_fail(err, o->code, "order", "not allowed in a memory-only stream");
+    if (rule->rank != 0 && rule->rank < o->rank)
+        return cv_rule_fail(err, o->code, "order", "may not follow %s", last_name(o));
+    if ((rule->presence == CV_PRESENCE_ONE || rule->presence == CV_PRESENCE_MAYBE) && seen(o, rule))
+        return cv_rule_fail(err, o->code, "order", "a second one");
+    return rule->rank == 0 ? 0 : check_passed_over(o, rule, err);
+}
+
+int cv_order_check(const struct cv_order *o, const struct cv_frame *f, struct cv_error *err)
+{
+    const struct cv_record_rule *rule = cv_record_rule(f->type);
+
+    if (rule == NULL && !(f->type & CV_RECORD_OPTIONAL))
+        return cv_rule_fail(err, o->code == CV_E_STREAM ? CV_E_STREAM_VERSION : o->code, "unknown",
+                            "mandatory record of type 0x%08x", f->type);
+    if (o->index_seen && f->type != CV_REC_END)
+        return cv_rule_fail(err, o->code, "order", "only END may follow INDEX");
+    if (rule != NULL && check_place(o, rule, err) < 0)
+        return -1;
+    if (rule != NULL && rule->tag == CV_TAG_NONE && f->tag != 0)
+        return cv_rule_fail(err, o->code, "tag", "%u where 0 is due", f->tag);
+    if (f->type == CV_REC_DEVICE_STATE && check_dmid(o, f->tag, err) < 0)
+        return -1;
+    if ((f->type == CV_REC_PAGES || f->type == CV_REC_PASS_END) && check_pass(o, f->tag, err) < 0)
+        return -1;
+    return check_length(o, f, err);
+}
+
+static int take_layout(struct cv_order *o, const uint8_t *body, size_t len, struct cv_error *err)
+{
+    struct cv_rec_layout layout;
+
+    if (cv_rec_layout_decode(&layout, body, len, err) < 0)
+        return -1;
+    for (uint32_t i = 0; i < layout.count; i++)
+        o->dmids |= 1u << layout.emulator[i].dmid;
+    o->emulators_known = true;
+    return 0;
+}
+
+static int take_pages(struct cv_order *o, const struct cv_frame *f, const uint8_t *head, size_t len, bool deferred,
+                      struct cv_error *err)
+{
+    struct cv_pages_head pages;
+
+    if (cv_pages_head_decode(&pages, head, len, f->length, err) < 0)
+        return -1;
+    if (!deferred && pages.first_pfn < o->next_pfn)
+        return cv_rule_fail(err, o->code, "pass", "pfn %#llx comes again in one pass, %#llx and up are due",
+                            (unsigned long long)pages.first_pfn, (unsigned long long)o->next_pfn);
+    o->next_pfn = pages.first_pfn + pages.span;
+    o->pass_records++;
+    o->pass_data += pages.data_pages;
+    o->data_pages += pages.data_pages;
+    return 0;
+}
+
+static int take_pass_end(struct cv_order *o, const uint8_t *head, size_t len, struct cv_error *err)
+{
+    struct cv_rec_pass_end end;
+
+    if (cv_rec_pass_end_decode(&end, head, len, err) < 0)
+        return -1;
+    if (end.records != o->pass_records || end.data_pages != o->pass_data)
+        return cv_rule_fail(err, o->code, "totals", "%llu records, %llu data pages announced; %llu and %llu were there",
+                            (unsigned long long)end.records, (unsigned long long)end.data_pages,
+                            (unsigned long long)o->pass_records, (unsigned long long)o->pass_data);
+    o->pass++;
+    o->pass_records = o->pass_data = o->next_pfn = 0;
+    o->last_pass_seen = end.flags & CV_PASS_LAST;
+    return 0;
+}
+
+int cv_order_take(struct cv_order *o, const struct cv_frame *f, const uint8_t *head, size_t head_len, bool deferred,
+                  struct cv_error *err)
+{
+    const struct cv_record_rule *rule = cv_record_rule(f->type);
+
+    if (rule == NULL)
+        return 0;
+    if (rule->tag == CV_TAG_BODY && (head_len < 4 || cv_load32(head) != f->tag))
+        return cv_rule_fail(err, o->code, "tag", "%u, but the body begins with another number", f->tag);
+    o->seen |= 1u << rule_bit(rule);
+    if (rule->rank != 0)
+        o->rank = rule->rank;
+    switch (f->type) {
+    case CV_REC_LAYOUT: return take_layout(o, head, head_len, err);
+    case CV_REC_PAGES: return take_pages(o, f, head, head_len, deferred, err);
+    case CV_REC_PASS_END: return take_pass_end(o, head, head_len, err);
+    case CV_REC_DEVICE_STATE: o->states |= 1u << f->tag; return 0;
+    case (uint32_t)CV_REC_INDEX: o->index_seen = true; return 0;
+    case CV_REC_END: o->ended = true; return 0;
+    default: return 0;
+    }
+}

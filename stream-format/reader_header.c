@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "stream-format/reader_header.h"
+
+#include <xxhash.h>
+
+#include "stream-format/order.h"
+
+/* These stand at the same places in every version: magic, version, length of the header, and the check in its last
+ * eight bytes.  So a damaged header and one from the future are told apart. */
+#define PRELUDE 16u
+
+static int read_part(struct cv_io *io, uint8_t *out, size_t from, size_t to, struct cv_error *err)
+{
+    size_t got;
+
+    if (cv_io_read(io, out + from, to - from, &got, err) < 0)
+        return -1;
+    size_t have = from + got, compare = have < sizeof cv_stream_magic ? have : sizeof cv_stream_magic;
+    if (memcmp(out, cv_stream_magic, compare) != 0)
+        return cv_rule_fail(err, CV_E_STREAM, "magic", "not a convoy stream");
+    if (have < to)
+        return cv_rule_fail(err, CV_E_STREAM, "truncated", "the stream ends at offset %zu, inside its header", have);
+    return 0;
+}
+
+static int check_fields(const struct cv_stream_header *h, const uint8_t *bytes, size_t len, uint64_t accept,
+                        struct cv_error *err)
+{
+    if (h->version != CV_STREAM_VERSION)
+        return cv_rule_fail(err, CV_E_STREAM_VERSION, "version", "format version %u, this program knows version %u",
+                            h->version, CV_STREAM_VERSION);
+    if (len != CV_STREAM_HEADER_SIZE)
+        return cv_rule_fail(err, CV_E_STREAM, "length", "header of %zu bytes", len);
+    if (cv_load32(bytes + 12) != 0 || cv_load64(bytes + 48) != 0)
+        return cv_rule_fail(err, CV_E_STREAM, "reserved", "a reserved field is not 0");
+    uint64_t unknown = h->required_features & ~(accept & CV_FEATURES_KNOWN);
+    if (unknown != 0)
+        return cv_rule_fail(err, CV_E_STREAM_VERSION, "feature", "required features 0x%llx",
+                            (unsigned long long)unknown);
+    return 0;
+}
+
+int cv_header_read(struct cv_io *io, uint64_t accept, struct cv_stream_header *h_out,
+                   uint8_t bytes[CV_STREAM_HEADER_SIZE], struct cv_error *err)
+{
+    uint8_t all[CV_STREAM_HEADER_MAX];
+
+    if (read_part(io, all, 0, PRELUDE, err) < 0)
+        return -1;
+    size_t len = cv_load16(all + 10);
+    if (len < CV_STREAM_HEADER_SIZE || len > sizeof all || len % 8 != 0)
+        return cv_rule_fail(err, CV_E_STREAM, "length", "header of %zu bytes", len);
+    if (read_part(io, all, PRELUDE, len, err) < 0)
+        return -1;
+    if (cv_load64(all + len - 8) != XXH3_64bits(all, len - 8))
+        return cv_rule_fail(err, CV_E_STREAM, "check", "the header is damaged");
+    cv_stream_header_decode(h_out, all);
+    if (check_fields(h_out, all, len, accept, err) < 0)
+        return -1;
+    memcpy(bytes, all, CV_STREAM_HEADER_SIZE);
+    return 0;
+}
