@@ -37,7 +37,8 @@ enum cv_vga { CV_VGA_CIRRUS, CV_VGA_STD, CV_VGA_NONE };
 enum cv_tsc_mode { CV_TSC_DEFAULT = 0, CV_TSC_ALWAYS_EMULATE = 1, CV_TSC_NATIVE = 2 };   /* numbers of Xen's interface */
 enum cv_action { CV_ACTION_DESTROY, CV_ACTION_RESTART, CV_ACTION_RENAME_RESTART, CV_ACTION_PRESERVE,
                  CV_ACTION_COREDUMP_DESTROY, CV_ACTION_COREDUMP_RESTART, CV_ACTION_SOFT_RESET };
-enum cv_disk_model { CV_DISK_IDE, CV_DISK_AHCI, CV_DISK_VIRTIO_BLK, CV_DISK_NVME };
+enum cv_disk_model { CV_DISK_IDE, CV_DISK_AHCI, CV_DISK_VIRTIO_BLK, CV_DISK_NVME,
+                     CV_DISK_UNDECIDED /* while reading only */ };
 const char *cv_disk_model_name(enum cv_disk_model m);
 
 struct cv_config_disk {
@@ -45,6 +46,7 @@ struct cv_config_disk {
     const char *path;         /* "" = empty CD-ROM drive */
     const char *format;       /* raw, qcow2, qed, vhd ("vpc" for QEMU) */
     bool readonly, cdrom;
+    bool discard;             /* TRIM reaches the image; default yes if writable */
     enum cv_disk_model model;
     int owner;                /* index into dms[] */
 };
@@ -54,7 +56,6 @@ struct cv_config_vif {
     const char *bridge;       /* xenbr0 when absent */
     const char *model;        /* QEMU driver: rtl8139 when absent */
     const char *ifname;       /* "" = vif<domid>.<n>-emu */
-    const char *script;       /* "" = convoy attaches the TAP to the bridge itself */
     int owner;
 };
 
@@ -68,6 +69,7 @@ struct cv_config_dm {
     const char *name;
     const char *model;        /* program; "" = the host's default */
     const char *version;      /* "" = any; else what QMP must report, by prefix */
+    const char *machine;      /* QEMU -machine; "" = the layout's choice */
     struct cv_strings args;   /* further arguments, verbatim */
     unsigned caps;            /* enum cv_cap bits that it owns */
     bool is_default;
@@ -88,8 +90,7 @@ struct cv_guest_config {
 
     uint64_t memory_kib, maxmem_kib;      /* as xl means them: video RAM included */
     uint64_t shadow_memory_kib;           /* 0 = let the host compute it */
-    unsigned vcpus, maxvcpus;
-    const char *cpus;                     /* hard affinity, xl's syntax; "" = all */
+    unsigned vcpus, maxvcpus;             /* online at start, at most */
 
     const char *kernel, *ramdisk, *cmdline;   /* cmdline: from cmdline=, else root= and extra= */
     const char *boot;                     /* "cdn"... or "" */
@@ -104,17 +105,17 @@ struct cv_guest_config {
     enum cv_vga vga;
     unsigned videoram_mib;                /* resolved: xl's defaults when absent */
     struct cv_strings serials;            /* QEMU -serial arguments; at most 4 */
-    const char *soundhw;                  /* QEMU driver(s): hda, ac97, es1370, ... ; "" = none */
+    const char *soundhw;                  /* "hda", "ac97", "es1370" or "" = none */
     bool usb;
     unsigned usbversion;                  /* 0 = as usb= says, else 1..3 */
-    struct cv_strings usbdevices;
+    struct cv_strings usbdevices;         /* QEMU drivers: usb-tablet, usb-mouse, usb-kbd */
     bool vnc, vncunused;
     const char *vnclisten, *vncpasswd, *keymap;
     unsigned vncdisplay;
     bool nographic;
 
     enum cv_tsc_mode tsc_mode;
-    bool acpi, apic, pae, nx, hap, hpet, acpi_s3, acpi_s4, xen_platform_pci, oos, hvm_pirq;
+    bool acpi, apic, pae, nx, hap, hpet, acpi_s3, acpi_s4, xen_platform_pci, hvm_pirq;
     bool nomigrate, localtime;
     uint64_t viridian;                    /* HVM_PARAM_VIRIDIAN bits, 0 = off */
     int64_t rtc_timeoffset;

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One configuration being read: libxlutil's values, the place of every key, and errors that name both. */
+#ifndef CONVOY_CONFIG_READER_H
+#define CONVOY_CONFIG_READER_H
+
+#include <libxlutil.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "config/config.h"
+#include "config/keys.h"
+
+struct cv_reader {
+    XLU_Config *cfg;
+    FILE *report;             /* what libxlutil complains about, a memory stream */
+    char *report_text;
+    size_t report_len;
+    struct cv_keys keys;
+    struct cv_guest_config *c;
+    const char *source;
+};
+
+/* Fails with "<source>:<line>: <key>: <text>".  Returns -1. */
+int cv_reader_fail(struct cv_reader *r, const char *key, enum cv_code code, struct cv_error *err, const char *fmt, ...)
+    CV_PRINTF(5, 6);
+/* Puts "<source>:<line>: <key>: " in front of an error.  Returns -1. */
+int cv_reader_context(struct cv_reader *r, const char *key, struct cv_error *err);
+/* First line that libxlutil has reported since the last call, in the pool; "" if none. */
+const char *cv_reader_reported(struct cv_reader *r);
+
+bool cv_reader_has(struct cv_reader *r, const char *key);
+/* The getters leave *out alone when the key is absent. */
+int cv_reader_string(struct cv_reader *r, const char *key, const char **out, struct cv_error *err) CV_CHECKED;
+int cv_reader_number(struct cv_reader *r, const char *key, long long min, long long max, long long *out,
+                     struct cv_error *err) CV_CHECKED;
+int cv_reader_bool(struct cv_reader *r, const char *key, bool *out, struct cv_error *err) CV_CHECKED;
+/* A list of strings, or one string as a list of one. */
+int cv_reader_strings(struct cv_reader *r, const char *key, struct cv_strings *out, struct cv_error *err) CV_CHECKED;
+
+/* Bounded decimal (or 0x) number.  false if text is anything else. */
+bool cv_text_number(const char *text, long long min, long long max, long long *out);
+
+/* The parts, one file each. */
+int cv_config_read_guest(struct cv_reader *r, struct cv_error *err) CV_CHECKED;     /* guest.c */
+int cv_config_read_devices(struct cv_reader *r, struct cv_error *err) CV_CHECKED;   /* builtin.c: vga, serial, usb, ... */
+int cv_config_read_disks(struct cv_reader *r, struct cv_error *err) CV_CHECKED;     /* disk.c */
+/* After its owner is known: decides the controller and checks that it can be there. */
+int cv_config_settle_disk(struct cv_reader *r, unsigned n, struct cv_error *err) CV_CHECKED;
+int cv_config_read_vifs(struct cv_reader *r, struct cv_error *err) CV_CHECKED;      /* vif.c */
+/* One entry of device_models as written; claims are settled in owners.c when all are known. */
+struct cv_dm_entry {
+    struct cv_config_dm dm;
+    const char *vifs, *disks;
+    bool has_rank, named_default;
+    unsigned number;          /* 1 = first, for messages */
+};
+int cv_config_read_entry(struct cv_reader *r, XLU_ConfigList *list, int i, struct cv_dm_entry *e, struct cv_error *err)
+    CV_CHECKED;                                                                     /* dm.c */
+int cv_config_settle_owners(struct cv_reader *r, struct cv_dm_entry *entries, unsigned count, struct cv_error *err)
+    CV_CHECKED;                                                                     /* owners.c */
+int cv_config_read_dms(struct cv_reader *r, struct cv_error *err) CV_CHECKED;       /* dm.c, owners.c */
+
+#endif

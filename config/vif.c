@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* vif = [...]: xl-network-configuration(5), emulated cards only. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "config/reader.h"
+
+static const struct {
+    const char *word, *driver;
+} models[] = {
+    { "rtl8139", "rtl8139" }, { "e1000", "e1000" }, { "e1000e", "e1000e" }, { "virtio-net", "virtio-net-pci" },
+    { "virtio-net-pci", "virtio-net-pci" }, { "ne2k_pci", "ne2k_pci" }, { "pcnet", "pcnet" }, { "vmxnet3", "vmxnet3" },
+};
+
+static int vif_fail(struct cv_reader *r, unsigned n, enum cv_code code, struct cv_error *err, const char *word,
+                    const char *why)
+{
+    return cv_reader_fail(r, "vif", code, err, "entry %u: '%.80s': %s", n + 1, word, why);
+}
+
+static bool read_mac(const char *text, uint8_t mac[6])
+{
+    unsigned v[6];
+    char rest;
+
+    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &rest) != 6)
+        return false;
+    for (int i = 0; i < 6; i++)
+        mac[i] = (uint8_t)v[i];
+    return (mac[0] & 1) == 0;
+}
+
+/* Xen's own prefix and 23 random bits, as libxl does it. */
+static int make_mac(uint8_t mac[6], struct cv_error *err)
+{
+    static const uint8_t prefix[3] = { 0x00, 0x16, 0x3e };
+
+    memcpy(mac, prefix, 3);
+    if (getrandom(mac + 3, 3, 0) != 3)
+        return cv_fail(err, CV_E_IO, 0, "no random numbers for a MAC address");
+    mac[3] &= 0x7f;
+    return 0;
+}
+
+static bool good_ifname(const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const char *p = name; *p; p++)
+        if (!isalnum((unsigned char)*p) && strchr("-_.", *p) == NULL)
+            return false;
+    return len > 0 && len < 16;
+}
+
+static int read_type(struct cv_reader *r, unsigned n, const char *word, const char *value, struct cv_error *err)
+{
+    if (strcmp(value, "ioemu") == 0)
+        return 0;
+    if (strcmp(value, "vif") == 0)
+        return vif_fail(r, n, CV_E_UNSUPPORTED, err, word, "PV interfaces are not supported yet; type=ioemu is an emulated card");
+    return vif_fail(r, n, CV_E_INVALID, err, word, "type is ioemu");
+}
+
+static int read_model(struct cv_reader *r, unsigned n, const char *word, const char *value, struct cv_error *err)
+{
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++)
+        if (strcmp(value, models[i].word) == 0) {
+            r->c->vifs[n].model = models[i].driver;
+            return 0;
+        }
+    return vif_fail(r, n, CV_E_INVALID, err, word,
+                    "unknown model; known: rtl8139 e1000 e1000e virtio-net ne2k_pci pcnet vmxnet3");
+}
+
+static int read_word(struct cv_reader *r, unsigned n, char *word, struct cv_error *err)
+{
+    struct cv_config_vif *v = &r->c->vifs[n];
+    char *value = strchr(word, '=');
+
+    if (value == NULL)
+        return vif_fail(r, n, CV_E_INVALID, err, word, "must be key=value");
+    size_t key = (size_t)(value++ - word);
+#define IS(name) (key == strlen(name) && strncmp(word, name, key) == 0)
+    if (IS("mac"))
+        return read_mac(value, v->mac) ? 0 : vif_fail(r, n, CV_E_INVALID, err, word, "is no unicast MAC address");
+    if (IS("model"))
+        return read_model(r, n, word, value, err);
+    if (IS("type"))
+        return read_type(r, n, word, value, err);
+    if (IS("bridge") || IS("vifname")) {
+        if (!good_ifname(value))
+            return vif_fail(r, n, CV_E_INVALID, err, word, "is no interface name (1 to 15 letters, digits, - _ .)");
+        *(IS("bridge") ? &v->bridge : &v->ifname) = cv_pool_string(&r->c->pool, value);
+        return 0;
+    }
+    if (IS("script")) {
+        const char *base = strrchr(value, '/') ? strrchr(value, '/') + 1 : value;
+        return strcmp(base, "vif-bridge") == 0 ? 0 : vif_fail(r, n, CV_E_UNSUPPORTED, err, word,
+                                                              "only vif-bridge is supported (convoy does its work itself)");
+    }
+    if (IS("ip") || IS("rate") || IS("backend") || IS("backendtype") || IS("gatewaydev") || IS("netdev") || IS("devid") ||
+        IS("mtu") || IS("trusted"))
+        return vif_fail(r, n, CV_E_UNSUPPORTED, err, word, "is not supported for emulated cards");
+#undef IS
+    return vif_fail(r, n, CV_E_INVALID, err, word, "unknown key");
+}
+
+static int read_vif(struct cv_reader *r, unsigned n, const char *spec, struct cv_error *err)
+{
+    struct cv_config_vif *v = &r->c->vifs[n];
+    char text[512];
+    char *rest = text, *word;
+
+    *v = (struct cv_config_vif){ .bridge = "xenbr0", .model = "rtl8139", .ifname = "", .owner = -1 };
+    if (strlen(spec) >= sizeof text)
+        return vif_fail(r, n, CV_E_INVALID, err, spec, "is too long");
+    strcpy(text, spec);
+    while ((word = strsep(&rest, ",")) != NULL) {
+        word += strspn(word, " \t");
+        for (size_t len = strlen(word); len > 0 && strchr(" \t", word[len - 1]) != NULL; len--)
+            word[len - 1] = '\0';
+        if (*word && read_word(r, n, word, err) < 0)
+            return -1;
+    }
+    static const uint8_t none[6];
+    return memcmp(v->mac, none, 6) == 0 ? make_mac(v->mac, err) : 0;
+}
+
+int cv_config_read_vifs(struct cv_reader *r, struct cv_error *err)
+{
+    struct cv_strings specs = { 0 };
+
+    if (cv_reader_strings(r, "vif", &specs, err) < 0)
+        return -1;
+    if (specs.count > CV_CONFIG_VIFS_MAX)
+        return cv_reader_fail(r, "vif", CV_E_UNSUPPORTED, err, "more than %d network cards", CV_CONFIG_VIFS_MAX);
+    for (unsigned n = 0; n < specs.count; n++) {
+        if (read_vif(r, n, specs.items[n], err) < 0)
+            return -1;
+        for (unsigned i = 0; i < n; i++) {
+            if (memcmp(r->c->vifs[i].mac, r->c->vifs[n].mac, 6) == 0)
+                return vif_fail(r, n, CV_E_INVALID, err, specs.items[n], "another card has the same MAC address");
+            if (*r->c->vifs[n].ifname && strcmp(r->c->vifs[i].ifname, r->c->vifs[n].ifname) == 0)
+                return vif_fail(r, n, CV_E_INVALID, err, specs.items[n], "another card has the same vifname");
+        }
+        r->c->vif_count = n + 1;
+    }
+    return 0;
+}
