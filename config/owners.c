@@ -18,31 +18,40 @@ static bool claims_nothing(const struct cv_dm_entry *e)
     return !e->dm.attach && e->dm.caps == 0 && e->dm.device_count == 0 && *e->vifs == '\0' && *e->disks == '\0';
 }
 
+enum default_rule { NAMED_DEFAULT, IMMOVABLE_CAP, CLAIMS_NOTHING };
+
+static int two_defaults(struct cv_reader *r, enum default_rule rule, const char *first, const char *second,
+                        struct cv_error *err)
+{
+    const char *key = "device_models";
+
+    if (rule == NAMED_DEFAULT)
+        return cv_reader_fail(r, key, CV_E_INVALID, err, "emulators '%s' and '%s' are both default=1", first, second);
+    if (rule == IMMOVABLE_CAP)
+        return cv_reader_fail(r, key, CV_E_UNSUPPORTED, err,
+                              "'%s' is the default emulator, but '%s' claims a capability that stock QEMU cannot separate "
+                              "from it (ui, ide, parallel, acpi, platform)", first, second);
+    return cv_reader_fail(r, key, CV_E_INVALID, err,
+                          "'%s' is the default emulator, and '%s' claims nothing: it would serve nothing", first, second);
+}
+
 /* Which entry is the default one: default=1, else the one with a capability that cannot move, else the one that claims
  * nothing.  -1: none, so one is added. */
 static int find_default(struct cv_reader *r, const struct cv_dm_entry *entries, unsigned count, int *which,
                         struct cv_error *err)
 {
-    char text[300];
-
     *which = -1;
-    for (int rule = 0; rule < 3; rule++)
+    for (int rule = NAMED_DEFAULT; rule <= CLAIMS_NOTHING; rule++)
         for (unsigned i = 0; i < count; i++) {
             const struct cv_dm_entry *e = &entries[i];
-            bool fits = rule == 0 ? e->named_default : rule == 1 ? (e->dm.caps & ~CAPS_MOVABLE) != 0 : claims_nothing(e);
+            bool fits = rule == NAMED_DEFAULT   ? e->named_default
+                        : rule == IMMOVABLE_CAP ? (e->dm.caps & ~CAPS_MOVABLE) != 0
+                                                : claims_nothing(e);
             if (!fits || *which == (int)i)
                 continue;
-            if (*which < 0) {
-                *which = (int)i;
-                continue;
-            }
-            const char *first = entries[*which].dm.name;
-            static const char *const words[] = { "emulators '%s' and '%s' are both default=1",
-                                                 "'%s' is the default emulator, but '%s' claims a capability that stock "
-                                                 "QEMU cannot separate from it (ui, ide, parallel, acpi, platform)",
-                                                 "'%s' is the default emulator, and '%s' claims nothing: it would serve nothing" };
-            snprintf(text, sizeof text, words[rule], first, e->dm.name);
-            return owners_fail(r, rule == 1 ? CV_E_UNSUPPORTED : CV_E_INVALID, err, text);
+            if (*which >= 0)
+                return two_defaults(r, (enum default_rule)rule, entries[*which].dm.name, e->dm.name, err);
+            *which = (int)i;
         }
     return 0;
 }
