@@ -23,7 +23,8 @@ struct cv_reader {
     struct cv_rec_end end;
 };
 
-int cv_reader_new(struct cv_reader **r_out, int fd, const struct cv_reader_options *opt, struct cv_error *err)
+static int reader_new(struct cv_reader **r_out, struct cv_io io, const struct cv_reader_options *opt,
+                      struct cv_error *err)
 {
     struct cv_reader *r = calloc(1, sizeof *r);
     uint8_t bytes[CV_STREAM_HEADER_SIZE];
@@ -34,7 +35,7 @@ int cv_reader_new(struct cv_reader **r_out, int fd, const struct cv_reader_optio
     }
     XXH3_128bits_reset(r->digest);
     r->opt = *opt;
-    r->io = (struct cv_io){ .fd = fd, .stall_ms = opt->stall_ms, .cancel = opt->cancel };
+    r->io = io;
     if (cv_header_read(&r->io, opt->accept_features, &r->header, bytes, err) < 0) {
         cv_reader_free(r);
         return cv_context(err, "header at offset 0");
@@ -45,6 +46,23 @@ int cv_reader_new(struct cv_reader **r_out, int fd, const struct cv_reader_optio
     cv_order_init(&r->order, CV_E_STREAM, r->header.required_features & CV_FEATURE_MEMORY_ONLY);
     *r_out = r;
     return 0;
+}
+
+int cv_reader_new(struct cv_reader **r_out, int fd, const struct cv_reader_options *opt, struct cv_error *err)
+{
+    struct cv_io io = { .fd = fd, .stall_ms = opt->stall_ms, .cancel = opt->cancel };
+
+    if (fd < 0)
+        return cv_fail(err, CV_E_INVALID, 0, "no descriptor to read a stream from");
+    return reader_new(r_out, io, opt, err);
+}
+
+int cv_reader_new_memory(struct cv_reader **r_out, const void *data, size_t len, const struct cv_reader_options *opt,
+                         struct cv_error *err)
+{
+    struct cv_io io = { .fd = -1, .memory = data, .memory_left = len };
+
+    return reader_new(r_out, io, opt, err);
 }
 
 void cv_reader_free(struct cv_reader *r)
