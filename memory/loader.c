@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "memory/unpack.h"
+#include "stream-format/bodies.h"
 
 /* Bodies held at a time, whatever the stream claims: with two bounce buffers this stays far below the bound. */
 #define BYTES_MAX (32u << 20)
@@ -40,6 +41,7 @@ struct cv_loader {
     uint32_t pass;                   /* of the last record */
     uint64_t next_pfn;               /* first one that the next record of this pass may name */
     uint64_t order;
+    uint64_t pages_before;           /* stats.pages when the pass began */
 
     pthread_mutex_t lock;            /* all below */
     pthread_cond_t work;             /* workers wait: a slot is QUEUED, or closing */
@@ -266,6 +268,23 @@ int cv_loader_barrier(struct cv_loader *l, struct cv_error *err)
     int rc = l->failed ? report(l, err) : 0;
     pthread_mutex_unlock(&l->lock);
     return rc;
+}
+
+int cv_loader_pass_end(struct cv_loader *l, const struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_rec_pass_end end;
+
+    if (cv_rec_pass_end_decode(&end, rec->body.data, rec->body.len, err) < 0)
+        return cv_record_context(rec, err);
+    if (cv_loader_barrier(l, err) < 0)
+        return -1;
+    uint64_t pages = l->stats.pages - l->pages_before;
+    l->pages_before = l->stats.pages;
+    if (pages == end.pages)
+        return 0;
+    (void)!cv_fail(err, CV_E_STREAM, 0, "totals: pass %" PRIu32 " listed %" PRIu64 " pages, not %" PRIu64, end.pass, pages,
+                   end.pages);
+    return cv_record_context(rec, err);
 }
 
 /* Does this record's place among the others fit?  The hash is not checked yet: when it does not fit, damage is

@@ -50,6 +50,9 @@ int cv_saver_new(struct cv_saver **s_out, struct cv_page_source *source, struct 
 int cv_saver_pass(struct cv_saver *s, uint32_t pass, const uint64_t *bitmap, uint64_t pfn_count,
                   int (*progress)(void *user, const struct cv_mem_stats *now), void *user,
                   struct cv_error *err) CV_CHECKED;
+/* Writes the PASS_END record of the last pass.  last: the guest is stopped and no more pages follow.
+ * dirty_left: pages known to need another pass, 0 with last. */
+int cv_saver_pass_end(struct cv_saver *s, bool last, uint64_t dirty_left, struct cv_error *err) CV_CHECKED;
 /* The first pfn that the last pass did not get to: pfn_count unless it was stopped.  Every set bit below was sent. */
 uint64_t cv_saver_next_pfn(const struct cv_saver *s);
 const struct cv_mem_stats *cv_saver_stats(const struct cv_saver *s);
@@ -64,6 +67,9 @@ int cv_loader_new(struct cv_loader **l_out, struct cv_page_sink *sink, uint64_t 
 int cv_loader_record(struct cv_loader *l, struct cv_record *rec, struct cv_error *err) CV_CHECKED;
 /* Waits until everything handed in is stored. */
 int cv_loader_barrier(struct cv_loader *l, struct cv_error *err) CV_CHECKED;
+/* Takes a PASS_END record: waits like cv_loader_barrier, then compares the pass with what it announces. */
+int cv_loader_pass_end(struct cv_loader *l, const struct cv_record *rec, struct cv_error *err) CV_CHECKED;
+/* Complete after a barrier. */
 const struct cv_mem_stats *cv_loader_stats(const struct cv_loader *l);
 void cv_loader_free(struct cv_loader *l);
 

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# bench_program: builds bench_stream for speed when it has to and prints its path.
+
+bench_root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
+
+bench_packages()
+{
+    local missing=() sudo=()
+    command -v cmake >/dev/null || missing+=(cmake)
+    command -v gcc >/dev/null || command -v cc >/dev/null || missing+=(gcc libc6-dev)
+    command -v pkg-config >/dev/null || missing+=(pkg-config)
+    for lib in libzstd:libzstd-dev libxxhash:libxxhash-dev jansson:libjansson-dev uuid:uuid-dev; do
+        pkg-config --exists "${lib%%:*}" 2>/dev/null || missing+=("${lib#*:}")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    [ "$(id -u)" = 0 ] || sudo=(sudo -n)
+    "${sudo[@]}" apt-get install -y --no-install-recommends "${missing[@]}" >&2 ||
+        { echo "bench: please install: ${missing[*]}" >&2; return 1; }
+}
+
+bench_program()
+{
+    local build=${CONVOY_BENCH_BUILD:-$bench_root/build/bench} log
+    bench_packages || return 1
+    mkdir -p "$build"
+    log=$build/build.log
+    if ! { cmake -S "$bench_root" -B "$build" -DCMAKE_BUILD_TYPE=Release &&
+        cmake --build "$build" --target bench_stream -j "$(nproc)"; } >"$log" 2>&1; then
+        tail -n 30 "$log" >&2
+        return 1
+    fi
+    echo "$build/bench/bench_stream"
+}
