@@ -48,10 +48,12 @@ struct cv_host_facts {
 struct cv_domain_spec {
     char name[CV_NAME_MAX];
     uint8_t uuid[16];
-    uint64_t ram_kb;                   /* what the guest's firmware sees as RAM: memory less video memory */
+    uint64_t ram_kb;                   /* what the guest's firmware sees as RAM: maxmem less video memory */
+    uint64_t ram_target_kb;            /* populated at boot; less than ram_kb: populate on demand */
     uint64_t target_kb, max_kb;        /* xenstore memory/target (+video), memory/static-max */
     uint64_t video_kb;                 /* xenstore memory/videoram */
     uint64_t extra_pages;              /* ROM, VRAM and the like that emulators add behind the RAM */
+    uint64_t max_pages;                /* what the domain may own; 0 = target, extra pages and a little slack */
     uint32_t vcpus;                    /* at most */
     uint32_t vcpus_online;             /* at boot */
     uint32_t tsc_mode;                 /* Xen's numbers: 0 default, 1 always emulate, 2 native */

@@ -50,7 +50,7 @@ static int describe(struct build *b, struct cv_error *err)
     uint64_t mmio_start = FOUR_GIB - hole;
 
     dom->container_type = XC_DOM_HVM_CONTAINER;
-    dom->target_pages = bytes >> XC_PAGE_SHIFT;
+    dom->target_pages = s->ram_target_kb >> 2;
     dom->mmio_size = hole;
     dom->mmio_start = mmio_start;
     dom->lowmem_end = bytes > mmio_start ? mmio_start : bytes;

@@ -174,40 +174,44 @@ static int sink_zero(struct cv_page_sink *base, const uint64_t *pfns, size_t n, 
     return 0;
 }
 
-static int depopulate(struct xen_sink *s, uint64_t pfn, struct cv_error *err)
+static bool is_populated(const struct xen_sink *s, uint64_t pfn)
 {
-    int rc = 0;
-
-    pthread_mutex_lock(&s->lock);
-    uint64_t *block = pfn / BLOCK_PAGES < s->block_count ? s->blocks[pfn / BLOCK_PAGES] : NULL;
     uint64_t bit = pfn % BLOCK_PAGES;
-    if (block != NULL && (block[bit / 64] >> (bit % 64) & 1)) {
-        xen_pfn_t gfn = pfn;
-        if (xc_domain_decrease_reservation_exact(s->x->xc, s->domid, 1, 0, &gfn) != 0)
-            rc = xen_fail(s->x, err, "cannot take page %#llx out again", (unsigned long long)pfn);
-        else
-            block[bit / 64] &= ~(UINT64_C(1) << (bit % 64));
-    }
-    pthread_mutex_unlock(&s->lock);
-    return rc;
+
+    return pfn / BLOCK_PAGES < s->block_count && s->blocks[pfn / BLOCK_PAGES] != NULL &&
+           (s->blocks[pfn / BLOCK_PAGES][bit / 64] >> (bit % 64) & 1);
+}
+
+static int depopulate_locked(struct xen_sink *s, uint64_t pfn, struct cv_error *err)
+{
+    xen_pfn_t gfn = pfn;
+    uint64_t bit = pfn % BLOCK_PAGES;
+
+    if (!is_populated(s, pfn))
+        return 0;
+    if (xc_domain_decrease_reservation_exact(s->x->xc, s->domid, 1, 0, &gfn) != 0)
+        return xen_fail(s->x, err, "cannot take page %#llx out again", (unsigned long long)pfn);
+    s->blocks[pfn / BLOCK_PAGES][bit / 64] &= ~(UINT64_C(1) << (bit % 64));
+    return 0;
 }
 
 static int sink_special(struct cv_page_sink *base, const uint64_t *pfns, const uint8_t *types, size_t n,
                         struct cv_error *err)
 {
     struct xen_sink *s = (struct xen_sink *)base;
+    int rc = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        int rc = 0;
+    /* One lock for all: the holes of an address space come by the hundred thousand. */
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < n && rc == 0; i++) {
         /* A broken page is left out: reading it on the old host would have killed the guest as well. */
         if (types[i] == CV_PAGE_ABSENT || types[i] == CV_PAGE_BROKEN)
-            rc = depopulate(s, pfns[i], err);
+            rc = depopulate_locked(s, pfns[i], err);
         else
-            rc = populate(s, &pfns[i], 1, err);
-        if (rc < 0)
-            return -1;
+            rc = populate_locked(s, &pfns[i], 1, err);
     }
-    return 0;
+    pthread_mutex_unlock(&s->lock);
+    return rc;
 }
 
 int xen_page_sink(struct cv_host *h, uint32_t domid, struct cv_page_sink **out, struct cv_error *err)

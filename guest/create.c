@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A new guest, step by step; each step says what takes it back. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/phases.h"
+#include "guest/guest.h"
+#include "guest/spec.h"
+
+#define CONFIG_FILE_MAX CV_GUEST_CONFIG_MAX
+
+struct create {
+    struct cv_guest *g;
+    const char *path;
+    const struct cv_create_options *opt;
+};
+
+static int plan_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct create *c = op;
+    struct cv_guest *g = c->g;
+    struct cv_guest_config config;
+    struct cv_layout_host host;
+    struct cv_pool pool = { 0 };
+    size_t len;
+
+    (void)deadline_ms;
+    if (cv_file_read(c->path, CONFIG_FILE_MAX, &g->config_text, &len, err) < 0)
+        return -1;
+    if (cv_guest_config_parse(g->config_text, len, c->path, &config, err) < 0)
+        return -1;
+    cv_layout_host_probe(&host, &pool);
+    int rc = cv_layout_decide(&config, &host, &g->layout, err);
+    if (rc == 0) {
+        g->has_layout = true;
+        cv_spec_from_config(&g->spec, &config, &g->layout);
+    }
+    cv_pool_dispose(&pool);
+    cv_guest_config_dispose(&config);
+    return rc;
+}
+
+static int domain_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_guest *g = ((struct create *)op)->g;
+
+    (void)deadline_ms;
+    return g->host->ops->create(g->host, &g->spec, &g->domid, err);
+}
+
+static int domain_undo(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_guest *g = ((struct create *)op)->g;
+
+    (void)deadline_ms;
+    if (g->domid == 0)
+        return 0;
+    int rc = g->host->ops->destroy(g->host, g->domid, err);
+    g->domid = 0;
+    return rc;
+}
+
+static int build_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_guest *g = ((struct create *)op)->g;
+
+    (void)deadline_ms;
+    return g->host->ops->build(g->host, g->domid, &g->spec, err);
+}
+
+static int emulators_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct create *c = op;
+    return cv_guest_start_emulators(c->g, false, deadline_ms, c->opt->cancel, err);
+}
+
+static int emulators_undo(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    (void)deadline_ms;
+    return cv_guest_kill_emulators(((struct create *)op)->g, err);
+}
+
+/* Undone with the domain: its tree is removed as a whole. */
+static int nodes_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    (void)deadline_ms;
+    return cv_guest_nodes_write(((struct create *)op)->g, err);
+}
+
+static int run_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct create *c = op;
+    struct cv_emu_wait wait = { .deadline_ms = deadline_ms, .cancel = c->opt->cancel };
+
+    if (cv_emuset_cont(&c->g->set, &wait, NULL, err) < 0)
+        return -1;
+    if (!c->opt->paused && c->g->host->ops->unpause(c->g->host, c->g->domid, err) < 0)
+        return -1;
+    cv_emuset_disconnect(&c->g->set);
+    return 0;
+}
+
+static const struct cv_step steps[] = {
+    { "plan", plan_run, NULL, CV_NEVER, false },
+    { "domain", domain_run, domain_undo, CV_NEVER, false },
+    { "build", build_run, NULL, CV_NEVER, false },
+    { "emulators", emulators_run, emulators_undo, 60 * 1000, false },
+    { "nodes", nodes_run, NULL, CV_NEVER, false },
+    { "run", run_run, NULL, 20 * 1000, true },
+};
+
+int cv_guest_create(struct cv_guest *g, struct cv_host *host, const char *config_path,
+                    const struct cv_create_options *opt, struct cv_sink *sink, struct cv_error *err)
+{
+    *g = (struct cv_guest){ .host = host, .sink = sink };
+    struct create c = { .g = g, .path = config_path, .opt = opt };
+    struct cv_phases p = { .steps = steps, .count = sizeof steps / sizeof steps[0], .sink = sink, .cancel = opt->cancel };
+
+    if (cv_phases_run(&p, &c, err) == 0)
+        return 0;
+    cv_guest_dispose(g);
+    return cv_context(err, "create");
+}

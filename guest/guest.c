@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Opening, starting the emulators of, and ending a guest. */
+#include "guest/guest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "emulators/paths.h"
+#include "emulators/spawn.h"
+
+#define QUIT_TIMEOUT_MS 5000
+
+static int attach_all(struct cv_guest *g, struct cv_error *err)
+{
+    if (cv_emuset_init(&g->set, &g->layout, g->domid, g->sink, err) < 0)
+        return -1;
+    g->has_set = true;
+    for (unsigned i = 0; i < g->layout.count; i++) {
+        char path[128];
+        CV_AUTO_FREE char *pid = NULL, *qmp = NULL;
+
+        snprintf(path, sizeof path, "/local/domain/0/dms/%u/%u/pid", g->domid, i);
+        if (g->host->ops->xs_read(g->host, path, &pid, err) < 0)
+            return -1;
+        snprintf(path, sizeof path, "/local/domain/0/dms/%u/%u/qmp", g->domid, i);
+        if (g->host->ops->xs_read(g->host, path, &qmp, err) < 0)
+            return -1;
+        if (cv_emuset_attach(&g->set, i, pid ? (pid_t)atoi(pid) : 0, qmp, err) < 0)
+            return cv_context(err, "emulator %u '%s'", i, g->layout.dms[i].name);
+    }
+    return 0;
+}
+
+int cv_guest_open(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink, struct cv_error *err)
+{
+    struct cv_domain_info d;
+
+    *g = (struct cv_guest){ .host = host, .sink = sink };
+    if (host->ops->find(host, who, &d, err) < 0)
+        return -1;
+    g->domid = d.domid;
+    if (!d.hvm)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain %u '%s' is no HVM guest", d.domid, d.name);
+    if (cv_guest_nodes_read(g, err) < 0 || attach_all(g, err) < 0) {
+        cv_guest_dispose(g);
+        return -1;
+    }
+    /* xl rename changes only the xenstore node. */
+    if (d.name[0] != '\0')
+        snprintf(g->spec.name, sizeof g->spec.name, "%s", d.name);
+    return 0;
+}
+
+void cv_guest_dispose(struct cv_guest *g)
+{
+    if (g->has_set)
+        cv_emuset_dispose(&g->set);
+    g->has_set = false;
+    if (g->has_layout)
+        cv_layout_dispose(&g->layout);
+    g->has_layout = false;
+    free(g->config_text);
+    g->config_text = NULL;
+}
+
+int cv_guest_start_emulators(struct cv_guest *g, bool incoming, int64_t deadline_ms, struct cv_cancel *cancel,
+                             struct cv_error *err)
+{
+    struct cv_spawn_options opt = { .mode = incoming ? CV_SPAWN_INCOMING : CV_SPAWN_CREATE, .guest_name = g->spec.name };
+    struct cv_emu_wait wait = { .deadline_ms = deadline_ms, .cancel = cancel };
+
+    if (cv_emuset_init(&g->set, &g->layout, g->domid, g->sink, err) < 0)
+        return -1;
+    g->has_set = true;
+    if (cv_emuset_start(&g->set, &g->layout, &opt, &wait, err) < 0)
+        return -1;
+    if (cv_emuset_survey(&g->set, &g->layout, &wait, err) < 0) {
+        cv_emuset_kill(&g->set, NULL);
+        return -1;
+    }
+    return 0;
+}
+
+int cv_guest_kill_emulators(struct cv_guest *g, struct cv_error *err)
+{
+    if (!g->has_set)
+        return 0;
+    int rc = cv_emuset_kill(&g->set, err);
+    cv_emuset_dispose(&g->set);
+    g->has_set = false;
+    return rc;
+}
+
+int cv_guest_destroy(struct cv_guest *g, struct cv_error *err)
+{
+    struct cv_error e = CV_ERROR_INIT;
+    int rc = 0;
+
+    if (g->domid == 0)
+        return cv_guest_kill_emulators(g, err);
+    /* Paused first: a guest whose emulators die under it logs nonsense on its disks at best. */
+    if (g->host->ops->pause(g->host, g->domid, &e) < 0)
+        cv_log(g->sink, CV_LOG_DEBUG, "%s", e.text);
+    if (g->has_set) {
+        /* Asked first, so that image formats with caches of their own (qcow2) write them back. */
+        struct cv_emu_wait w = { .deadline_ms = cv_after_ms(QUIT_TIMEOUT_MS) };
+        rc |= cv_emuset_quit(&g->set, &w, err);
+        cv_emuset_dispose(&g->set);
+        g->has_set = false;
+    }
+    rc |= g->host->ops->destroy(g->host, g->domid, err);
+    if (rc == 0)
+        g->domid = 0;
+    return rc != 0 ? -1 : 0;
+}

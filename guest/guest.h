@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A guest as convoy knows it: its domain, its layout and its emulators together; and what of it is kept in xenstore,
+ * the one truth about a running guest (nothing is kept in files):
+ *
+ *   /local/domain/0/dms/<domid>/schema              1
+ *                              /spec/<n>            the domain's facts, JSON in pieces (spec.h)
+ *                              /layout/<n>          the layout, JSON in pieces (emulators/layout.h)
+ *                              /config/<n>          the xl.cfg text it was created from
+ *                              /<dmid>/{name,role,rank,model,version,pid,qmp,caps,window}, device/<n>
+ *   /local/domain/<domid>/image/dms/<dmid>-pid      and image/device-model-pid for the default one, as xl expects */
+#ifndef CONVOY_GUEST_GUEST_H
+#define CONVOY_GUEST_GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "emulators/layout.h"
+#include "emulators/set.h"
+#include "host/host.h"
+
+#define CV_GUEST_CONFIG_MAX (64 * 1024)
+
+/* { 0 } is the empty guest; cv_guest_dispose is safe on it and twice. */
+struct cv_guest {
+    struct cv_host *host;              /* borrowed */
+    struct cv_sink *sink;              /* borrowed, may be NULL */
+    uint32_t domid;                    /* 0 = there is no domain (yet) */
+    struct cv_domain_spec spec;
+    struct cv_layout layout;
+    bool has_layout;
+    char *config_text;                 /* never NULL once open; owned */
+    struct cv_emuset set;
+    bool has_set;
+};
+
+/* Finds a running guest and takes hold of its emulators' processes (no QMP yet: cv_emuset_connect).
+ * who: name or domid.  Errors: CV_E_NOT_FOUND; CV_E_UNSUPPORTED: a domain that convoy did not make;
+ * CV_E_EMULATOR: an emulator is dead. */
+int cv_guest_open(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink,
+                  struct cv_error *err) CV_CHECKED;
+/* Forgets: domain and processes live on. */
+void cv_guest_dispose(struct cv_guest *g);
+
+/* Writes and removes what is kept in xenstore.  write: after the emulators have started. */
+int cv_guest_nodes_write(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
+int cv_guest_nodes_read(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
+/* CV_OK-less question: does the domain carry our nodes? */
+bool cv_guest_is_ours(struct cv_host *host, uint32_t domid);
+
+/* Makes a guest from its configuration, running, or paused.  On failure nothing is left. */
+struct cv_create_options {
+    bool paused;
+    struct cv_cancel *cancel;
+};
+int cv_guest_create(struct cv_guest *g, struct cv_host *host, const char *config_path,
+                    const struct cv_create_options *opt, struct cv_sink *sink, struct cv_error *err) CV_CHECKED;
+
+/* Ends the domain and its emulators, and removes all that belonged to them.  Works on half-built guests too. */
+int cv_guest_destroy(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
+
+/* Starts the layout's emulators for g->domid (mode: create, or incoming), surveys their RAM blocks and checks them
+ * against the layout. On failure none is left. */
+int cv_guest_start_emulators(struct cv_guest *g, bool incoming, int64_t deadline_ms, struct cv_cancel *cancel,
+                             struct cv_error *err) CV_CHECKED;
+/* Kills what cv_guest_start_emulators started. */
+int cv_guest_kill_emulators(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef CONVOY_RESTORE_INTERNAL_H
+#define CONVOY_RESTORE_INTERNAL_H
+
+#include "restore/restore.h"
+
+/* head.c: one record of the head or the tail into r.  known types only. */
+int cv_restore_take_record(struct cv_restore *r, struct cv_record *rec, struct cv_error *err);
+/* fill.c: memory until the last PASS_END.  Runs on the fill thread. */
+int cv_restore_fill_memory(struct cv_restore *r, struct cv_error *err);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The records around the memory, taken apart into the guest that is to be made. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "guest/spec.h"
+#include "restore/internal.h"
+#include "stream-format/bodies.h"
+#include "stream-format/qemu_state.h"
+
+static int take_guest(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_rec_guest g;
+
+    if (cv_rec_guest_decode(&g, rec->body.data, rec->body.len, err) < 0)
+        return -1;
+    if (g.type != CV_GUEST_HVM)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "the guest is no HVM guest");
+    if (cv_spec_decode(g.json, g.json_len, &r->g.spec, err) < 0)
+        return -1;
+    if (memcmp(r->g.spec.uuid, g.uuid, sizeof g.uuid) != 0)
+        return cv_fail(err, CV_E_STREAM, 0, "the guest's UUID stands there twice, and differs");
+    if (memchr(g.config, '\0', g.config_len) != NULL || g.config_len > CV_GUEST_CONFIG_MAX)
+        return cv_fail(err, CV_E_STREAM, 0, "the guest's configuration is no text");
+    free(r->g.config_text);
+    r->g.config_text = strndup(g.config, g.config_len);
+    if (r->g.config_text == NULL)
+        return cv_fail(err, CV_E_NOMEM, 0, "no memory for the configuration");
+    return 0;
+}
+
+static int take_layout(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_rec_layout l;
+
+    if (cv_rec_layout_decode(&l, rec->body.data, rec->body.len, err) < 0 ||
+        cv_layout_decode(l.json, l.json_len, &r->g.layout, err) < 0)
+        return -1;
+    r->g.has_layout = true;
+    unsigned order[CV_DM_MAX];
+    cv_layout_rank_order(&r->g.layout, order);
+    bool same = l.count == r->g.layout.count;
+    for (unsigned i = 0; same && i < l.count; i++)
+        same = l.emulator[i].dmid == order[i];
+    if (!same)
+        return cv_fail(err, CV_E_STREAM, 0, "the record's head and its JSON list different emulators");
+    return 0;
+}
+
+static int take_memory(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_rec_memory m;
+
+    if (cv_rec_memory_decode(&m, rec->body.data, rec->body.len, err) < 0)
+        return -1;
+    r->pfn_count = m.pfn_count;
+    r->max_pages = m.max_pages;
+    r->owned_pages = m.owned_pages;
+    return 0;
+}
+
+static int take_policy(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_rec_cpu_policy p;
+
+    if (cv_rec_cpu_policy_decode(&p, rec->body.data, rec->body.len, err) < 0)
+        return -1;
+    r->policy = (struct cv_cpu_policy){ .leaves = calloc(p.leaf_count + 1u, sizeof *r->policy.leaves),
+                                        .leaf_count = p.leaf_count,
+                                        .msrs = calloc(p.msr_count + 1u, sizeof *r->policy.msrs),
+                                        .msr_count = p.msr_count };
+    if (r->policy.leaves == NULL || r->policy.msrs == NULL)
+        return cv_fail(err, CV_E_NOMEM, 0, "no memory for the CPU policy");
+    for (uint32_t i = 0; i < p.leaf_count; i++) {
+        struct cv_cpuid_leaf v = cv_cpu_policy_leaf(&p, i);
+        r->policy.leaves[i] = (struct cv_policy_leaf){ v.leaf, v.subleaf, v.a, v.b, v.c, v.d };
+    }
+    for (uint32_t i = 0; i < p.msr_count; i++) {
+        struct cv_msr_entry v = cv_cpu_policy_msr(&p, i);
+        r->policy.msrs[i] = (struct cv_policy_msr){ v.index, v.flags, v.value };
+    }
+    r->has_policy = true;
+    return 0;
+}
+
+static int take_tsc(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_rec_tsc_info t;
+
+    if (cv_rec_tsc_info_decode(&t, rec->body.data, rec->body.len, err) < 0)
+        return -1;
+    r->state.tsc = (struct cv_tsc_state){ .mode = t.mode, .khz = t.khz, .nsec = t.nsec, .incarnation = t.incarnation };
+    return 0;
+}
+
+static int take_params(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_rec_hvm_params p;
+
+    if (cv_rec_hvm_params_decode(&p, rec->body.data, rec->body.len, err) < 0)
+        return -1;
+    if (p.count > CV_STATE_PARAMS_MAX)
+        return cv_fail(err, CV_E_STREAM, 0, "%u HVM parameters", p.count);
+    for (uint32_t i = 0; i < p.count; i++) {
+        struct cv_hvm_param v = cv_hvm_params_at(&p, i);
+        r->state.params[i] = (struct cv_state_param){ v.index, v.value };
+    }
+    r->state.param_count = p.count;
+    return 0;
+}
+
+/* Into a memfd: the emulator gets a descriptor, and nothing lies about when we die. */
+static int take_device_state(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_rec_device_state d;
+    char name[32];
+
+    if (cv_rec_device_state_decode(&d, rec->body.data, rec->body.len, err) < 0)
+        return -1;
+    if (d.dmid >= r->g.layout.count || r->state_fd[d.dmid] >= 0)
+        return cv_fail(err, CV_E_STREAM, 0, "a device state of emulator %u, which is not expected", d.dmid);
+    snprintf(name, sizeof name, "device-state-%u", d.dmid);
+    int fd = r->state_fd[d.dmid] = memfd_create(name, MFD_CLOEXEC);
+    if (fd < 0)
+        return cv_fail(err, CV_E_IO, errno, "make a memory file for emulator %u's device state", d.dmid);
+    if (cv_write_full(fd, d.blob, d.blob_len, CV_NEVER, NULL, err) < 0)
+        return -1;
+    if (lseek(fd, 0, SEEK_SET) < 0)
+        return cv_fail(err, CV_E_IO, errno, "rewind emulator %u's device state", d.dmid);
+    return 0;
+}
+
+static int take(struct cv_restore *r, struct cv_record *rec, struct cv_error *err)
+{
+    switch (rec->type) {
+    case CV_REC_GUEST: return take_guest(r, rec, err);
+    case CV_REC_LAYOUT: return take_layout(r, rec, err);
+    case CV_REC_MEMORY: return take_memory(r, rec, err);
+    case CV_REC_CPU_POLICY: return take_policy(r, rec, err);
+    case CV_REC_TSC_INFO: return take_tsc(r, rec, err);
+    case CV_REC_HVM_PARAMS: return take_params(r, rec, err);
+    case CV_REC_DEVICE_STATE: return take_device_state(r, rec, err);
+    case CV_REC_HVM_CONTEXT:
+        cv_buf_dispose(&r->state.hvm_context);
+        r->state.hvm_context = cv_buf_take(&rec->body);
+        return 0;
+    default:
+        /* HOST, VCPUS (in GUEST's facts too), XENSTORE, NOTE, INDEX: checked by the reader, nothing to impose. */
+        return cv_body_check(rec->raw_type, rec->body.data, rec->body.len, err);
+    }
+}
+
+int cv_restore_take_record(struct cv_restore *r, struct cv_record *rec, struct cv_error *err)
+{
+    if (!rec->known)
+        return 0;
+    return take(r, rec, err) < 0 ? cv_record_context(rec, err) : 0;
+}

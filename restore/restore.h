@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Restoring a guest from a stream: the operation's state and its steps, for files and pipes here and for migrate/.
+ *
+ *   read-head    HOST to CPU_POLICY read and checked; nothing exists yet
+ *   verify       (files) the whole stream checked, record by record, without decompressing
+ *   check-host   name free, programs there, memory enough
+ *   domain       an empty domain with the guest's CPU policy
+ *   fill         memory streams in on a thread of its own, while the emulators start and wait for their states
+ *   states       Xen's state and every device state read; END has confirmed all of it
+ *   impose       TSC, HVM parameters and context; rings; xenstore nodes
+ *   load         every emulator loads its own state, side by side
+ *   run          all emulators run; the domain too, or stays paused  -- the commit point
+ */
+#ifndef CONVOY_RESTORE_RESTORE_H
+#define CONVOY_RESTORE_RESTORE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/phases.h"
+#include "guest/guest.h"
+#include "memory/pipeline.h"
+#include "stream-format/stream.h"
+
+struct cv_restore_options {
+    bool paused;                       /* leave the guest paused */
+    struct cv_mem_options mem;
+    int64_t stall_ms;
+    struct cv_cancel *cancel;          /* may be NULL */
+    const char *name;                  /* another name for the guest; NULL = its own */
+};
+
+struct cv_restore_report {
+    int64_t total_ns, verify_ns, domain_ns, fill_ns, emulators_ns, load_ns;
+    int64_t down_ns;                   /* from the last page stored to unpause */
+    int64_t emulator_load_ns[CV_DM_MAX];
+    struct cv_mem_stats mem;
+    uint64_t bytes;
+};
+
+struct cv_restore {
+    struct cv_guest g;
+    const struct cv_restore_options *opt;
+    struct cv_sink *sink;
+    int fd;                            /* borrowed */
+    int64_t start_offset;              /* of the stream in a seekable fd; -1 for a pipe */
+    struct cv_reader *reader;          /* coordinator's, but the fill thread's while that runs */
+    struct cv_record pending;          /* the first record of the memory, read with the head and not yet used */
+    bool has_pending;
+    uint64_t pfn_count, max_pages, owned_pages;
+    struct cv_cpu_policy policy;
+    bool has_policy;
+    struct cv_guest_state state;
+    int state_fd[CV_DM_MAX];           /* memfds with the device states; -1 = none */
+    struct cv_restore_report report;
+    int64_t start_ns, filled_ns;
+    /* the fill thread: started in "fill", joined there */
+    pthread_t thread;
+    bool thread_started;
+    struct cv_cancel fill_cancel;      /* ours: set when the emulators' start has failed, or the caller cancelled */
+    struct cv_error fill_error;
+    int fill_rc;
+};
+
+int cv_restore_init(struct cv_restore *r, struct cv_host *host, int fd, const struct cv_restore_options *opt,
+                    struct cv_sink *sink, struct cv_error *err) CV_CHECKED;
+void cv_restore_dispose(struct cv_restore *r);
+
+int cv_restore_read_head(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_restore_verify(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_restore_check_host(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_restore_domain(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_restore_domain_undo(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_restore_fill(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_restore_fill_undo(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_restore_states(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_restore_impose(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_restore_load(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_restore_run(void *op, int64_t deadline_ms, struct cv_error *err);
+
+/* The whole.  domid_out, report_out may be NULL. On failure nothing is left. */
+int cv_restore_from(struct cv_host *host, int fd, const struct cv_restore_options *opt, struct cv_sink *sink,
+                    uint32_t *domid_out, struct cv_restore_report *report_out, struct cv_error *err) CV_CHECKED;
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "restore/internal.h"
+#include "stream-format/bodies.h"
+
+/* Xen needs some memory of its own for a domain: page tables, vcpus, the domain itself. */
+#define DOMAIN_OVERHEAD_PAGES 1024u
+
+int cv_restore_init(struct cv_restore *r, struct cv_host *host, int fd, const struct cv_restore_options *opt,
+                    struct cv_sink *sink, struct cv_error *err)
+{
+    memset(r, 0, sizeof *r);
+    r->g.host = host;
+    r->g.sink = sink;
+    r->opt = opt;
+    r->sink = sink;
+    r->fd = fd;
+    r->start_ns = cv_now_ns();
+    r->start_offset = lseek(fd, 0, SEEK_CUR);
+    for (unsigned i = 0; i < CV_DM_MAX; i++)
+        r->state_fd[i] = -1;
+    return cv_cancel_init(&r->fill_cancel, err);
+}
+
+void cv_restore_dispose(struct cv_restore *r)
+{
+    cv_reader_free(r->reader);
+    r->reader = NULL;
+    cv_cpu_policy_dispose(&r->policy);
+    cv_guest_state_dispose(&r->state);
+    for (unsigned i = 0; i < CV_DM_MAX; i++)
+        cv_fd_dispose(&r->state_fd[i]);
+    cv_cancel_dispose(&r->fill_cancel);
+    cv_guest_dispose(&r->g);
+}
+
+static int open_reader(struct cv_restore *r, bool defer, struct cv_error *err)
+{
+    struct cv_reader_options o = { .stall_ms = r->opt->stall_ms, .cancel = r->opt->cancel, .defer_hash_of_pages = defer };
+
+    cv_reader_free(r->reader);
+    r->reader = NULL;
+    return cv_reader_new(&r->reader, r->fd, &o, err);
+}
+
+/* Everything in front of the memory, and the memory's first record, which is kept for later.
+ * take NULL: passed over. */
+static int pass_head(struct cv_restore *r, int (*take)(struct cv_restore *, struct cv_record *, struct cv_error *),
+                     struct cv_error *err)
+{
+    r->has_pending = false;
+    for (;;) {
+        struct cv_record *rec = &r->pending;
+        int n = cv_reader_next(r->reader, rec, err);
+
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            return cv_fail(err, CV_E_STREAM, 0, "the stream ends before the memory");
+        if (rec->known && (rec->type == CV_REC_PAGES || rec->type == CV_REC_PASS_END))
+            break;
+        if (take != NULL && take(r, rec, err) < 0)
+            return -1;
+    }
+    r->has_pending = true;
+    return 0;
+}
+
+int cv_restore_read_head(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_restore *r = op;
+
+    (void)deadline_ms;
+    if (open_reader(r, true, err) < 0 || pass_head(r, cv_restore_take_record, err) < 0)
+        return -1;
+    if (r->opt->name != NULL)
+        snprintf(r->g.spec.name, sizeof r->g.spec.name, "%s", r->opt->name);
+    return 0;
+}
+
+static int verify_to_end(struct cv_restore *r, struct cv_error *err)
+{
+    struct cv_record rec;
+    int n;
+
+    while ((n = cv_reader_next(r->reader, &rec, err)) > 0)
+        if (rec.known && cv_body_check(rec.raw_type, rec.body.data, rec.body.len, err) < 0)
+            return cv_record_context(&rec, err);
+    return n;
+}
+
+/* A file is read twice: hashes run at memory speed and the second reading comes from the page cache, so that a damaged
+ * image costs no domain.  What comes through a pipe can be read once only; its faults are found on the way, and the
+ * half-made domain, which has not run, is taken away again. */
+int cv_restore_verify(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_restore *r = op;
+    int64_t begin = cv_now_ns();
+    off_t start = (off_t)r->start_offset;
+
+    (void)deadline_ms;
+    if (start < 0)
+        return 0;
+    if (lseek(r->fd, start, SEEK_SET) < 0 || open_reader(r, false, err) < 0 || verify_to_end(r, err) < 0)
+        return -1;
+    if (lseek(r->fd, start, SEEK_SET) < 0)
+        return cv_fail(err, CV_E_IO, errno, "rewind the image");
+    r->report.verify_ns = cv_now_ns() - begin;
+    /* Again from the start: the head is decoded already, its records are only passed over. */
+    if (open_reader(r, true, err) < 0)
+        return -1;
+    return pass_head(r, NULL, err);
+}
+
+int cv_restore_check_host(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_restore *r = op;
+    struct cv_host *h = r->g.host;
+    struct cv_domain_info d;
+    struct cv_host_facts f;
+    struct cv_error e = CV_ERROR_INIT;
+
+    (void)deadline_ms;
+    if (h->ops->find(h, r->g.spec.name, &d, &e) == 0 && strcmp(d.name, r->g.spec.name) == 0)
+        return cv_fail(err, CV_E_BUSY, 0, "a domain named '%s' exists already (domain %u)", d.name, d.domid);
+    for (unsigned i = 0; i < r->g.layout.count; i++) {
+        const struct cv_layout_dm *dm = &r->g.layout.dms[i];
+        if (dm->role == CV_DM_ATTACHED)
+            continue;
+        if (access(dm->model, X_OK) < 0)
+            return cv_fail(err, CV_E_NOT_FOUND, errno, "emulator %u '%s': its program %s", i, dm->name, dm->model);
+    }
+    if (h->ops->facts(h, &f, err) < 0)
+        return -1;
+    uint64_t need = r->owned_pages + DOMAIN_OVERHEAD_PAGES;
+    if (f.free_pages < need)
+        return cv_fail(err, CV_E_NOMEM, 0, "the guest needs %llu MiB, and the host has %llu MiB free",
+                       (unsigned long long)need / 256, (unsigned long long)f.free_pages / 256);
+    return 0;
+}
+
+int cv_restore_domain(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_restore *r = op;
+    struct cv_host *h = r->g.host;
+    int64_t begin = cv_now_ns();
+
+    (void)deadline_ms;
+    r->g.spec.max_pages = r->max_pages;
+    if (h->ops->create(h, &r->g.spec, &r->g.domid, err) < 0)
+        return -1;
+    if (r->has_policy && h->ops->set_cpu_policy(h, r->g.domid, &r->policy, err) < 0)
+        return -1;
+    r->report.domain_ns = cv_now_ns() - begin;
+    return 0;
+}
+
+int cv_restore_domain_undo(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_restore *r = op;
+
+    (void)deadline_ms;
+    if (r->g.domid == 0)
+        return 0;
+    int rc = r->g.host->ops->destroy(r->g.host, r->g.domid, err);
+    r->g.domid = 0;
+    return rc;
+}
+
+int cv_restore_states(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_restore *r = op;
+    struct cv_record rec;
+    int n;
+
+    (void)deadline_ms;
+    /* 0 is a verified END: totals and the digest of the whole stream were right. */
+    while ((n = cv_reader_next(r->reader, &rec, err)) > 0)
+        if (cv_restore_take_record(r, &rec, err) < 0)
+            return -1;
+    if (n < 0)
+        return -1;
+    r->report.bytes = cv_reader_bytes(r->reader);
+    for (unsigned i = 0; i < r->g.layout.count; i++)
+        if (r->state_fd[i] < 0)
+            return cv_fail(err, CV_E_STREAM, 0, "the device state of emulator %u '%s' is missing", i,
+                           r->g.layout.dms[i].name);
+    return 0;
+}
+
+int cv_restore_impose(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_restore *r = op;
+    struct cv_host *h = r->g.host;
+
+    (void)deadline_ms;
+    if (h->ops->set_state(h, r->g.domid, &r->state, err) < 0 ||
+        h->ops->introduce(h, r->g.domid, &r->state, err) < 0)
+        return -1;
+    return cv_guest_nodes_write(&r->g, err);
+}
+
+int cv_restore_load(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_restore *r = op;
+    struct cv_emu_wait w = { .deadline_ms = deadline_ms, .cancel = r->opt->cancel };
+    struct cv_emu_results res;
+
+    int rc = cv_emuset_load_state(&r->g.set, r->state_fd, &w, &res, err);
+    r->report.load_ns = res.ns;
+    for (unsigned i = 0; i < r->g.layout.count; i++)
+        r->report.emulator_load_ns[i] = res.emu[i].ns;
+    return rc;
+}
+
+int cv_restore_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_restore *r = op;
+    struct cv_emu_wait w = { .deadline_ms = deadline_ms, .cancel = r->opt->cancel };
+
+    if (cv_emuset_cont(&r->g.set, &w, NULL, err) < 0)
+        return -1;
+    if (!r->opt->paused && r->g.host->ops->unpause(r->g.host, r->g.domid, err) < 0)
+        return -1;
+    r->report.down_ns = cv_now_ns() - r->filled_ns;
+    r->report.total_ns = cv_now_ns() - r->start_ns;
+    cv_emuset_disconnect(&r->g.set);
+    return 0;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Memory: pass after pass while the guest runs, and the last pages when nothing runs any more. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "save/write.h"
+#include "stream-format/bodies.h"
+
+#define LIVE_PASSES_MAX 5
+#define DIRTY_FEW 50
+
+static enum cv_pass_verdict decide_as_libxc(void *user, const struct cv_pass_stats *p)
+{
+    (void)user;
+    return p->dirty_now < DIRTY_FEW || p->pass + 1 >= LIVE_PASSES_MAX ? CV_PASS_STOP_NOW : CV_PASS_AGAIN;
+}
+
+static int progress(void *user, const struct cv_mem_stats *now)
+{
+    struct cv_save *s = user;
+
+    cv_event(s->sink, "{\"event\":\"pages\",\"pass\":%u,\"pages\":%llu,\"bytes\":%llu,\"of\":%llu}", s->pass,
+             (unsigned long long)now->pages, (unsigned long long)now->bytes_out,
+             (unsigned long long)s->report.guest_pages);
+    return 0;
+}
+
+static uint64_t count_bits(const uint64_t *bitmap, uint64_t bits)
+{
+    uint64_t n = 0;
+    for (uint64_t i = 0; i < (bits + 63) / 64; i++)
+        n += (uint64_t)__builtin_popcountll(bitmap[i]);
+    return n;
+}
+
+/* One pass over bitmap (NULL: everything), and its PASS_END. */
+static int send_pass(struct cv_save *s, const uint64_t *bitmap, bool last, uint64_t *dirty_after,
+                     struct cv_pass_stats *out, struct cv_error *err)
+{
+    struct cv_mem_stats before = *cv_saver_stats(s->saver);
+    int64_t begin = cv_now_ns();
+
+    if (cv_saver_pass(s->saver, s->pass, bitmap, s->pfn_count, progress, s, err) < 0)
+        return cv_context(err, "pass %u", s->pass);
+    const struct cv_mem_stats *now = cv_saver_stats(s->saver);
+    if (!last) {
+        struct cv_dirty_stats d;
+        if (s->g.host->ops->dirty_take(s->g.host, s->g.domid, s->bitmap, s->pfn_count, false, &d, err) < 0)
+            return -1;
+        *dirty_after = count_bits(s->bitmap, s->pfn_count);
+    }
+    struct cv_rec_pass_end rec = {
+        .pass = s->pass, .flags = last ? CV_PASS_LAST : 0, .records = now->records - before.records,
+        .data_pages = (now->bytes_raw - before.bytes_raw) / CV_PAGE_SIZE, .pages = now->pages - before.pages,
+        .dirty_left = last ? 0 : *dirty_after, .duration_us = (uint64_t)(cv_now_ns() - begin) / 1000,
+    };
+    CV_AUTO_BUF body = { 0 };
+    if (cv_rec_pass_end_encode(&rec, &body, err) < 0 || cv_save_put_body(s, CV_REC_PASS_END, &body, err) < 0)
+        return -1;
+    *out = (struct cv_pass_stats){ .pass = s->pass, .pages_sent = rec.pages,
+                                   .bytes_sent = now->bytes_out - before.bytes_out, .dirty_now = rec.dirty_left,
+                                   .ns = cv_now_ns() - begin };
+    s->pass++;
+    s->report.passes = s->pass;
+    s->report.mem = *now;
+    return 0;
+}
+
+int cv_save_passes(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = op;
+    enum cv_pass_verdict (*decide)(void *, const struct cv_pass_stats *) = s->opt->decide ? s->opt->decide : decide_as_libxc;
+    int64_t begin = cv_now_ns();
+
+    (void)deadline_ms;
+    if (!s->opt->live)
+        return 0;
+    for (;;) {
+        struct cv_pass_stats p;
+        uint64_t dirty = 0;
+
+        if (send_pass(s, s->pass == 0 ? NULL : s->bitmap, false, &dirty, &p, err) < 0)
+            return -1;
+        p.elapsed_ns = cv_now_ns() - begin;
+        cv_event(s->sink, "{\"event\":\"pass\",\"pass\":%u,\"pages\":%llu,\"bytes\":%llu,\"dirty\":%llu,\"ms\":%lld}", p.pass,
+                 (unsigned long long)p.pages_sent, (unsigned long long)p.bytes_sent,
+                 (unsigned long long)p.dirty_now, (long long)(p.ns / 1000000));
+        switch (decide(s->opt->decide_user, &p)) {
+        case CV_PASS_STOP_NOW:
+            return 0;
+        case CV_PASS_GIVE_UP:
+            return cv_fail(err, CV_E_TIMEOUT, 0, "the guest dirties memory faster than it can be sent (%llu pages left "
+                                                 "after %u passes)", (unsigned long long)p.dirty_now, s->pass);
+        case CV_PASS_AGAIN:
+            break;
+        }
+    }
+}
+
+/* bitmap holds what the last live pass left: to that comes what was dirtied since, by the guest and its emulators. */
+static int add_final_dirt(struct cv_save *s, struct cv_error *err)
+{
+    size_t words = (s->pfn_count + 63) / 64;
+    uint64_t *left = malloc(words * sizeof *left);
+    struct cv_dirty_stats d;
+
+    if (left == NULL)
+        return cv_fail(err, CV_E_NOMEM, 0, "no memory for a bitmap of %llu pages", (unsigned long long)s->pfn_count);
+    memcpy(left, s->bitmap, words * sizeof *left);
+    int rc = s->g.host->ops->dirty_take(s->g.host, s->g.domid, s->bitmap, s->pfn_count, true, &d, err);
+    for (size_t i = 0; rc == 0 && i < words; i++)
+        s->bitmap[i] |= left[i];
+    free(left);
+    return rc;
+}
+
+int cv_save_last_pages(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = op;
+    int64_t begin = cv_now_ns();
+    struct cv_pass_stats p;
+
+    (void)deadline_ms;
+    if (s->opt->live && add_final_dirt(s, err) < 0)
+        return -1;
+    if (send_pass(s, s->opt->live ? s->bitmap : NULL, true, NULL, &p, err) < 0)
+        return -1;
+    s->report.last_pages_ns = cv_now_ns() - begin;
+    return 0;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The records around the memory: what is written in front of it and behind it. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "base/fd.h"
+#include "guest/spec.h"
+#include "memory/pages.h"
+#include "save/save.h"
+#include "save/write.h"
+#include "stream-format/bodies.h"
+
+#define FOUR_GIB (UINT64_C(1) << 32)
+#define E820_RAM 1u
+
+int cv_save_put_body(struct cv_save *s, enum cv_record_type type, const struct cv_buf *body, struct cv_error *err)
+{
+    struct iovec iov = { .iov_base = body->data, .iov_len = body->len };
+
+    if (cv_writer_put(s->writer, type, &iov, 1, err) < 0)
+        return cv_context(err, "write record %s", cv_record_name(type));
+    return 0;
+}
+
+static int put_host(struct cv_save *s, struct cv_error *err)
+{
+    struct cv_host_facts f;
+    CV_AUTO_BUF body = { 0 };
+
+    if (s->g.host->ops->facts(s->g.host, &f, err) < 0)
+        return -1;
+    json_t *o = json_pack("{s:s,s:s,s:s,s:s}", "convoy", CONVOY_VERSION, "hypervisor", f.hypervisor, "capabilities",
+                          f.capabilities, "hostname", f.hostname);
+    CV_AUTO_FREE char *json = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    json_decref(o);
+    if (json == NULL)
+        return cv_fail(err, CV_E_NOMEM, 0, "no memory for the HOST record");
+    struct cv_rec_host rec = { .schema = CV_REC_SCHEMA, .xen_major = f.version_major, .xen_minor = f.version_minor,
+                               .time = (uint64_t)time(NULL), .json = json, .json_len = (uint32_t)strlen(json) };
+    if (cv_rec_host_encode(&rec, &body, err) < 0)
+        return -1;
+    return cv_save_put_body(s, CV_REC_HOST, &body, err);
+}
+
+static int put_guest(struct cv_save *s, struct cv_error *err)
+{
+    CV_AUTO_FREE char *json = NULL;
+    CV_AUTO_BUF body = { 0 };
+
+    if (cv_spec_encode(&s->g.spec, &json, err) < 0)
+        return -1;
+    struct cv_rec_guest rec = { .schema = CV_REC_SCHEMA, .type = CV_GUEST_HVM, .json = json,
+                                .json_len = (uint32_t)strlen(json), .config = s->g.config_text,
+                                .config_len = (uint32_t)strlen(s->g.config_text) };
+    memcpy(rec.uuid, s->g.spec.uuid, sizeof rec.uuid);
+    if (cv_rec_guest_encode(&rec, &body, err) < 0)
+        return -1;
+    return cv_save_put_body(s, CV_REC_GUEST, &body, err);
+}
+
+static int put_layout(struct cv_save *s, struct cv_error *err)
+{
+    const struct cv_layout *l = &s->g.layout;
+    CV_AUTO_FREE char *json = NULL;
+    CV_AUTO_BUF body = { 0 };
+    unsigned order[CV_DM_MAX];
+
+    if (cv_layout_encode(l, &json, err) < 0)
+        return -1;
+    struct cv_rec_layout rec = { .schema = CV_REC_SCHEMA, .count = l->count, .json = json,
+                                 .json_len = (uint32_t)strlen(json) };
+    cv_layout_rank_order(l, order);
+    for (unsigned i = 0; i < l->count; i++) {
+        rec.emulator[i].dmid = order[i];
+        rec.emulator[i].flags = l->dms[order[i]].role == CV_DM_DEFAULT ? CV_LAYOUT_DEFAULT : 0;
+    }
+    if (cv_rec_layout_encode(&rec, &body, err) < 0)
+        return -1;
+    return cv_save_put_body(s, CV_REC_LAYOUT, &body, err);
+}
+
+static int put_vcpus(struct cv_save *s, struct cv_error *err)
+{
+    CV_AUTO_BUF body = { 0 };
+    struct cv_rec_vcpus rec = { .max = s->g.spec.vcpus };
+
+    for (uint32_t i = 0; i < s->g.spec.vcpus_online; i++)
+        rec.online[i / 64] |= UINT64_C(1) << (i % 64);
+    if (cv_rec_vcpus_encode(&rec, &body, err) < 0)
+        return -1;
+    return cv_save_put_body(s, CV_REC_VCPUS, &body, err);
+}
+
+static int put_memory(struct cv_save *s, struct cv_error *err)
+{
+    struct cv_domain_info d;
+    CV_AUTO_BUF body = { 0 };
+    const struct cv_domain_spec *spec = &s->g.spec;
+    uint64_t hole = spec->mmio_hole_kb ? spec->mmio_hole_kb << 10 : UINT64_C(0x10000000);
+    uint64_t ram = spec->ram_kb << 10, low = ram > FOUR_GIB - hole ? FOUR_GIB - hole : ram;
+
+    if (s->g.host->ops->info(s->g.host, s->g.domid, &d, err) < 0)
+        return -1;
+    struct cv_rec_memory rec = {
+        .pfn_count = s->pfn_count, .max_pages = d.max_pages, .owned_pages = d.pages, .target_kib = spec->target_kb,
+        .static_max_kib = spec->max_kb, .videoram_kib = spec->video_kb, .paging_pool_kib = spec->paging_pool_kb,
+        .e820_count = 1, .e820 = { { .start = 0x100000, .size = low - 0x100000, .type = E820_RAM } },
+    };
+    if (ram > low) {
+        rec.e820[1] = (struct cv_e820_entry){ .start = FOUR_GIB, .size = ram - low, .type = E820_RAM };
+        rec.e820_count = 2;
+    }
+    s->report.guest_pages = d.pages;
+    if (cv_rec_memory_encode(&rec, &body, err) < 0)
+        return -1;
+    return cv_save_put_body(s, CV_REC_MEMORY, &body, err);
+}
+
+static int put_policy(struct cv_save *s, struct cv_error *err)
+{
+    struct cv_cpu_policy p = { 0 };
+    CV_AUTO_BUF body = { 0 };
+
+    if (s->g.host->ops->get_cpu_policy(s->g.host, s->g.domid, &p, err) < 0)
+        return -1;
+    struct cv_cpuid_leaf *leaves = calloc(p.leaf_count + 1, sizeof *leaves);
+    struct cv_msr_entry *msrs = calloc(p.msr_count + 1, sizeof *msrs);
+    int rc = leaves && msrs ? 0 : cv_fail(err, CV_E_NOMEM, 0, "no memory for the CPU_POLICY record");
+    for (size_t i = 0; rc == 0 && i < p.leaf_count; i++)
+        leaves[i] = (struct cv_cpuid_leaf){ p.leaves[i].leaf, p.leaves[i].subleaf, p.leaves[i].a, p.leaves[i].b,
+                                            p.leaves[i].c, p.leaves[i].d };
+    for (size_t i = 0; rc == 0 && i < p.msr_count; i++)
+        msrs[i] = (struct cv_msr_entry){ p.msrs[i].index, p.msrs[i].flags, p.msrs[i].value };
+    if (rc == 0)
+        rc = cv_rec_cpu_policy_encode(leaves, (uint32_t)p.leaf_count, msrs, (uint32_t)p.msr_count, &body, err);
+    free(leaves);
+    free(msrs);
+    cv_cpu_policy_dispose(&p);
+    return rc < 0 ? -1 : cv_save_put_body(s, CV_REC_CPU_POLICY, &body, err);
+}
+
+int cv_save_head(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = op;
+
+    (void)deadline_ms;
+    if (s->g.host->ops->pfn_count(s->g.host, s->g.domid, &s->pfn_count, err) < 0)
+        return -1;
+    s->bitmap = calloc((s->pfn_count + 63) / 64, sizeof *s->bitmap);
+    if (s->bitmap == NULL)
+        return cv_fail(err, CV_E_NOMEM, 0, "no memory for a bitmap of %llu pages", (unsigned long long)s->pfn_count);
+    if (put_host(s, err) < 0 || put_guest(s, err) < 0 || put_layout(s, err) < 0 || put_vcpus(s, err) < 0 ||
+        put_memory(s, err) < 0 || put_policy(s, err) < 0)
+        return -1;
+    return 0;
+}
+
+static int put_xen_state(struct cv_save *s, struct cv_error *err)
+{
+    const struct cv_guest_state *st = &s->state;
+    CV_AUTO_BUF tsc = { 0 }, params = { 0 };
+    struct cv_rec_tsc_info t = { st->tsc.mode, st->tsc.khz, st->tsc.nsec, st->tsc.incarnation };
+    struct cv_hvm_param p[CV_STATE_PARAMS_MAX];
+
+    if (cv_rec_tsc_info_encode(&t, &tsc, err) < 0 || cv_save_put_body(s, CV_REC_TSC_INFO, &tsc, err) < 0 ||
+        cv_save_put_body(s, CV_REC_HVM_CONTEXT, &st->hvm_context, err) < 0)
+        return -1;
+    for (size_t i = 0; i < st->param_count; i++) {
+        /* In the record they stand by index, wherever Xen's list has them. */
+        size_t at = i;
+        for (; at > 0 && p[at - 1].index > st->params[i].index; at--)
+            p[at] = p[at - 1];
+        p[at] = (struct cv_hvm_param){ st->params[i].index, st->params[i].value };
+    }
+    if (cv_rec_hvm_params_encode(p, (uint32_t)st->param_count, &params, err) < 0)
+        return -1;
+    return cv_save_put_body(s, CV_REC_HVM_PARAMS, &params, err);
+}
+
+static int put_device_state(struct cv_save *s, unsigned dmid, struct cv_error *err)
+{
+    uint8_t head[CV_DEVICE_STATE_HEAD];
+    uint64_t size = s->state_size[dmid];
+    CV_AUTO_FREE void *blob = malloc(size ? size : 1);
+    size_t got;
+
+    if (blob == NULL)
+        return cv_fail(err, CV_E_NOMEM, 0, "no memory for %llu bytes of device state", (unsigned long long)size);
+    if (lseek(s->state_fd[dmid], 0, SEEK_SET) < 0)
+        return cv_fail(err, CV_E_IO, errno, "rewind the device state");
+    if (cv_read_full(s->state_fd[dmid], blob, size, &got, CV_NEVER, NULL, err) < 0)
+        return -1;
+    if (got != size || size == 0)
+        return cv_fail(err, CV_E_EMULATOR, 0, "its device state has %zu of %llu bytes", got, (unsigned long long)size);
+    struct cv_rec_device_state rec = { .dmid = dmid, .format = CV_STATE_QEMU, .blob = blob, .blob_len = size };
+    if (cv_rec_device_state_head(&rec, head, err) < 0)
+        return -1;
+    struct iovec iov[2] = { { head, sizeof head }, { blob, size } };
+    return cv_writer_put(s->writer, CV_REC_DEVICE_STATE, iov, 2, err);
+}
+
+int cv_save_tail(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = op;
+    unsigned order[CV_DM_MAX];
+    int64_t begin = cv_now_ns();
+
+    (void)deadline_ms;
+    if (put_xen_state(s, err) < 0)
+        return -1;
+    cv_layout_rank_order(&s->g.layout, order);
+    for (unsigned i = 0; i < s->g.layout.count; i++)
+        if (put_device_state(s, order[i], err) < 0)
+            return cv_context(err, "emulator %u '%s'", order[i], s->g.layout.dms[order[i]].name);
+    if (cv_writer_finish(s->writer, err) < 0)
+        return -1;
+    s->report.tail_ns = cv_now_ns() - begin;
+    s->report.bytes = cv_writer_bytes(s->writer);
+    s->report.down_ns = cv_now_ns() - s->down_since_ns;
+    return 0;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* convoy save: the table of steps, up to and beyond the commit point. */
+#include "save/save.h"
+
+#include <string.h>
+
+#include "base/fd.h"
+#include "save/output.h"
+
+/* op of the table; save is first, so that its steps take the same pointer. */
+struct save_to {
+    struct cv_save save;
+    const char *path;                  /* "-": a pipe */
+    int fd;
+    enum cv_save_after after;
+    struct cv_output out;
+};
+
+static int open_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct save_to *t = op;
+
+    (void)deadline_ms;
+    if (t->fd < 0) {
+        if (cv_output_open(&t->out, t->path, err) < 0)
+            return -1;
+        return cv_save_open_stream(&t->save, t->out.fd, true, err);
+    }
+    return cv_save_open_stream(&t->save, t->fd, false, err);
+}
+
+static int open_undo(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    (void)deadline_ms;
+    return cv_output_abandon(&((struct save_to *)op)->out, err);
+}
+
+static int durable_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct save_to *t = op;
+
+    (void)deadline_ms;
+    return t->fd < 0 ? cv_output_commit(&t->out, err) : 0;
+}
+
+/* After the commit point: nothing here may lose the guest and its image both. */
+static int after_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct save_to *t = op;
+    struct cv_save *s = &t->save;
+    int rc = 0;
+
+    if (t->after == CV_SAVE_DESTROY) {
+        if (cv_guest_destroy(&s->g, err) < 0)
+            rc = cv_context(err, "the image is complete, but the guest could not be ended");
+    } else {
+        if (t->after == CV_SAVE_LEAVE_PAUSED)
+            rc = s->g.host->ops->pause(s->g.host, s->g.domid, err);
+        rc |= cv_save_go_on(s, deadline_ms, err);
+        if (rc < 0)
+            cv_context(err, "the image is complete, but the guest does not go on as asked");
+    }
+    return rc < 0 ? -1 : 0;
+}
+
+static const struct cv_step steps[] = {
+    { "connect", cv_save_connect, cv_save_connect_undo, 15 * 1000, false },
+    { "preflight", cv_save_preflight, NULL, 15 * 1000, false },
+    { "open", open_run, open_undo, CV_NEVER, false },
+    { "head", cv_save_head, NULL, CV_NEVER, false },
+    { "track", cv_save_track, cv_save_track_undo, 15 * 1000, false },
+    { "passes", cv_save_passes, NULL, CV_NEVER, false },
+    { "suspend", cv_save_suspend, cv_save_suspend_undo, CV_NEVER, false },
+    { "stop", cv_save_stop, cv_save_stop_undo, 20 * 1000, false },
+    { "last-pages", cv_save_last_pages, NULL, CV_NEVER, false },
+    { "states", cv_save_states, cv_save_states_undo, 60 * 1000, false },
+    { "tail", cv_save_tail, NULL, CV_NEVER, false },
+    { "durable", durable_run, NULL, CV_NEVER, true },
+    { "after", after_run, NULL, 30 * 1000, true },
+};
+
+int cv_save_to(struct cv_host *host, const char *who, const char *path, int fd, enum cv_save_after after,
+               const struct cv_save_options *opt, struct cv_sink *sink, struct cv_save_report *report_out,
+               struct cv_error *err)
+{
+    struct cv_save_options o = *opt;
+    struct save_to t = { .path = path, .fd = fd, .after = after, .out = { .fd = -1, .dir_fd = -1 } };
+    struct cv_phases p = { .steps = steps, .count = sizeof steps / sizeof steps[0], .sink = sink, .cancel = opt->cancel };
+
+    o.keep_disk_locks = after != CV_SAVE_DESTROY;
+    int rc = cv_save_init(&t.save, host, who, &o, sink, err);
+    if (rc == 0) {
+        rc = cv_phases_run(&p, &t, err);
+        t.save.report.total_ns = cv_now_ns() - t.save.start_ns;
+        if (report_out != NULL)
+            *report_out = t.save.report;
+    }
+    cv_save_states_undo(&t.save, 0, NULL);
+    cv_output_abandon(&t.out, NULL);
+    cv_save_dispose(&t.save);
+    return rc < 0 ? cv_context(err, "save '%s'", who) : 0;
+}

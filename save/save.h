@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Saving a guest: the operation's state and its steps.  save.c strings them together for files and pipes,
+ * migrate/ for another host.  The order of events, and what each leaves behind for its undo:
+ *
+ *   connect      every emulator answers QMP
+ *   preflight    nothing stands against a save; nothing has been touched yet
+ *   head         HOST, GUEST, LAYOUT, VCPUS, MEMORY, CPU_POLICY written
+ *   track        (live) dirty log on in Xen and in every emulator, before the first page is read
+ *   passes       (live) memory, again and again, while the guest runs
+ *   suspend      the guest has suspended
+ *   stop         every emulator has stopped
+ *   last-pages   what is dirty after the last emulator has stopped; not live: all of memory
+ *   states       Xen's state of the guest; every emulator's device state, side by side
+ *   tail         TSC_INFO, HVM_CONTEXT, HVM_PARAMS, DEVICE_STATE for each dmid, END written
+ */
+#ifndef CONVOY_SAVE_SAVE_H
+#define CONVOY_SAVE_SAVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/phases.h"
+#include "guest/guest.h"
+#include "memory/pipeline.h"
+#include "stream-format/stream.h"
+
+enum cv_save_after { CV_SAVE_DESTROY, CV_SAVE_CONTINUE, CV_SAVE_LEAVE_PAUSED };
+
+/* What a pass left; a decision is a pure function of these. */
+struct cv_pass_stats {
+    uint32_t pass;                     /* 0 = the one over all of memory */
+    uint64_t pages_sent, bytes_sent;   /* by this pass */
+    uint64_t dirty_now;                /* pages dirtied since the pass began */
+    int64_t ns;                        /* the pass took */
+    int64_t elapsed_ns;                /* since the first pass began */
+};
+enum cv_pass_verdict { CV_PASS_AGAIN, CV_PASS_STOP_NOW, CV_PASS_GIVE_UP };
+
+struct cv_save_options {
+    bool live;
+    bool keep_disk_locks;              /* the guest goes on here afterwards (H-5) */
+    struct cv_mem_options mem;         /* cancel is taken from below */
+    int64_t suspend_timeout_ms;        /* the guest's own time to suspend; 0 = 60 s */
+    int64_t stall_ms;                  /* no byte taken by the output for so long fails; 0 = for ever */
+    struct cv_cancel *cancel;          /* may be NULL */
+    /* live only; NULL = at most 5 passes or less than 50 dirty pages, as libxc */
+    enum cv_pass_verdict (*decide)(void *user, const struct cv_pass_stats *s);
+    void *decide_user;
+};
+
+struct cv_save_report {
+    int64_t total_ns, down_ns;         /* down: from the suspend request until everything was written */
+    int64_t suspend_ns, stop_ns, last_pages_ns, states_ns, tail_ns;
+    int64_t emulator_stop_ns[CV_DM_MAX], emulator_state_ns[CV_DM_MAX];
+    uint64_t state_bytes[CV_DM_MAX];
+    uint32_t passes;
+    uint64_t bytes;                    /* of the stream */
+    uint64_t guest_pages;
+    struct cv_mem_stats mem;
+};
+
+struct cv_save {
+    struct cv_guest g;
+    uint32_t domid;                    /* g's; stays when the guest has been ended */
+    const struct cv_save_options *opt;
+    struct cv_sink *sink;
+    struct cv_writer *writer;
+    struct cv_page_source *source;
+    struct cv_saver *saver;
+    uint64_t pfn_count;
+    uint64_t *bitmap;                  /* pfn_count bits; pages still to be sent */
+    uint32_t pass;                     /* of the next pass */
+    struct cv_guest_state state;       /* Xen's, taken in "states" */
+    int state_fd[CV_DM_MAX];           /* qemu-save.<domid>.<dmid>; -1 = none */
+    uint64_t state_size[CV_DM_MAX];
+    struct cv_save_report report;
+    int64_t down_since_ns;
+    int64_t start_ns;
+    /* what there is to undo */
+    bool xen_log, emulator_log, suspend_asked, stop_asked;
+};
+
+/* host and guest name; nothing is touched.  CV_E_NOT_FOUND, CV_E_UNSUPPORTED, CV_E_EMULATOR. */
+int cv_save_init(struct cv_save *s, struct cv_host *host, const char *who, const struct cv_save_options *opt,
+                 struct cv_sink *sink, struct cv_error *err) CV_CHECKED;
+/* fd borrowed; writes the stream header. index: for files. */
+int cv_save_open_stream(struct cv_save *s, int fd, bool index, struct cv_error *err) CV_CHECKED;
+void cv_save_dispose(struct cv_save *s);
+
+/* Steps for a table; op is the struct cv_save.  See base/phases.h for the contract of undo. */
+int cv_save_connect(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_save_connect_undo(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_save_preflight(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_save_head(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_save_track(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_save_track_undo(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_save_passes(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_save_suspend(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_save_suspend_undo(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_save_stop(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_save_stop_undo(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_save_last_pages(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_save_states(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_save_states_undo(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_save_tail(void *op, int64_t deadline_ms, struct cv_error *err);
+/* The guest goes on: emulators first, then the domain (H-4). */
+int cv_save_go_on(struct cv_save *s, int64_t deadline_ms, struct cv_error *err);
+
+/* The whole: to a file (written aside, synced, renamed: an older one of that name stays until then) or, path "-",
+ * to fd (borrowed).  The commit point is the durable file (the last byte taken by a pipe).
+ * after: what becomes of the guest.  report_out may be NULL; filled also on failure. */
+int cv_save_to(struct cv_host *host, const char *who, const char *path, int fd, enum cv_save_after after,
+               const struct cv_save_options *opt, struct cv_sink *sink, struct cv_save_report *report_out,
+               struct cv_error *err) CV_CHECKED;
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The steps that touch the guest and its emulators, and what takes each back. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "emulators/paths.h"
+#include "save/write.h"
+
+#define SUSPEND_TIMEOUT_MS 60000
+
+static struct cv_emu_wait waiting(const struct cv_save *s, int64_t deadline_ms)
+{
+    return (struct cv_emu_wait){ .deadline_ms = deadline_ms, .cancel = s->opt->cancel };
+}
+
+int cv_save_init(struct cv_save *s, struct cv_host *host, const char *who, const struct cv_save_options *opt,
+                 struct cv_sink *sink, struct cv_error *err)
+{
+    memset(s, 0, sizeof *s);
+    s->opt = opt;
+    s->sink = sink;
+    s->start_ns = cv_now_ns();
+    for (unsigned i = 0; i < CV_DM_MAX; i++)
+        s->state_fd[i] = -1;
+    if (cv_guest_open(&s->g, host, who, sink, err) < 0)
+        return -1;
+    s->domid = s->g.domid;
+    return 0;
+}
+
+int cv_save_open_stream(struct cv_save *s, int fd, bool index, struct cv_error *err)
+{
+    struct cv_writer_options wo = { .stall_ms = s->opt->stall_ms, .cancel = s->opt->cancel, .index = index };
+    struct cv_mem_options mem = s->opt->mem;
+
+    mem.cancel = s->opt->cancel;
+    if (cv_writer_new(&s->writer, fd, &wo, err) < 0 ||
+        s->g.host->ops->page_source(s->g.host, s->g.domid, &s->source, err) < 0)
+        return -1;
+    return cv_saver_new(&s->saver, s->source, s->writer, &mem, err);
+}
+
+void cv_save_dispose(struct cv_save *s)
+{
+    cv_saver_free(s->saver);
+    if (s->source != NULL)
+        s->g.host->ops->page_source_free(s->g.host, s->source);
+    cv_writer_free(s->writer);
+    cv_guest_state_dispose(&s->state);
+    free(s->bitmap);
+    cv_guest_dispose(&s->g);
+    s->saver = NULL;
+    s->source = NULL;
+    s->writer = NULL;
+    s->bitmap = NULL;
+}
+
+int cv_save_connect(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = op;
+    struct cv_emu_wait w = waiting(s, deadline_ms);
+    cv_emu_status status[CV_DM_MAX];
+
+    if (cv_emuset_connect(&s->g.set, &w, NULL, err) < 0 ||
+        cv_emuset_status(&s->g.set, &w, status, NULL, err) < 0)
+        return -1;
+    for (unsigned i = 0; i < s->g.layout.count; i++)
+        if (strcmp(status[i], "running") != 0)
+            return cv_fail(err, CV_E_EMULATOR, 0, "emulator %u '%s' is not running but '%s'", i,
+                           s->g.layout.dms[i].name, status[i]);
+    return 0;
+}
+
+int cv_save_connect_undo(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    (void)deadline_ms, (void)err;
+    cv_emuset_disconnect(&((struct cv_save *)op)->g.set);
+    return 0;
+}
+
+int cv_save_preflight(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = op;
+    struct cv_emu_wait w = waiting(s, deadline_ms);
+    struct cv_domain_info d;
+
+    if (s->g.host->ops->info(s->g.host, s->g.domid, &d, err) < 0 ||
+        s->g.host->ops->check_saveable(s->g.host, s->g.domid, err) < 0)
+        return -1;
+    if (d.paused)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain %u '%s' is paused and cannot suspend itself: unpause it first",
+                       d.domid, d.name);
+    if (d.shutdown)
+        return cv_fail(err, CV_E_BUSY, 0, "domain %u '%s' is suspended already: is another save under way?", d.domid, d.name);
+    return cv_emuset_check_migratable(&s->g.set, &w, NULL, err);
+}
+
+int cv_save_track(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = op;
+    struct cv_emu_wait w = waiting(s, deadline_ms);
+
+    if (!s->opt->live)
+        return 0;
+    /* An emulator writes to guest memory through its own mappings, which Xen does not see: it has to report them.
+     * One that is forgotten here is silent corruption (H-1). */
+    s->emulator_log = true;
+    if (cv_emuset_dirty_log(&s->g.set, true, &w, NULL, err) < 0)
+        return -1;
+    s->xen_log = true;
+    return s->g.host->ops->dirty_log(s->g.host, s->g.domid, true, err);
+}
+
+int cv_save_track_undo(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = op;
+    struct cv_emu_wait w = { .deadline_ms = deadline_ms };
+    int rc = 0;
+
+    if (s->xen_log)
+        rc |= s->g.host->ops->dirty_log(s->g.host, s->g.domid, false, err);
+    s->xen_log = false;
+    if (s->emulator_log)
+        rc |= cv_emuset_dirty_log(&s->g.set, false, &w, NULL, err);
+    s->emulator_log = false;
+    return rc != 0 ? -1 : 0;
+}
+
+int cv_save_suspend(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = op;
+    int64_t limit = s->opt->suspend_timeout_ms ? s->opt->suspend_timeout_ms : SUSPEND_TIMEOUT_MS;
+
+    (void)deadline_ms;
+    s->down_since_ns = cv_now_ns();
+    s->suspend_asked = true;
+    if (s->g.host->ops->suspend(s->g.host, s->g.domid, cv_after_ms(limit), s->opt->cancel, err) < 0)
+        return -1;
+    s->report.suspend_ns = cv_now_ns() - s->down_since_ns;
+    return 0;
+}
+
+int cv_save_suspend_undo(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = op;
+
+    (void)deadline_ms;
+    if (!s->suspend_asked)
+        return 0;
+    s->suspend_asked = false;
+    return s->g.host->ops->resume(s->g.host, s->g.domid, err);
+}
+
+int cv_save_stop(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = op;
+    struct cv_emu_wait w = waiting(s, deadline_ms);
+    struct cv_emu_results r;
+
+    /* After the guest has suspended, before the last dirty bitmap (H-2). */
+    s->stop_asked = true;
+    int rc = cv_emuset_stop(&s->g.set, &w, &r, err);
+    s->report.stop_ns = r.ns;
+    for (unsigned i = 0; i < s->g.layout.count; i++)
+        s->report.emulator_stop_ns[i] = r.emu[i].ns;
+    return rc;
+}
+
+int cv_save_stop_undo(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = op;
+    struct cv_emu_wait w = { .deadline_ms = deadline_ms };
+
+    if (!s->stop_asked)
+        return 0;
+    s->stop_asked = false;
+    return cv_emuset_cont(&s->g.set, &w, NULL, err);
+}
+
+static int make_state_files(struct cv_save *s, struct cv_error *err)
+{
+    for (unsigned i = 0; i < s->g.layout.count; i++) {
+        char path[128];
+        s->state_fd[i] = cv_state_file_create(cv_path_state(NULL, s->domid, i, path, sizeof path), err);
+        if (s->state_fd[i] < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int cv_save_states(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = op;
+    struct cv_emu_wait w = waiting(s, deadline_ms);
+    struct cv_emu_results r;
+    int64_t begin = cv_now_ns();
+
+    if (make_state_files(s, err) < 0 || s->g.host->ops->get_state(s->g.host, s->g.domid, &s->state, err) < 0)
+        return -1;
+    int rc = cv_emuset_save_state(&s->g.set, s->state_fd, !s->opt->keep_disk_locks, s->state_size, &w, &r, err);
+    s->report.states_ns = cv_now_ns() - begin;
+    for (unsigned i = 0; i < s->g.layout.count; i++) {
+        s->report.emulator_state_ns[i] = r.emu[i].ns;
+        s->report.state_bytes[i] = s->state_size[i];
+    }
+    return rc;
+}
+
+/* Also the clean-up after success: the states are in the stream then. */
+int cv_save_states_undo(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = op;
+    int rc = 0;
+
+    (void)deadline_ms;
+    for (unsigned i = 0; i < CV_DM_MAX; i++) {
+        char path[128];
+        if (s->state_fd[i] < 0)
+            continue;
+        cv_path_state(NULL, s->domid, i, path, sizeof path);
+        if (unlink(path) < 0 && errno != ENOENT)
+            rc = cv_fail(err, CV_E_IO, errno, "remove %s", path);
+        cv_fd_dispose(&s->state_fd[i]);
+    }
+    return rc;
+}
+
+int cv_save_go_on(struct cv_save *s, int64_t deadline_ms, struct cv_error *err)
+{
+    int rc = cv_save_track_undo(s, deadline_ms, err);
+
+    rc |= cv_save_stop_undo(s, deadline_ms, err);
+    rc |= cv_save_suspend_undo(s, deadline_ms, err);
+    rc |= cv_save_connect_undo(s, deadline_ms, err);
+    return rc != 0 ? -1 : 0;
+}
