@@ -10,28 +10,24 @@
 static int fill_pages(struct cv_restore *r, struct cv_loader *loader, struct cv_error *err)
 {
     for (;;) {
-        struct cv_record rec;
-        int n = 1;
+        struct cv_record *rec = &r->rec;
+        int n = r->has_pending ? 1 : cv_reader_next(r->reader, rec, err);
 
-        if (r->has_pending)
-            rec = r->pending;
-        else
-            n = cv_reader_next(r->reader, &rec, err);
         r->has_pending = false;
         if (n < 0)
             return -1;
         if (n == 0)
             return cv_fail(err, CV_E_STREAM, 0, "the stream ends within the memory");
-        if (rec.type == CV_REC_PAGES && rec.known) {
-            if (cv_loader_record(loader, &rec, err) < 0)
+        if (rec->type == CV_REC_PAGES && rec->known) {
+            if (cv_loader_record(loader, rec, err) < 0)
                 return -1;
             continue;
         }
-        if (rec.type != CV_REC_PASS_END || !rec.known)
+        if (rec->type != CV_REC_PASS_END || !rec->known)
             continue;
         struct cv_rec_pass_end end;
-        if (cv_rec_pass_end_decode(&end, rec.body.data, rec.body.len, err) < 0)
-            return cv_record_context(&rec, err);
+        if (cv_rec_pass_end_decode(&end, rec->body.data, rec->body.len, err) < 0)
+            return cv_record_context(rec, err);
         /* A page may come again: what came before it must be in place. */
         if (cv_loader_barrier(loader, err) < 0)
             return -1;

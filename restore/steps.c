@@ -32,6 +32,7 @@ void cv_restore_dispose(struct cv_restore *r)
 {
     cv_reader_free(r->reader);
     r->reader = NULL;
+    cv_buf_dispose(&r->rec.body);
     cv_cpu_policy_dispose(&r->policy);
     cv_guest_state_dispose(&r->state);
     for (unsigned i = 0; i < CV_DM_MAX; i++)
@@ -56,7 +57,7 @@ static int pass_head(struct cv_restore *r, int (*take)(struct cv_restore *, stru
 {
     r->has_pending = false;
     for (;;) {
-        struct cv_record *rec = &r->pending;
+        struct cv_record *rec = &r->rec;
         int n = cv_reader_next(r->reader, rec, err);
 
         if (n < 0)
@@ -86,12 +87,11 @@ int cv_restore_read_head(void *op, int64_t deadline_ms, struct cv_error *err)
 
 static int verify_to_end(struct cv_restore *r, struct cv_error *err)
 {
-    struct cv_record rec;
     int n;
 
-    while ((n = cv_reader_next(r->reader, &rec, err)) > 0)
-        if (rec.known && cv_body_check(rec.raw_type, rec.body.data, rec.body.len, err) < 0)
-            return cv_record_context(&rec, err);
+    do
+        n = cv_reader_next(r->reader, &r->rec, err);
+    while (n > 0);
     return n;
 }
 
@@ -176,13 +176,12 @@ int cv_restore_domain_undo(void *op, int64_t deadline_ms, struct cv_error *err)
 int cv_restore_states(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_restore *r = op;
-    struct cv_record rec;
     int n;
 
     (void)deadline_ms;
     /* 0 is a verified END: totals and the digest of the whole stream were right. */
-    while ((n = cv_reader_next(r->reader, &rec, err)) > 0)
-        if (cv_restore_take_record(r, &rec, err) < 0)
+    while ((n = cv_reader_next(r->reader, &r->rec, err)) > 0)
+        if (cv_restore_take_record(r, &r->rec, err) < 0)
             return -1;
     if (n < 0)
         return -1;

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "guest/monitor.h"
+
+/* The one table from codes to exit statuses; docs/man/convoy.1 repeats it. */
+int cli_exit_status(enum cv_code code)
+{
+    switch (code) {
+    case CV_OK: return 0;
+    case CV_E_INVALID: return 2;
+    case CV_E_NOT_FOUND: return 3;
+    case CV_E_BUSY: return 4;
+    case CV_E_UNSUPPORTED: return 5;
+    case CV_E_STREAM: return 6;
+    case CV_E_STREAM_VERSION: return 7;
+    case CV_E_TIMEOUT: return 8;
+    case CV_E_EMULATOR: return 9;
+    case CV_E_OUTCOME_UNKNOWN: return 10;
+    case CV_E_CANCELLED: return 130;
+    default: return 1;
+    }
+}
+
+int cli_error(const struct cv_error *err)
+{
+    char text[800];
+
+    fprintf(stderr, "convoy: %s\n", cv_error_string(err, text, sizeof text));
+    return cli_exit_status(err->code);
+}
+
+struct cv_host *cli_host(struct cli *c, int *status_out)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_host *h;
+
+    if (cv_host_open_xen(&h, &c->sink, &err) == 0)
+        return h;
+    *status_out = cli_error(&err);
+    return NULL;
+}
+
+void cli_mem_defaults(struct cv_mem_options *m)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    *m = (struct cv_mem_options){ .threads = cpus > 16 ? 16 : cpus < 1 ? 1 : (unsigned)cpus, .codec = CV_CODEC_ZSTD,
+                                  .level = 1 };
+}
+
+int cli_mem_option(struct cv_mem_options *m, int opt, const char *arg, struct cv_error *err)
+{
+    char *end;
+
+    if (opt == 'C')
+        return cv_mem_parse_compress(arg, m, err);
+    errno = 0;
+    unsigned long n = strtoul(arg, &end, 10);
+    if (errno != 0 || *end != '\0' || end == arg || n > CV_MEM_THREADS_MAX)
+        return cv_fail(err, CV_E_INVALID, 0, "--threads takes a number from 0 to %u, not '%s'", CV_MEM_THREADS_MAX, arg);
+    m->threads = (unsigned)n;
+    return 0;
+}
+
+void cli_monitor(struct cli *c, uint32_t domid, const char *name)
+{
+    struct cv_error err = CV_ERROR_INIT;
+
+    if (cv_monitor_spawn(c->program, domid, name, &err) < 0)
+        cv_log(&c->sink, CV_LOG_WARN, "%s: when the guest ends, its emulators stay until 'convoy destroy'", err.text);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* destroy, pause, unpause, monitor: one domain, one call. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/cli.h"
+#include "guest/guest.h"
+#include "guest/monitor.h"
+
+static int on_domain(struct cli *c, int argc, char **argv, bool destroy)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_domain_info d;
+    int status = 0, rc;
+
+    if (argc != 2 || argv[1][0] == '-')
+        return cli_usage(argv, "one domain is wanted");
+    struct cv_host *h = cli_host(c, &status);
+    if (h == NULL)
+        return status;
+    rc = h->ops->find(h, argv[1], &d, &err);
+    if (rc == 0 && destroy) {
+        struct cv_guest g;
+        rc = cv_guest_open(&g, h, argv[1], &c->sink, &err);
+        /* A dead emulator or torn nodes are no reason to keep a domain that is to be ended. */
+        if (rc < 0 && err.code != CV_E_UNSUPPORTED)
+            g = (struct cv_guest){ .host = h, .sink = &c->sink, .domid = d.domid }, rc = 0;
+        if (rc == 0) {
+            rc = cv_guest_destroy(&g, &err);
+            cv_guest_dispose(&g);
+        }
+    } else if (rc == 0) {
+        rc = argv[0][0] == 'p' ? h->ops->pause(h, d.domid, &err) : h->ops->unpause(h, d.domid, &err);
+    }
+    if (rc < 0) {
+        cv_context(&err, "%s '%s'", argv[0], argv[1]);
+        status = cli_error(&err);
+    }
+    h->ops->close(h);
+    return status;
+}
+
+int cmd_destroy(struct cli *c, int argc, char **argv) { return on_domain(c, argc, argv, true); }
+int cmd_pause(struct cli *c, int argc, char **argv) { return on_domain(c, argc, argv, false); }
+int cmd_unpause(struct cli *c, int argc, char **argv) { return on_domain(c, argc, argv, false); }
+
+int cmd_monitor(struct cli *c, int argc, char **argv)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    int status = 0;
+
+    if (argc != 2)
+        return cli_usage(argv, "one domid is wanted");
+    c->sink.level = CV_LOG_INFO;
+    uint32_t domid = (uint32_t)strtoul(argv[1], NULL, 10);
+    struct cv_host *h = cli_host(c, &status);
+    if (h == NULL)
+        return status;
+    /* A restarted guest has a new number and is watched by the same process. */
+    while (domid != 0 && status == 0)
+        if (cv_monitor_run(h, domid, &c->cancel, &c->sink, &domid, &err) < 0)
+            status = cli_error(&err);
+    h->ops->close(h);
+    return status;
+}

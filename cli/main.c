@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+static const struct cli_command commands[] = {
+    { "create", cmd_create, "[-p] FILE", "make a guest from an xl.cfg file and start it" },
+    { "list", cmd_list, "[--json] [DOMAIN]", "guests and their emulators" },
+    { "destroy", cmd_destroy, "DOMAIN", "end a guest at once" },
+    { "pause", cmd_pause, "DOMAIN", "stop a guest's vcpus" },
+    { "unpause", cmd_unpause, "DOMAIN", "let them run again" },
+    { "save", cmd_save, "[-c|-p] [--live] [--compress X] [--threads N] [--json] DOMAIN FILE|-",
+      "save a guest to a file or a pipe" },
+    { "restore", cmd_restore, "[-p] [--name NAME] [--threads N] [--json] FILE|-", "bring a saved guest back" },
+    { "monitor", cmd_monitor, "DOMID", "watch over a guest (started by create and restore)" },
+};
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+static struct cli *the_cli;            /* for the signal handler alone */
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    cv_cancel_request(&the_cli->cancel);
+}
+
+static void print_message(struct cv_sink *s, enum cv_level level, const char *text)
+{
+    static const char *const names[] = { "error", "warning", "info", "debug" };
+    (void)s;
+    fprintf(stderr, "convoy: %s: %s\n", names[level], text);
+}
+
+static void print_event(struct cv_sink *s, const char *json)
+{
+    struct cli *c = (struct cli *)((char *)s - offsetof(struct cli, sink));
+    if (c->json_events)
+        fprintf(stderr, "%s\n", json);
+}
+
+static int usage(FILE *f)
+{
+    fprintf(f, "usage: convoy [-v|-q] COMMAND [ARGUMENT...]\n\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (commands[i].run != cmd_monitor)
+            fprintf(f, "  convoy %s %s\n      %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+    return f == stdout ? 0 : CLI_USAGE;
+}
+
+int cli_usage(char **argv, const char *why)
+{
+    if (why != NULL)
+        fprintf(stderr, "convoy %s: %s\n", argv[0], why);
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, argv[0]) == 0)
+            fprintf(stderr, "usage: convoy %s %s\n", argv[0], commands[i].arguments);
+    return CLI_USAGE;
+}
+
+static void catch_signals(struct cli *c)
+{
+    struct sigaction sa = { .sa_handler = on_signal };
+    static const int stop[] = { SIGINT, SIGTERM, SIGHUP };
+
+    the_cli = c;
+    for (size_t i = 0; i < sizeof stop / sizeof stop[0]; i++)
+        sigaction(stop[i], &sa, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static int dispatch(struct cli *c, int argc, char **argv)
+{
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i].name, argv[0]) != 0)
+            continue;
+        optind = 0;                    /* glibc: start anew with this argv */
+        return commands[i].run(c, argc, argv);
+    }
+    fprintf(stderr, "convoy: unknown command '%s' (convoy --help lists them)\n", argv[0]);
+    return CLI_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = { { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
+                                             { NULL, 0, NULL, 0 } };
+    struct cli c = { .sink = { print_message, print_event, CV_LOG_WARN }, .program = "/proc/self/exe" };
+    struct cv_error err = CV_ERROR_INIT;
+    int opt;
+
+    while ((opt = getopt_long(argc, argv, "+vqhV", options, NULL)) != -1) {
+        switch (opt) {
+        case 'v': c.sink.level = c.sink.level < CV_LOG_DEBUG ? c.sink.level + 1 : CV_LOG_DEBUG; break;
+        case 'q': c.sink.level = CV_LOG_ERROR; break;
+        case 'h': return usage(stdout);
+        case 'V': printf("convoy %s\n", CONVOY_VERSION); return 0;
+        default: return usage(stderr);
+        }
+    }
+    if (optind >= argc)
+        return usage(stderr);
+    if (cv_cancel_init(&c.cancel, &err) < 0)
+        return cli_error(&err);
+    catch_signals(&c);
+    int status = dispatch(&c, argc - optind, argv + optind);
+    cv_cancel_dispose(&c.cancel);
+    return status;
+}
