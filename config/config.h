@@ -76,6 +76,7 @@ struct cv_config_dm {
     bool attach;              /* pid/qmp in place of a program */
     int pid;                  /* 0 = whoever listens on qmp */
     const char *qmp;          /* may contain "@{domid}" */
+    unsigned reserve_mib;     /* guest-physical space for ROM and VRAM of its raw devices; 0 = 1 MiB for each */
     int rank;                 /* creation order of ioreq servers: lower first; default emulator last */
     struct cv_config_device devices[CV_CONFIG_DEVICES_MAX];
     unsigned device_count;

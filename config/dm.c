@@ -173,6 +173,12 @@ static int read_pair(struct cv_reader *r, struct cv_dm_entry *e, const char *wor
         e->dm.rank = (int)v;
         return 0;
     }
+    if (IS("reserve")) {
+        if (read_number(r, e, word, value, 1, 1024, &v, err) < 0)
+            return -1;
+        e->dm.reserve_mib = (unsigned)v;
+        return 0;
+    }
     if (IS("default")) {
         if (read_number(r, e, word, value, 0, 1, &v, err) < 0)
             return -1;
@@ -257,6 +263,8 @@ static int check_entry(struct cv_reader *r, const struct cv_dm_entry *e, struct 
         return entry_fail(r, e, CV_E_INVALID, err, "pid=", "an emulator to attach needs its QMP socket (qmp=)");
     if (dm->attach && (*dm->model || *dm->machine || dm->args.count > 0))
         return entry_fail(r, e, CV_E_INVALID, err, "qmp=", "an emulator to attach has no model, machine or arguments");
+    if (dm->attach && (*e->vifs || *e->disks || dm->device_count > 0 || dm->caps != 0))
+        return entry_fail(r, e, CV_E_INVALID, err, "qmp=", "an emulator to attach brings its own devices and can claim none");
     return 0;
 }
 

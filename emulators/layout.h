@@ -29,38 +29,36 @@
 
 enum cv_dm_role { CV_DM_DEFAULT, CV_DM_SECONDARY, CV_DM_ATTACHED };
 
-enum cv_device_kind { CV_DEV_CHIPSET, CV_DEV_VGA, CV_DEV_DISK, CV_DEV_VIF, CV_DEV_SERIAL, CV_DEV_AUDIO, CV_DEV_USB,
-                      CV_DEV_RAW };
+enum cv_device_kind { CV_DEV_VGA, CV_DEV_DISK, CV_DEV_CONTROLLER, CV_DEV_VIF, CV_DEV_SERIAL, CV_DEV_AUDIO, CV_DEV_USB,
+                      CV_DEV_RAW, CV_DEV_FOREIGN /* seen on an attached emulator */ };
 
 struct cv_layout_device {
     enum cv_device_kind kind;
-    const char *id;           /* QEMU id; "" for chipset functions */
+    const char *id;           /* QEMU id; "" for what an attached emulator brings along */
     const char *driver;
-    const char *arg;          /* whole -device argument; "" for what the machine brings along */
+    const char *arg;          /* whole -device argument, or "" */
     uint16_t bdf;             /* bus << 8 | slot << 3 | function */
     /* disk */
-    const char *vdev, *path, *format, *serial;
-    bool readonly, cdrom;
+    const char *vdev, *path, *format;
+    bool readonly, cdrom, discard;
     /* vif */
     uint8_t mac[6];
     const char *bridge;
     const char *ifname;       /* "@{domid}" is replaced at start */
-    const char *script;
     unsigned vif_index;
 };
 
 /* A block of guest-physical pages that an emulator allocates at create and expects at restore. */
 struct cv_layout_region {
-    const char *what;         /* QEMU's RAM block name, "0000:00:02.0/vga.vram"; or "reserved" before the first start */
+    const char *what;         /* QEMU's RAM block name, "0000:00:03.0/vga.vram" */
     uint64_t gfn, pages;
-    uint64_t digest;          /* xxh64 of the pages' initial ROM file, 0 = not a ROM or unknown */
 };
 
 struct cv_layout_dm {
     unsigned dmid;
     const char *name;
     enum cv_dm_role role;
-    unsigned rank;            /* unique; the default emulator's is the highest */
+    unsigned rank;            /* 0 to count - 1, unique; the default emulator's is the highest */
     const char *model;        /* program */
     const char *version;      /* "7.2.22" as QMP query-version reports; "" until first started */
     const char *wanted_version;
@@ -85,18 +83,18 @@ struct cv_layout {
     uint64_t mmio_start;      /* first byte of the PCI hole below 4 GiB: no window touches [mmio_start, 4 GiB) */
     uint64_t extra_pages;     /* sum of all windows: the domain's maximum memory makes room for max_kib plus these */
     unsigned vcpus, maxvcpus;
+    const char *vncpasswd;    /* given to the default emulator over QMP after each start; "" = none */
     struct cv_layout_dm dms[CV_DM_MAX];    /* indexed by dmid */
     unsigned count;           /* 1..8 */
 };
 
-/* What the decision needs to know of the host.  Sizes are measured, not guessed: see cv_layout_host_probe. */
+/* What the decision needs to know of the host. */
 struct cv_layout_host {
-    const char *default_model;             /* program when device_models names none */
-    uint64_t vgabios_bytes[3];             /* by enum cv_vga; a ROM takes its file size rounded up to a power of two */
-    uint64_t nic_rom_bytes;                /* upper bound for one NIC ROM */
+    const char *default_model;             /* program for emulators that name none */
+    bool nic_roms;                         /* network boot ROMs are installed; else cards get none */
 };
-/* Fills host from the installed files (ROM sizes) or with safe upper bounds where there are none. */
-void cv_layout_host_probe(struct cv_layout_host *host, struct cv_pool *pool);
+/* Looks at this host.  Strings are literals. */
+void cv_layout_host_probe(struct cv_layout_host *host);
 
 /* Decides.  Pure: same configuration and host, same layout; no static variables.
  * *out: initialised by the call; dispose after success only.

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "emulators/cmdline.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Value of one placeholder's name.  -1 if unknown or not set. */
+static long long value_of(const char *name, size_t len, const struct cv_cmdline *c)
+{
+    if (len == 5 && memcmp(name, "domid", len) == 0)
+        return c->domid;
+    if (len == 6 && memcmp(name, "qmp-fd", len) == 0)
+        return c->qmp_fd;
+    if (len == 9 && memcmp(name, "xl-qmp-fd", len) == 0)
+        return c->xl_qmp_fd;
+    if (len >= 8 && len <= 9 && memcmp(name, "tap-fd:", 7) == 0) {
+        unsigned n = 0;
+        for (size_t i = 7; i < len; i++) {
+            if (name[i] < '0' || name[i] > '9')
+                return -1;
+            n = n * 10 + (unsigned)(name[i] - '0');
+        }
+        return n < CV_CONFIG_VIFS_MAX ? c->tap_fds[n] : -1;
+    }
+    return -1;
+}
+
+const char *cv_cmdline_expand(const char *text, const struct cv_cmdline *c, struct cv_pool *pool, struct cv_error *err)
+{
+    const char *out = "";
+
+    for (;;) {
+        const char *at = strstr(text, "@{");
+        if (at == NULL)
+            return *out ? cv_pool_printf(pool, "%s%s", out, text) : cv_pool_string(pool, text);
+        const char *end = strchr(at, '}');
+        long long v = end == NULL ? -1 : value_of(at + 2, (size_t)(end - at - 2), c);
+        if (v < 0) {
+            cv_fail(err, CV_E_INVALID, 0, "unknown placeholder in '%.80s'", text);
+            return NULL;
+        }
+        out = cv_pool_printf(pool, "%s%.*s%lld", out, (int)(at - text), text, v);
+        text = end + 1;
+    }
+}
+
+int cv_cmdline_build(const struct cv_layout_dm *dm, const struct cv_cmdline *c, struct cv_pool *pool,
+                     struct cv_strings *argv_out, struct cv_error *err)
+{
+    *argv_out = (struct cv_strings){ 0 };
+    for (size_t i = 0; i < dm->argv.count; i++) {
+        const char *arg = cv_cmdline_expand(dm->argv.items[i], c, pool, err);
+        if (arg == NULL)
+            return cv_context(err, "argument %zu", i);
+        cv_strings_add(pool, argv_out, arg);
+    }
+    if (c->incoming) {
+        cv_strings_add(pool, argv_out, "-incoming");
+        cv_strings_add(pool, argv_out, "defer");
+    }
+    if (dm->role == CV_DM_SECONDARY && c->sandbox) {
+        /* privileges are still to be dropped by -runas, after the filter is on */
+        cv_strings_add(pool, argv_out, "-sandbox");
+        cv_strings_add(pool, argv_out, "on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny");
+    }
+    if (dm->role == CV_DM_SECONDARY && *c->run_as) {
+        cv_strings_add(pool, argv_out, "-runas");
+        cv_strings_add(pool, argv_out, c->run_as);
+    }
+    cv_strings_add(pool, argv_out, NULL);
+    return cv_pool_check(pool, err);
+}
+
+static bool has_vif(const struct cv_layout_dm *dm, unsigned n)
+{
+    for (unsigned i = 0; i < dm->device_count; i++)
+        if (dm->devices[i].kind == CV_DEV_VIF && dm->devices[i].vif_index == n)
+            return true;
+    return false;
+}
+
+int cv_cmdline_check(const struct cv_layout *l, struct cv_error *err)
+{
+    for (unsigned i = 0; i < l->count; i++) {
+        const struct cv_layout_dm *dm = &l->dms[i];
+        struct cv_cmdline c = { .domid = 1, .qmp_fd = 1, .xl_qmp_fd = i == 0 ? 1 : -1, .run_as = "" };
+        struct cv_pool pool = { 0 };
+        struct cv_strings argv;
+        for (unsigned n = 0; n < CV_CONFIG_VIFS_MAX; n++)
+            c.tap_fds[n] = has_vif(dm, n) ? 1 : -1;
+        int rc = cv_cmdline_build(dm, &c, &pool, &argv, err);
+        cv_pool_dispose(&pool);
+        if (rc < 0)
+            return cv_context(err, "layout: emulator %u '%s'", i, dm->name);
+    }
+    return 0;
+}
