@@ -84,6 +84,9 @@ int cv_restore_fill(void *op, int64_t deadline_ms, struct cv_error *err)
         return cv_fail(err, CV_E_NOMEM, sys, "start a thread for the memory");
     r->thread_started = true;
     int rc = cv_guest_start_emulators(&r->g, true, deadline_ms, r->opt->cancel, err);
+    /* xenstore is slow (milliseconds a node): written here, it costs no down time. */
+    if (rc == 0)
+        rc = cv_guest_nodes_write(&r->g, err);
     r->report.emulators_ns = cv_now_ns() - begin;
     if (rc < 0)
         cv_cancel_request(&r->fill_cancel);

@@ -5,9 +5,10 @@
  *   verify       (files) the whole stream checked, record by record, without decompressing
  *   check-host   name free, programs there, memory enough
  *   domain       an empty domain with the guest's CPU policy
- *   fill         memory streams in on a thread of its own, while the emulators start and wait for their states
+ *   fill         memory streams in on a thread of its own, while the emulators start and wait for their states and
+ *                xenstore learns of them
  *   states       Xen's state and every device state read; END has confirmed all of it
- *   impose       TSC, HVM parameters and context; rings; xenstore nodes
+ *   impose       TSC, HVM parameters and context; rings
  *   load         every emulator loads its own state, side by side
  *   run          all emulators run; the domain too, or stays paused  -- the commit point
  */

@@ -199,10 +199,9 @@ int cv_restore_impose(void *op, int64_t deadline_ms, struct cv_error *err)
     struct cv_host *h = r->g.host;
 
     (void)deadline_ms;
-    if (h->ops->set_state(h, r->g.domid, &r->state, err) < 0 ||
-        h->ops->introduce(h, r->g.domid, &r->state, err) < 0)
+    if (h->ops->set_state(h, r->g.domid, &r->state, err) < 0)
         return -1;
-    return cv_guest_nodes_write(&r->g, err);
+    return h->ops->introduce(h, r->g.domid, &r->state, err);
 }
 
 int cv_restore_load(void *op, int64_t deadline_ms, struct cv_error *err)

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/support/fake_host.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static struct fake_host *fake(struct cv_host *h) { return (struct fake_host *)h; }
+
+static void contract(bool ok, const char *what)
+{
+    if (ok)
+        return;
+    fprintf(stderr, "fake host: contract broken: %s\n", what);
+    abort();
+}
+
+static int trip(struct fake_host *f, const char *name, struct cv_error *err)
+{
+    pthread_mutex_lock(&f->lock);
+    f->calls++;
+    bool fail = f->fail_at != 0 && f->calls >= f->fail_at && f->calls <= f->fail_at + f->fail_next_too;
+    if (fail && f->calls == f->fail_at)
+        f->failed_in = name;
+    pthread_mutex_unlock(&f->lock);
+    return fail ? cv_fail(err, CV_E_HYPERVISOR, EIO, "injected fault in %s", name) : 0;
+}
+#define TRIP(h, err) do { if (trip(fake(h), __func__, err) < 0) return -1; } while (0)
+
+static struct fake_domain *domain(struct cv_host *h, uint32_t domid)
+{
+    struct fake_domain *d = domid < 8 ? fake(h)->dom[domid] : NULL;
+    contract(d != NULL && d->exists, "a call on a domain that does not exist");
+    return d;
+}
+
+static void fake_close(struct cv_host *h) { (void)h; }
+
+static int fake_facts(struct cv_host *h, struct cv_host_facts *out, struct cv_error *err)
+{
+    TRIP(h, err);
+    *out = (struct cv_host_facts){ .hypervisor = "Model 1.0", .version_major = 1, .capabilities = "model",
+                                   .hostname = "model", .free_pages = 1 << 20, .total_pages = 1 << 21, .cpus = 2 };
+    return 0;
+}
+
+static void fill(const struct fake_domain *d, struct cv_domain_info *out)
+{
+    *out = (struct cv_domain_info){ .domid = d->domid, .hvm = true, .paused = d->paused, .shutdown = d->suspended,
+                                    .shutdown_reason = d->suspended ? CV_SHUTDOWN_SUSPEND : 0, .vcpus = 1,
+                                    .vcpus_online = 1, .max_pages = FAKE_PFNS + 64 };
+    snprintf(out->name, sizeof out->name, "%s", d->spec.name);
+    memcpy(out->uuid, d->spec.uuid, sizeof out->uuid);
+    for (unsigned i = 0; i < FAKE_PFNS; i++)
+        out->pages += d->there[i];
+}
+
+static int fake_info(struct cv_host *h, uint32_t domid, struct cv_domain_info *out, struct cv_error *err)
+{
+    TRIP(h, err);
+    struct fake_domain *d = domid < 8 ? fake(h)->dom[domid] : NULL;
+    if (d == NULL || !d->exists)
+        return cv_fail(err, CV_E_NOT_FOUND, 0, "there is no domain %u", domid);
+    fill(d, out);
+    return 0;
+}
+
+static int fake_find(struct cv_host *h, const char *who, struct cv_domain_info *out, struct cv_error *err)
+{
+    TRIP(h, err);
+    for (unsigned i = 1; i < 8; i++) {
+        struct fake_domain *d = fake(h)->dom[i];
+        if (d != NULL && d->exists && (strcmp(d->spec.name, who) == 0 || (unsigned)atoi(who) == i)) {
+            fill(d, out);
+            return 0;
+        }
+    }
+    return cv_fail(err, CV_E_NOT_FOUND, 0, "there is no domain '%s'", who);
+}
+
+static int fake_list(struct cv_host *h, int (*each)(void *, const struct cv_domain_info *), void *user, struct cv_error *err)
+{
+    TRIP(h, err);
+    for (unsigned i = 1; i < 8; i++) {
+        struct cv_domain_info info;
+        if (fake(h)->dom[i] == NULL || !fake(h)->dom[i]->exists)
+            continue;
+        fill(fake(h)->dom[i], &info);
+        if (each(user, &info) != 0)
+            break;
+    }
+    return 0;
+}
+
+static int fake_create(struct cv_host *h, struct cv_domain_spec *spec, uint32_t *domid_out, struct cv_error *err)
+{
+    TRIP(h, err);
+    for (unsigned i = 1; i < 8; i++) {
+        struct fake_domain *d = fake(h)->dom[i];
+        if (d != NULL && d->exists)
+            continue;
+        free(d);
+        d = fake(h)->dom[i] = calloc(1, sizeof *d);
+        d->exists = d->paused = true;
+        d->domid = i;
+        d->spec = *spec;
+        char path[64];
+        snprintf(path, sizeof path, "/local/domain/%u/name", i);
+        json_object_set_new(fake(h)->store, path, json_string(spec->name));
+        *domid_out = i;
+        return 0;
+    }
+    return cv_fail(err, CV_E_NOMEM, 0, "the model holds 7 domains");
+}
+
+static int fake_build(struct cv_host *h, uint32_t domid, const struct cv_domain_spec *spec, struct cv_error *err)
+{
+    (void)spec;
+    TRIP(h, err);
+    domain(h, domid)->introduced = true;
+    return 0;
+}
+
+static int fake_introduce(struct cv_host *h, uint32_t domid, const struct cv_guest_state *state, struct cv_error *err)
+{
+    (void)state;
+    TRIP(h, err);
+    contract(domain(h, domid)->has_state, "introduced before its state was set");
+    domain(h, domid)->introduced = true;
+    return 0;
+}
+
+static int fake_destroy(struct cv_host *h, uint32_t domid, struct cv_error *err)
+{
+    char dom[64], dms[64];
+    const char *key;
+    json_t *value;
+    void *tmp;
+
+    TRIP(h, err);
+    domain(h, domid)->exists = false;
+    snprintf(dom, sizeof dom, "/local/domain/%u/", domid);
+    snprintf(dms, sizeof dms, "/local/domain/0/dms/%u/", domid);
+    json_object_foreach_safe(fake(h)->store, tmp, key, value)
+        if (strncmp(key, dom, strlen(dom)) == 0 || strncmp(key, dms, strlen(dms)) == 0)
+            json_object_del(fake(h)->store, key);
+    return 0;
+}
+
+static int fake_rename(struct cv_host *h, uint32_t domid, const char *name, struct cv_error *err)
+{
+    TRIP(h, err);
+    snprintf(domain(h, domid)->spec.name, CV_NAME_MAX, "%s", name);
+    return 0;
+}
+
+static int fake_pause(struct cv_host *h, uint32_t domid, struct cv_error *err)
+{
+    TRIP(h, err);
+    domain(h, domid)->paused = true;
+    return 0;
+}
+
+static int fake_unpause(struct cv_host *h, uint32_t domid, struct cv_error *err)
+{
+    TRIP(h, err);
+    contract(domain(h, domid)->introduced, "unpaused before it was introduced");
+    domain(h, domid)->paused = false;
+    return 0;
+}
+
+static int fake_check_saveable(struct cv_host *h, uint32_t domid, struct cv_error *err)
+{
+    TRIP(h, err);
+    (void)domain(h, domid);
+    return 0;
+}
+
+static int fake_suspend(struct cv_host *h, uint32_t domid, int64_t deadline_ms, struct cv_cancel *cancel, struct cv_error *err)
+{
+    (void)deadline_ms, (void)cancel;
+    TRIP(h, err);
+    contract(!domain(h, domid)->suspended, "suspended twice");
+    domain(h, domid)->suspended = true;
+    return 0;
+}
+
+static int fake_resume(struct cv_host *h, uint32_t domid, struct cv_error *err)
+{
+    TRIP(h, err);
+    domain(h, domid)->suspended = false;
+    return 0;
+}
+
+static int fake_pfn_count(struct cv_host *h, uint32_t domid, uint64_t *count_out, struct cv_error *err)
+{
+    TRIP(h, err);
+    (void)domain(h, domid);
+    *count_out = FAKE_PFNS;
+    return 0;
+}
+
+/* The running guest writes: a few pages change between any two calls. */
+static void guest_writes(struct fake_domain *d)
+{
+    if (d->suspended || d->paused)
+        return;
+    for (unsigned i = 0; i < 5; i++) {
+        unsigned pfn = (unsigned)rand() % FAKE_PFNS;
+        if (!d->there[pfn])
+            continue;
+        d->ram[pfn][rand() % 4096]++;
+        if (d->logging)
+            d->dirty[pfn / 64] |= UINT64_C(1) << (pfn % 64);
+    }
+}
+
+static int fake_dirty_log(struct cv_host *h, uint32_t domid, bool on, struct cv_error *err)
+{
+    TRIP(h, err);
+    domain(h, domid)->logging = on;
+    return 0;
+}
+
+static int fake_dirty_take(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_t count, bool final,
+                           struct cv_dirty_stats *stats, struct cv_error *err)
+{
+    struct fake_domain *d = domain(h, domid);
+
+    TRIP(h, err);
+    contract(d->logging && count == FAKE_PFNS, "dirty bitmap read without a log");
+    contract(!final || d->suspended, "final bitmap of a guest that runs");
+    guest_writes(d);
+    memcpy(bitmap, d->dirty, sizeof d->dirty);
+    memset(d->dirty, 0, sizeof d->dirty);
+    *stats = (struct cv_dirty_stats){ 0 };
+    return 0;
+}
+
+struct fake_source { struct cv_page_source base; struct cv_host *h; uint32_t domid; };
+struct fake_sink { struct cv_page_sink base; struct cv_host *h; uint32_t domid; };
+
+static int source_map(struct cv_page_source *b, const uint64_t *pfns, size_t n, uint8_t *types_out, const void **pages_out,
+                      void **handle_out, struct cv_error *err)
+{
+    struct fake_source *s = (struct fake_source *)b;
+    struct fake_domain *d = domain(s->h, s->domid);
+
+    if (trip(fake(s->h), "page_source.map", err) < 0)
+        return -1;
+    contract(d->logging || d->suspended, "memory read while it changes and nobody keeps a log");
+    for (size_t i = 0; i < n; i++) {
+        types_out[i] = d->there[pfns[i]] ? CV_PAGE_DATA : CV_PAGE_ABSENT;
+        pages_out[i] = d->ram[pfns[i]];
+    }
+    *handle_out = d;
+    return 0;
+}
+
+static void source_unmap(struct cv_page_source *b, void *handle) { (void)b, (void)handle; }
+
+static int sink_map(struct cv_page_sink *b, const uint64_t *pfns, size_t n, void **pages_out, void **handle_out,
+                    struct cv_error *err)
+{
+    struct fake_sink *s = (struct fake_sink *)b;
+    struct fake_domain *d = domain(s->h, s->domid);
+
+    if (trip(fake(s->h), "page_sink.map", err) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        d->there[pfns[i]] = true;
+        pages_out[i] = d->ram[pfns[i]];
+    }
+    *handle_out = d;
+    return 0;
+}
+
+static int sink_unmap(struct cv_page_sink *b, void *handle, struct cv_error *err)
+{
+    (void)handle;
+    return trip(fake(((struct fake_sink *)b)->h), "page_sink.unmap", err);
+}
+
+static int sink_zero(struct cv_page_sink *b, const uint64_t *pfns, size_t n, struct cv_error *err)
+{
+    struct fake_sink *s = (struct fake_sink *)b;
+    struct fake_domain *d = domain(s->h, s->domid);
+
+    if (trip(fake(s->h), "page_sink.zero", err) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        d->there[pfns[i]] = true;
+        memset(d->ram[pfns[i]], 0, CV_PAGE_SIZE);
+    }
+    return 0;
+}
+
+static int sink_special(struct cv_page_sink *b, const uint64_t *pfns, const uint8_t *types, size_t n, struct cv_error *err)
+{
+    struct fake_sink *s = (struct fake_sink *)b;
+
+    if (trip(fake(s->h), "page_sink.special", err) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        domain(s->h, s->domid)->there[pfns[i]] = types[i] == CV_PAGE_ALLOC;
+    return 0;
+}
+
+static int fake_page_source(struct cv_host *h, uint32_t domid, struct cv_page_source **out, struct cv_error *err)
+{
+    static const struct cv_page_source_ops ops = { .map = source_map, .unmap = source_unmap };
+    TRIP(h, err);
+    struct fake_source *s = calloc(1, sizeof *s);
+    *s = (struct fake_source){ { &ops }, h, domid };
+    *out = &s->base;
+    return 0;
+}
+
+static void fake_page_source_free(struct cv_host *h, struct cv_page_source *s) { (void)h; free(s); }
+
+static int fake_page_sink(struct cv_host *h, uint32_t domid, struct cv_page_sink **out, struct cv_error *err)
+{
+    static const struct cv_page_sink_ops ops = { .map = sink_map, .unmap = sink_unmap, .zero = sink_zero,
+                                                 .special = sink_special };
+    TRIP(h, err);
+    struct fake_sink *s = calloc(1, sizeof *s);
+    *s = (struct fake_sink){ { &ops }, h, domid };
+    *out = &s->base;
+    return 0;
+}
+
+static void fake_page_sink_free(struct cv_host *h, struct cv_page_sink *s) { (void)h; free(s); }
+
+static int fake_get_cpu_policy(struct cv_host *h, uint32_t domid, struct cv_cpu_policy *out, struct cv_error *err)
+{
+    TRIP(h, err);
+    (void)domain(h, domid);
+    *out = (struct cv_cpu_policy){ .leaves = calloc(2, sizeof *out->leaves), .leaf_count = 2,
+                                   .msrs = calloc(1, sizeof *out->msrs), .msr_count = 1 };
+    out->leaves[0] = (struct cv_policy_leaf){ 0, UINT32_MAX, 1, 2, 3, 4 };
+    out->leaves[1] = (struct cv_policy_leaf){ 1, UINT32_MAX, 5, 6, 7, 8 };
+    out->msrs[0] = (struct cv_policy_msr){ 0xce, 0, 42 };
+    return 0;
+}
+
+static int fake_set_cpu_policy(struct cv_host *h, uint32_t domid, const struct cv_cpu_policy *p, struct cv_error *err)
+{
+    TRIP(h, err);
+    contract(p->leaf_count == 2 && p->msrs[0].value == 42, "another CPU policy than was saved");
+    domain(h, domid)->has_policy = true;
+    return 0;
+}
+
+static int fake_get_state(struct cv_host *h, uint32_t domid, struct cv_guest_state *out, struct cv_error *err)
+{
+    TRIP(h, err);
+    contract(domain(h, domid)->suspended, "state read from a guest that runs");
+    *out = (struct cv_guest_state){ .tsc = { 2, 1000, 3, 4 }, .params = { { 1, 0xfeff }, { 17, 0xfefe } }, .param_count = 2 };
+    return cv_buf_append(&out->hvm_context, "0123456789abcdef", 16, err);
+}
+
+static int fake_set_state(struct cv_host *h, uint32_t domid, const struct cv_guest_state *s, struct cv_error *err)
+{
+    TRIP(h, err);
+    contract(s->param_count == 2 && s->hvm_context.len == 16 && s->tsc.khz == 1000, "another state than was saved");
+    domain(h, domid)->has_state = true;
+    return 0;
+}
+
+static int fake_xs_read(struct cv_host *h, const char *path, char **value_out, struct cv_error *err)
+{
+    TRIP(h, err);
+    json_t *v = json_object_get(fake(h)->store, path);
+    *value_out = v ? strdup(json_string_value(v)) : NULL;
+    return 0;
+}
+
+static int fake_xs_write(struct cv_host *h, const char *path, const char *value, struct cv_error *err)
+{
+    TRIP(h, err);
+    contract(strlen(value) <= 4096, "a xenstore value of more than 4096 bytes");
+    json_object_set_new(fake(h)->store, path, json_string(value));
+    return 0;
+}
+
+static int fake_xs_remove(struct cv_host *h, const char *path, struct cv_error *err)
+{
+    TRIP(h, err);
+    json_object_del(fake(h)->store, path);
+    return 0;
+}
+
+static int fake_xs_list(struct cv_host *h, const char *path, struct cv_buf *names, size_t *count, struct cv_error *err)
+{
+    (void)path, (void)names;
+    TRIP(h, err);
+    *count = 0;
+    return 0;
+}
+
+static int fake_watch_fd(struct cv_host *h, int *fd_out, struct cv_error *err)
+{
+    TRIP(h, err);
+    *fd_out = -1;
+    return 0;
+}
+
+static void fake_watch_drain(struct cv_host *h) { (void)h; }
+
+static const struct cv_host_ops fake_ops = {
+    .name = "model", .close = fake_close, .facts = fake_facts, .find = fake_find, .info = fake_info, .list = fake_list,
+    .create = fake_create, .build = fake_build, .introduce = fake_introduce, .destroy = fake_destroy,
+    .rename = fake_rename, .pause = fake_pause, .unpause = fake_unpause, .check_saveable = fake_check_saveable,
+    .suspend = fake_suspend, .resume = fake_resume, .pfn_count = fake_pfn_count, .dirty_log = fake_dirty_log,
+    .dirty_take = fake_dirty_take, .page_source = fake_page_source, .page_source_free = fake_page_source_free,
+    .page_sink = fake_page_sink, .page_sink_free = fake_page_sink_free, .get_cpu_policy = fake_get_cpu_policy,
+    .set_cpu_policy = fake_set_cpu_policy, .get_state = fake_get_state, .set_state = fake_set_state,
+    .xs_read = fake_xs_read, .xs_write = fake_xs_write, .xs_remove = fake_xs_remove, .xs_list = fake_xs_list,
+    .watch_fd = fake_watch_fd, .watch_drain = fake_watch_drain,
+};
+
+struct fake_host *fake_host_new(void)
+{
+    struct fake_host *f = calloc(1, sizeof *f);
+    f->base.ops = &fake_ops;
+    f->store = json_object();
+    pthread_mutex_init(&f->lock, NULL);
+    return f;
+}
+
+void fake_host_free(struct fake_host *f)
+{
+    for (unsigned i = 0; i < 8; i++)
+        free(f->dom[i]);
+    json_decref(f->store);
+    pthread_mutex_destroy(&f->lock);
+    free(f);
+}
+
+uint32_t fake_host_add_guest(struct fake_host *f, const char *name)
+{
+    struct cv_domain_spec spec = { .uuid = { 1, 2, 3 }, .ram_kb = 1024, .ram_target_kb = 1024, .target_kb = 1024,
+                                   .max_kb = 1024, .vcpus = 1, .vcpus_online = 1, .emulation_flags = 1 };
+    uint32_t domid = 0;
+
+    snprintf(spec.name, sizeof spec.name, "%s", name);
+    if (fake_create(&f->base, &spec, &domid, NULL) < 0)
+        abort();
+    struct fake_domain *d = f->dom[domid];
+    d->paused = false;
+    d->introduced = true;
+    for (unsigned i = 0; i < FAKE_PFNS; i++) {
+        d->there[i] = i % 7 != 6;
+        if (i % 3 != 0)
+            memset(d->ram[i], (int)i, CV_PAGE_SIZE);
+    }
+    return domid;
+}
+
+unsigned fake_host_domains(const struct fake_host *f)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < 8; i++)
+        n += f->dom[i] != NULL && f->dom[i]->exists;
+    return n;
+}
+
+size_t fake_host_nodes(const struct fake_host *f) { return json_object_size(f->store); }

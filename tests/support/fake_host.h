@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A model of a host: domains with RAM, dirty log, run state, and a xenstore.  It checks the port's contract itself
+ * (suspended twice, memory read while it may still change, ...), and its n-th call may fail.
+ * It proves nothing about Xen: it is for fault sweeps. */
+#ifndef CONVOY_TESTS_FAKE_HOST_H
+#define CONVOY_TESTS_FAKE_HOST_H
+
+#include <pthread.h>
+
+#include <jansson.h>
+
+#include "host/host.h"
+
+#define FAKE_PFNS 300u
+
+struct fake_domain {
+    bool exists, paused, suspended, logging, introduced, has_policy, has_state;
+    uint32_t domid;
+    struct cv_domain_spec spec;
+    uint8_t ram[FAKE_PFNS][CV_PAGE_SIZE];
+    bool there[FAKE_PFNS];
+    uint64_t dirty[(FAKE_PFNS + 63) / 64];
+};
+
+struct fake_host {
+    struct cv_host base;
+    struct fake_domain *dom[8];        /* index = domid */
+    json_t *store;                     /* path -> value */
+    unsigned calls, fail_at;           /* fail_at 0: never; counts every call that can fail, from any thread */
+    const char *failed_in;             /* name of the call that failed */
+    unsigned fail_next_too;            /* so many further calls fail as well (faults within undo) */
+    pthread_mutex_t lock;
+};
+
+struct fake_host *fake_host_new(void);
+void fake_host_free(struct fake_host *h);
+/* A running guest with patterned RAM (some pages zero, some absent). */
+uint32_t fake_host_add_guest(struct fake_host *h, const char *name);
+unsigned fake_host_domains(const struct fake_host *h);
+size_t fake_host_nodes(const struct fake_host *h);
+
+#endif
