@@ -94,7 +94,7 @@ static int save_with(struct cv_file_source *source, struct cv_writer *w, const s
     if (rc == 0)
         rc = cv_saver_pass(s, 0, NULL, pfn_count, NULL, NULL, err);
     if (rc == 0)
-        rc = cv_saver_pass_end(s, true, 0, err);
+        rc = cv_saver_pass_end(s, true, 0, 0, err);
     if (rc == 0)
         rc = cv_writer_finish(w, err);
     if (rc == 0)

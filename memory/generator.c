@@ -8,6 +8,9 @@
 
 #define REGION 4096u                 /* pages; runs do not cross regions, so that any page can be made alone */
 
+#define NEIGHBOURS 16u               /* pages that share a pattern */
+#define OWN_PERCENT 45u              /* of a page is not of the pattern */
+
 /* Share of each kind and the pages of its runs.  Permille of the pages. */
 static const struct { uint16_t permille, min, max; } mix[CV_GEN_KINDS] = {
     [CV_GEN_ZERO] = { 779, 16, 2000 }, [CV_GEN_TEXT] = { 40, 4, 120 },   [CV_GEN_CODE] = { 68, 8, 300 },
@@ -53,14 +56,31 @@ enum cv_gen_kind cv_generator_kind(const struct cv_generator *g, uint64_t pfn)
     }
 }
 
+/* Neighbouring pages of one kind have much in common: they are built from one pattern, and pieces of it are replaced. */
+static void replace_pieces(struct cv_rng *r, uint8_t *page, const uint8_t *own)
+{
+    for (unsigned replaced = 0; replaced < CV_PAGE_SIZE / 100 * OWN_PERCENT;) {
+        unsigned len = 32 + (unsigned)cv_rng_below(r, 480), at = (unsigned)cv_rng_below(r, CV_PAGE_SIZE - len) / 8 * 8;
+        memcpy(page + at, own + at, len);
+        replaced += len;
+    }
+}
+
 static void make(const struct cv_generator *g, uint64_t pfn, enum cv_gen_kind kind, void *page)
 {
     struct cv_rng r = cv_rng(g->seed ^ UINT64_C(0x9e3779b97f4a7c15), pfn);
+    struct cv_rng pattern = cv_rng(g->seed ^ UINT64_C(0xbf58476d1ce4e5b9), pfn / NEIGHBOURS);
+    uint64_t own[CV_PAGE_SIZE / 8];
 
-    if (kind == CV_GEN_ZERO)
+    if (kind == CV_GEN_ZERO) {
         memset(page, 0, CV_PAGE_SIZE);
-    else
+    } else if (kind == CV_GEN_RANDOM) {
         fill[kind](&r, pfn, page);
+    } else {
+        fill[kind](&pattern, pfn / NEIGHBOURS, page);
+        fill[kind](&r, pfn, own);
+        replace_pieces(&r, page, (const uint8_t *)own);
+    }
 }
 
 void cv_generator_page(const struct cv_generator *g, uint64_t pfn, void *page)

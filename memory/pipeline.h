@@ -51,8 +51,10 @@ int cv_saver_pass(struct cv_saver *s, uint32_t pass, const uint64_t *bitmap, uin
                   int (*progress)(void *user, const struct cv_mem_stats *now), void *user,
                   struct cv_error *err) CV_CHECKED;
 /* Writes the PASS_END record of the last pass.  last: the guest is stopped and no more pages follow.
- * dirty_left: pages known to need another pass, 0 with last. */
-int cv_saver_pass_end(struct cv_saver *s, bool last, uint64_t dirty_left, struct cv_error *err) CV_CHECKED;
+ * dirty_left: pages known to need another pass, 0 with last.  duration_us: how long the pass took, for whoever
+ * inspects the image; 0 where the same memory is to give the same bytes. */
+int cv_saver_pass_end(struct cv_saver *s, bool last, uint64_t dirty_left, uint64_t duration_us,
+                      struct cv_error *err) CV_CHECKED;
 /* The first pfn that the last pass did not get to: pfn_count unless it was stopped.  Every set bit below was sent. */
 uint64_t cv_saver_next_pfn(const struct cv_saver *s);
 const struct cv_mem_stats *cv_saver_stats(const struct cv_saver *s);

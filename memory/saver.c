@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fd.h"
 #include "memory/auto_policy.h"
 #include "memory/batch.h"
 #include "memory/pack.h"
@@ -33,8 +32,7 @@ struct cv_saver {
     struct cv_writer *writer;        /* calling thread only */
     struct cv_mem_options opt;
     struct cv_mem_stats stats;       /* calling thread only */
-    struct cv_mem_stats before_pass; /* calling thread only; with since_ms, for PASS_END */
-    int64_t since_ms;
+    struct cv_mem_stats before_pass; /* calling thread only; for PASS_END */
     struct cv_packer *packer;        /* of the calling thread */
     struct cv_auto automatic;        /* calling thread only */
     struct slot *slots;
@@ -309,7 +307,6 @@ int cv_saver_pass(struct cv_saver *s, uint32_t pass, const uint64_t *bitmap, uin
     if (pfn_count > CV_PFN_LIMIT)
         return cv_fail(err, CV_E_INVALID, 0, "too many pages");
     s->before_pass = s->stats;
-    s->since_ms = cv_now_ms();
     pthread_mutex_lock(&s->lock);
     s->pass = pass;
     s->cursor = (struct cv_batch_cursor){ .bitmap = bitmap, .next = 0, .end = pfn_count };
@@ -326,7 +323,7 @@ int cv_saver_pass(struct cv_saver *s, uint32_t pass, const uint64_t *bitmap, uin
     return failed ? -1 : 0;
 }
 
-int cv_saver_pass_end(struct cv_saver *s, bool last, uint64_t dirty_left, struct cv_error *err)
+int cv_saver_pass_end(struct cv_saver *s, bool last, uint64_t dirty_left, uint64_t duration_us, struct cv_error *err)
 {
     CV_AUTO_BUF body = { 0 };
     const struct cv_mem_stats *now = &s->stats, *before = &s->before_pass;
@@ -337,7 +334,7 @@ int cv_saver_pass_end(struct cv_saver *s, bool last, uint64_t dirty_left, struct
         .data_pages = (now->bytes_raw - before->bytes_raw) / CV_PAGE_SIZE,
         .pages = now->pages - before->pages,
         .dirty_left = dirty_left,
-        .duration_us = (uint64_t)(cv_now_ms() - s->since_ms) * 1000,
+        .duration_us = duration_us,
     };
 
     if (cv_rec_pass_end_encode(&end, &body, err) < 0)
