@@ -136,6 +136,16 @@ static int take_layout(struct cv_order *o, const uint8_t *body, size_t len, stru
     return 0;
 }
 
+static int take_memory(struct cv_order *o, const uint8_t *body, size_t len, struct cv_error *err)
+{
+    struct cv_rec_memory memory;
+
+    if (cv_rec_memory_decode(&memory, body, len, err) < 0)
+        return -1;
+    o->pfn_count = memory.pfn_count;
+    return 0;
+}
+
 static int take_pages(struct cv_order *o, const struct cv_frame *f, const uint8_t *head, size_t len, bool deferred,
                       struct cv_error *err)
 {
@@ -143,6 +153,9 @@ static int take_pages(struct cv_order *o, const struct cv_frame *f, const uint8_
 
     if (cv_pages_head_decode(&pages, head, len, f->length, err) < 0)
         return -1;
+    if (pages.first_pfn + pages.span > o->pfn_count)
+        return cv_rule_fail(err, o->code, "body", "pfns up to %#llx, MEMORY has %#llx",
+                            (unsigned long long)(pages.first_pfn + pages.span), (unsigned long long)o->pfn_count);
     if (!deferred && pages.first_pfn < o->next_pfn)
         return cv_rule_fail(err, o->code, "pass", "pfn %#llx comes again in one pass, %#llx and up are due",
                             (unsigned long long)pages.first_pfn, (unsigned long long)o->next_pfn);
@@ -183,6 +196,7 @@ int cv_order_take(struct cv_order *o, const struct cv_frame *f, const uint8_t *h
         o->rank = rule->rank;
     switch (f->type) {
     case CV_REC_LAYOUT: return take_layout(o, head, head_len, err);
+    case CV_REC_MEMORY: return take_memory(o, head, head_len, err);
     case CV_REC_PAGES: return take_pages(o, f, head, head_len, deferred, err);
     case CV_REC_PASS_END: return take_pass_end(o, head, head_len, err);
     case CV_REC_DEVICE_STATE: o->states |= 1u << f->tag; return 0;

@@ -18,6 +18,7 @@ struct cv_order {
     uint32_t seen;                     /* bit i: a record of cv_record_rules[i] was seen */
     uint32_t dmids, states;            /* bit d: LAYOUT lists dmid d; its DEVICE_STATE was seen */
     uint32_t pass;                     /* the pass that PAGES belong to now */
+    uint64_t pfn_count;                /* from MEMORY */
     uint64_t pass_records, pass_data;  /* PAGES records and pages with contents in this pass so far */
     uint64_t next_pfn;                 /* PAGES of this pass may begin here */
     uint64_t data_pages;               /* in all passes */

@@ -114,7 +114,7 @@ static void put_passes(struct cv_writer *w, const struct sample_options *opt, st
         for (unsigned i = 0; i < opt->pages_records; i++) {
             unsigned pages = 1 + (unsigned)rng_below(r, 4);
             pfn += rng_below(r, 3);
-            sample_pages(b, rng_next(r), pass, pfn, pages, opt->zstd && i % 2 == 0);
+            sample_pages(b, rng_next(r), pass, pfn, pages, opt->zstd > i % 2);
             end.records++;
             end.pages += pages;
             end.data_pages += cv_load32(b->data + 28);

@@ -11,7 +11,8 @@ struct sample_options {
     unsigned emulators;                /* 1 to 8; 0 = a memory-only stream */
     unsigned passes;                   /* 1 or more */
     unsigned pages_records;            /* in each pass */
-    bool index, notes, zstd;
+    bool index, notes;
+    unsigned zstd;                     /* 0: no PAGES packed, 1: every other one, 2: all */
 };
 
 /* Appends the stream to *out.  Aborts on failure: it has to work. */
