@@ -54,6 +54,10 @@ int cv_cmdline_build(const struct cv_layout_dm *dm, const struct cv_cmdline *c, 
             return cv_context(err, "argument %zu", i);
         cv_strings_add(pool, argv_out, arg);
     }
+    if (c->gate_fd >= 0) {
+        cv_strings_add(pool, argv_out, "-chardev");
+        cv_strings_addf(pool, argv_out, "socket,id=convoy-gate,fd=%d,server=on,wait=on", c->gate_fd);
+    }
     if (c->incoming) {
         cv_strings_add(pool, argv_out, "-incoming");
         cv_strings_add(pool, argv_out, "defer");
@@ -83,7 +87,7 @@ int cv_cmdline_check(const struct cv_layout *l, struct cv_error *err)
 {
     for (unsigned i = 0; i < l->count; i++) {
         const struct cv_layout_dm *dm = &l->dms[i];
-        struct cv_cmdline c = { .domid = 1, .qmp_fd = 1, .xl_qmp_fd = i == 0 ? 1 : -1, .run_as = "" };
+        struct cv_cmdline c = { .domid = 1, .qmp_fd = 1, .xl_qmp_fd = i == 0 ? 1 : -1, .gate_fd = -1, .run_as = "" };
         struct cv_pool pool = { 0 };
         struct cv_strings argv;
         for (unsigned n = 0; n < CV_CONFIG_VIFS_MAX; n++)

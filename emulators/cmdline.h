@@ -18,6 +18,7 @@ struct cv_cmdline {
     unsigned domid;
     int qmp_fd, xl_qmp_fd;    /* numbers in the emulator's process; -1 = none */
     int tap_fds[CV_CONFIG_VIFS_MAX];
+    int gate_fd;              /* listening socket at which QEMU waits before it makes its machine; -1 = none */
     bool incoming;
     bool sandbox;             /* the program is built with seccomp */
     const char *run_as;       /* user, or "" */

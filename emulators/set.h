@@ -24,8 +24,14 @@ struct cv_emu {
     int pidfd;                /* -1 = unknown; readable when the process has ended */
     bool child;               /* started by us: reaped by us */
     char qmp_path[108];
+    char xl_path[108];        /* default emulator: the second socket, for xl; "" = none */
+    bool owns_sockets;        /* quit and kill remove them */
     struct cv_qmp *qmp;       /* NULL = not connected */
     char version[32];         /* of query-version, after connect */
+    const char *wanted, *wanted_prefix;    /* versions of the layout (borrowed): as saved; as configured */
+    int log_fd;               /* its log, for its last words; -1 = unknown */
+    bool await;               /* may not listen yet: connect waits for its socket */
+    int asked;                /* load: a query-status is under way */
 };
 
 struct cv_emuset {
@@ -70,7 +76,7 @@ int cv_emuset_attach(struct cv_emuset *set, unsigned dmid, pid_t pid, const char
  * else -1 with the error that came first in time and the count of the others.  Codes: CV_E_EMULATOR (refused, died,
  * nonsense), CV_E_TIMEOUT, CV_E_CANCELLED, CV_E_BUSY (another client holds the QMP socket). */
 
-/* Connects (again), greets, negotiates, asks the version and compares it with the layout's, if that has one. */
+/* Connects (again), greets, negotiates, asks the version and compares it with what the configuration wants, if it says. */
 int cv_emuset_connect(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv_emu_results *results,
                       struct cv_error *err) CV_CHECKED;
 /* Closes the QMP connections: the sockets are free for others. */
@@ -104,6 +110,18 @@ int cv_emuset_load_state(struct cv_emuset *set, const int fds[CV_DM_MAX], const 
 /* Reads every emulator's RAM blocks and checks them against the layout's windows.  On create, fills l's regions and
  * versions (l not const); on restore, l's regions must be what the emulators have.  CV_E_EMULATOR names the block. */
 int cv_emuset_survey(struct cv_emuset *set, struct cv_layout *l, const struct cv_emu_wait *w, struct cv_error *err)
+    CV_CHECKED;
+
+/* Gives the default emulator's display its password. */
+int cv_emuset_vnc_password(struct cv_emuset *set, const char *password, const struct cv_emu_wait *w,
+                           struct cv_error *err) CV_CHECKED;
+/* Terminals of the default and other emulators' serial ports: tty_out[n] = "/dev/pts/3" or "" (no pty).  xl console
+ * looks for them in xenstore at serial/<n>/tty. */
+typedef char cv_emu_tty[64];
+int cv_emuset_serial_ttys(struct cv_emuset *set, const struct cv_emu_wait *w, cv_emu_tty tty_out[4],
+                          struct cv_error *err) CV_CHECKED;
+/* TCP port of the default emulator's VNC server, 0 if it has none. */
+int cv_emuset_vnc_port(struct cv_emuset *set, const struct cv_emu_wait *w, unsigned *port_out, struct cv_error *err)
     CV_CHECKED;
 
 /* Ends the emulators: QMP quit to all, then SIGTERM, then SIGKILL at the deadline; reaps children; closes connections,

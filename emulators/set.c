@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Members of the set, and the simple operations. */
+#include "emulators/set.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "emulators/op.h"
+#include "emulators/paths.h"
+
+int cv_emuset_init(struct cv_emuset *set, const struct cv_layout *l, unsigned domid, struct cv_sink *sink,
+                   struct cv_error *err)
+{
+    memset(set, 0, sizeof *set);
+    set->domid = domid;
+    set->sink = sink;
+    for (unsigned i = 0; i < l->count; i++) {
+        struct cv_emu *emu = &set->emus[i];
+        *emu = (struct cv_emu){ .dmid = i, .name = l->dms[i].name, .wanted = l->dms[i].version,
+                                .wanted_prefix = l->dms[i].wanted_version, .pidfd = -1, .log_fd = -1 };
+        emu->qmp = calloc(1, sizeof *emu->qmp);
+        set->count = i + 1;
+        if (emu->qmp == NULL) {
+            cv_emuset_dispose(set);
+            return cv_fail(err, CV_E_NOMEM, 0, "out of memory");
+        }
+        cv_qmp_init(emu->qmp, -1);
+    }
+    return 0;
+}
+
+void cv_emuset_disconnect(struct cv_emuset *set)
+{
+    for (unsigned i = 0; i < set->count; i++)
+        if (set->emus[i].qmp != NULL)
+            cv_qmp_dispose(set->emus[i].qmp);
+}
+
+void cv_emuset_dispose(struct cv_emuset *set)
+{
+    cv_emuset_disconnect(set);
+    for (unsigned i = 0; i < set->count; i++) {
+        struct cv_emu *emu = &set->emus[i];
+        free(emu->qmp);
+        emu->qmp = NULL;
+        cv_fd_dispose(&emu->pidfd);
+        cv_fd_dispose(&emu->log_fd);
+    }
+    set->count = 0;
+}
+
+/* A recycled pid must never be stopped or killed: the process must name this domain on its command line. */
+static int check_process(const struct cv_emuset *set, pid_t pid, struct cv_error *err)
+{
+    char path[40], want[16];
+    CV_AUTO_FREE char *text = NULL;
+    size_t len;
+
+    snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
+    if (cv_file_read(path, 1 << 20, &text, &len, NULL) < 0)
+        return cv_fail(err, CV_E_NOT_FOUND, 0, "there is no process %d", (int)pid);
+    snprintf(want, sizeof want, "%u", set->domid);
+    for (const char *p = text; p < text + len; p += strlen(p) + 1)
+        if (strcmp(p, "-xen-domid") == 0 && p + strlen(p) + 1 < text + len && strcmp(p + strlen(p) + 1, want) == 0)
+            return 0;
+    return cv_fail(err, CV_E_NOT_FOUND, 0, "process %d is no emulator of domain %u", (int)pid, set->domid);
+}
+
+int cv_emuset_attach(struct cv_emuset *set, unsigned dmid, pid_t pid, const char *qmp_path, struct cv_error *err)
+{
+    struct cv_emu *emu = &set->emus[dmid];
+
+    if (dmid >= set->count)
+        return cv_fail(err, CV_E_INVALID, 0, "there is no emulator %u", dmid);
+    if (qmp_path != NULL)
+        snprintf(emu->qmp_path, sizeof emu->qmp_path, "%s", qmp_path);
+    else
+        cv_path_qmp(NULL, set->domid, dmid, emu->qmp_path, sizeof emu->qmp_path);
+    emu->owns_sockets = qmp_path == NULL;
+    if (emu->owns_sockets && dmid == 0)
+        cv_path_qmp_xl(NULL, set->domid, emu->xl_path, sizeof emu->xl_path);
+    if (pid == 0)
+        return 0;
+    /* first the handle, then the look: what was looked at is what the handle holds */
+    CV_AUTO_FD fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0)
+        cv_fail(err, CV_E_NOT_FOUND, errno, "open process %d", (int)pid);
+    if (fd < 0 || check_process(set, pid, err) < 0)
+        return cv_context(err, "emulator %u '%s'", dmid, emu->name);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    cv_fd_dispose(&emu->pidfd);
+    emu->pidfd = cv_fd_take(&fd);
+    emu->pid = pid;
+    return 0;
+}
+
+/* --- connect ------------------------------------------------------------------------------------------------------- */
+
+static int check_version(struct cv_emu *emu, struct cv_error *err)
+{
+    const json_t *q = json_object_get(emu->qmp->reply, "qemu");
+    int major = -1, minor = -1, micro = -1;
+
+    if (json_unpack((json_t *)q, "{s:i, s:i, s:i}", "major", &major, "minor", &minor, "micro", &micro) < 0)
+        return cv_fail(err, CV_E_EMULATOR, 0, "query-version: no version in its answer");
+    snprintf(emu->version, sizeof emu->version, "%d.%d.%d", major, minor, micro);
+    size_t n = strlen(emu->wanted_prefix);
+    if (strncmp(emu->version, emu->wanted_prefix, n) != 0 || (n > 0 && emu->version[n] != '.' && emu->version[n] != '\0'))
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "is version %s, the configuration wants %s", emu->version, emu->wanted_prefix);
+    return 0;
+}
+
+/* Dials; an emulator that is being started by somebody else may not listen yet. */
+static enum cv_step dial(struct cv_emu *emu, struct cv_error *err)
+{
+    if (cv_qmp_dial(emu->qmp, emu->qmp_path, err) == 0)
+        return CV_STEP_SENT;
+    if (emu->await && (err->sys == ENOENT || err->sys == ECONNREFUSED || err->code == CV_E_BUSY))
+        return CV_STEP_LATER;
+    return CV_STEP_FAILED;
+}
+
+static enum cv_step connect_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+{
+    (void)op;
+    switch (step) {
+    case 0:                   /* ready when its capabilities are negotiated */
+        return emu->qmp->state == CV_QMP_GREETING || emu->qmp->state == CV_QMP_NEGOTIATING ? CV_STEP_SENT : dial(emu, err);
+    case 1:
+        return cv_op_send(emu, "query-version", NULL, -1, err);
+    default:
+        return check_version(emu, err) < 0 ? CV_STEP_FAILED : CV_STEP_DONE;
+    }
+}
+
+int cv_emuset_connect(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv_emu_results *results,
+                      struct cv_error *err)
+{
+    struct cv_op op = { .name = "connect", .step = connect_step, .retry_ms = 20 };
+
+    for (unsigned i = 0; i < set->count; i++)
+        if ((w->mask == 0 || (w->mask & 1u << i)) && set->emus[i].qmp->state >= CV_QMP_READY)
+            cv_qmp_dispose(set->emus[i].qmp);
+    return cv_op_run(set, &op, w, results, err);
+}
+
+/* --- one command --------------------------------------------------------------------------------------------------- */
+
+static enum cv_step simple_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+{
+    if (step > 0)
+        return CV_STEP_DONE;
+    return cv_op_send(emu, op->name, op->ctx ? json_deep_copy(op->ctx) : NULL, -1, err);
+}
+
+static int simple(struct cv_emuset *set, const char *command, json_t *args, const struct cv_emu_wait *w,
+                  struct cv_emu_results *results, struct cv_error *err)
+{
+    struct cv_op op = { .name = command, .step = simple_step, .ctx = args, .needs_connection = true };
+    int rc = cv_op_run(set, &op, w, results, err);
+
+    json_decref(args);
+    return rc;
+}
+
+int cv_emuset_stop(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv_emu_results *results, struct cv_error *err)
+{
+    return simple(set, "stop", NULL, w, results, err);
+}
+
+int cv_emuset_cont(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv_emu_results *results, struct cv_error *err)
+{
+    return simple(set, "cont", NULL, w, results, err);
+}
+
+int cv_emuset_dirty_log(struct cv_emuset *set, bool on, const struct cv_emu_wait *w, struct cv_emu_results *results,
+                        struct cv_error *err)
+{
+    return simple(set, "xen-set-global-dirty-log", json_pack("{s:b}", "enable", on), w, results, err);
+}
+
+int cv_emuset_vnc_password(struct cv_emuset *set, const char *password, const struct cv_emu_wait *w, struct cv_error *err)
+{
+    struct cv_emu_wait only = *w;
+
+    only.mask = 1;            /* the display is the default emulator's */
+    return simple(set, "change-vnc-password", json_pack("{s:s}", "password", password), &only, NULL, err);
+}
+
+/* --- status -------------------------------------------------------------------------------------------------------- */
+
+static enum cv_step status_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+{
+    cv_emu_status *out = op->ctx;
+
+    if (step == 0)
+        return cv_op_send(emu, "query-status", NULL, -1, err);
+    const char *text = json_string_value(json_object_get(emu->qmp->reply, "status"));
+    if (text == NULL) {
+        cv_fail(err, CV_E_EMULATOR, 0, "query-status: no status in its answer");
+        return CV_STEP_FAILED;
+    }
+    snprintf(out[emu->dmid], sizeof out[emu->dmid], "%s", text);
+    return CV_STEP_DONE;
+}
+
+int cv_emuset_status(struct cv_emuset *set, const struct cv_emu_wait *w, cv_emu_status status_out[CV_DM_MAX],
+                     struct cv_emu_results *results, struct cv_error *err)
+{
+    struct cv_op op = { .name = "query-status", .step = status_step, .ctx = status_out, .needs_connection = true };
+
+    memset(status_out, 0, CV_DM_MAX * sizeof *status_out);
+    return cv_op_run(set, &op, w, results, err);
+}
+
+int cv_emuset_alive(struct cv_emuset *set, struct cv_error *err)
+{
+    for (unsigned i = 0; i < set->count; i++) {
+        struct cv_emu *emu = &set->emus[i];
+        if (cv_emu_ended(emu, err))
+            return cv_context(err, "emulator %u '%s'", i, emu->name);
+        if (emu->qmp->state > CV_QMP_DISCONNECTED)
+            cv_qmp_handle(emu->qmp, cv_qmp_events(emu->qmp));
+        if (emu->qmp->state == CV_QMP_FAILED) {
+            if (err != NULL)
+                *err = emu->qmp->err;
+            return cv_context(err, "emulator %u '%s'", i, emu->name);
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Device states: may they be saved, save, load. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/fd.h"
+#include "emulators/op.h"
+#include "emulators/set.h"
+
+/* --- may they be saved --------------------------------------------------------------------------------------------- */
+
+/* xen-save-devices-state refuses nothing: what QEMU cannot migrate is silently missing, or (nvme, QEMU 7.2) crashes it.
+ * migrate refuses first, then looks at its target; a descriptor that does not exist ends it there, with nothing done. */
+#define NOWHERE "convoy-nowhere"
+
+static int refuse(struct cv_error *err, const char *why)
+{
+    return cv_fail(err, CV_E_UNSUPPORTED, 0, "cannot be saved: %s", why);
+}
+
+static enum cv_step check_reasons(struct cv_emu *emu, struct cv_error *err)
+{
+    const json_t *reasons = json_object_get(emu->qmp->reply, "blocked-reasons");
+
+    if (*emu->qmp->refusal) {
+        cv_fail(err, CV_E_EMULATOR, 0, "query-migrate: %s", emu->qmp->refusal);
+        return CV_STEP_FAILED;
+    }
+    if (json_array_size(reasons) > 0) {
+        const char *first = json_string_value(json_array_get(reasons, 0));
+        refuse(err, first ? first : "QEMU names no reason");
+        return CV_STEP_FAILED;
+    }
+    return cv_op_send(emu, "migrate", json_pack("{s:s}", "uri", "fd:" NOWHERE), -1, err);
+}
+
+static enum cv_step check_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+{
+    (void)op;
+    if (step == 0)
+        return cv_op_send(emu, "query-migrate", NULL, -1, err);
+    if (step == 1)
+        return check_reasons(emu, err);
+    if (strstr(emu->qmp->refusal, NOWHERE) != NULL)
+        return CV_STEP_DONE;
+    refuse(err, *emu->qmp->refusal ? emu->qmp->refusal : "migrate to nowhere was accepted");
+    return CV_STEP_FAILED;
+}
+
+int cv_emuset_check_migratable(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv_emu_results *results,
+                               struct cv_error *err)
+{
+    struct cv_op op = { .name = "check", .step = check_step, .needs_connection = true, .sees_refusals = true };
+
+    return cv_op_run(set, &op, w, results, err);
+}
+
+/* --- save ---------------------------------------------------------------------------------------------------------- */
+
+struct save {
+    const int *fds;
+    bool live;
+    uint64_t *sizes;
+    long long fdset[CV_DM_MAX];
+    struct cv_error refused[CV_DM_MAX];    /* code CV_OK: the save itself went well */
+};
+
+/* Another open file of the same inode: QEMU wants exactly the access mode that it opens with, and an offset of its own. */
+static int reopen(int fd, int mode, struct cv_error *err)
+{
+    char path[32];
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int other = open(path, mode | O_CLOEXEC);
+    if (other < 0)
+        cv_fail(err, CV_E_IO, errno, "open the state file again");
+    return other;
+}
+
+static enum cv_step pass(struct cv_emu *emu, const char *command, json_t *args, int fd, int mode, struct cv_error *err)
+{
+    CV_AUTO_FD other = reopen(fd, mode, err);
+
+    if (other < 0) {
+        json_decref(args);
+        return CV_STEP_FAILED;
+    }
+    return cv_op_send(emu, command, args, other, err);
+}
+
+static enum cv_step save_begin(struct save *s, struct cv_emu *emu, struct cv_error *err)
+{
+    char file[40];
+
+    if (*emu->qmp->refusal || json_unpack(emu->qmp->reply, "{s:I}", "fdset-id", &s->fdset[emu->dmid]) < 0) {
+        cv_fail(err, CV_E_EMULATOR, 0, "add-fd: %s", *emu->qmp->refusal ? emu->qmp->refusal : "no fdset-id in its answer");
+        return CV_STEP_FAILED;
+    }
+    snprintf(file, sizeof file, "/dev/fdset/%lld", s->fdset[emu->dmid]);
+    return cv_op_send(emu, "xen-save-devices-state", json_pack("{s:s, s:b}", "filename", file, "live", s->live), -1, err);
+}
+
+/* A state is whole when it begins as QEMU's do and ends with the end section (H-6). */
+static int check_state(int fd, uint64_t *size_out, struct cv_error *err)
+{
+    static const uint8_t magic[8] = { 'Q', 'E', 'V', 'M', 0, 0, 0, 3 };
+    uint8_t head[8] = { 0 }, tail = 1;
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return cv_fail(err, CV_E_IO, errno, "size of its state file");
+    if (st.st_size > 8 && (pread(fd, head, 8, 0) != 8 || pread(fd, &tail, 1, st.st_size - 1) != 1))
+        return cv_fail(err, CV_E_IO, errno, "read its state file");
+    if (st.st_size <= 8 || memcmp(head, magic, 8) != 0 || tail != 0)
+        return cv_fail(err, CV_E_EMULATOR, 0, "its state of %lld bytes is not whole", (long long)st.st_size);
+    *size_out = (uint64_t)st.st_size;
+    return 0;
+}
+
+static enum cv_step save_end(struct save *s, struct cv_emu *emu, struct cv_error *err)
+{
+    if (s->refused[emu->dmid].code != CV_OK) {
+        *err = s->refused[emu->dmid];
+        return CV_STEP_FAILED;
+    }
+    return check_state(s->fds[emu->dmid], &s->sizes[emu->dmid], err) < 0 ? CV_STEP_FAILED : CV_STEP_DONE;
+}
+
+static enum cv_step save_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+{
+    struct save *s = op->ctx;
+
+    switch (step) {
+    case 0:
+        return pass(emu, "add-fd", NULL, s->fds[emu->dmid], O_WRONLY, err);
+    case 1:
+        return save_begin(s, emu, err);
+    case 2:                   /* the descriptor must not stay there, whatever came of it */
+        if (*emu->qmp->refusal)
+            cv_fail(&s->refused[emu->dmid], CV_E_EMULATOR, 0, "xen-save-devices-state: %s", emu->qmp->refusal);
+        return cv_op_send(emu, "remove-fd", json_pack("{s:I}", "fdset-id", s->fdset[emu->dmid]), -1, err);
+    default:
+        return save_end(s, emu, err);
+    }
+}
+
+int cv_emuset_save_state(struct cv_emuset *set, const int fds[CV_DM_MAX], bool live, uint64_t sizes_out[CV_DM_MAX],
+                         const struct cv_emu_wait *w, struct cv_emu_results *results, struct cv_error *err)
+{
+    struct save s = { .fds = fds, .live = live, .sizes = sizes_out };
+    struct cv_op op = { .name = "save", .step = save_step, .ctx = &s, .needs_connection = true, .sees_refusals = true };
+
+    return cv_op_run(set, &op, w, results, err);
+}
+
+/* --- load ---------------------------------------------------------------------------------------------------------- */
+
+struct load {
+    const int *fds;
+};
+
+static json_t *events_on(void)
+{
+    return json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", "events", "state", 1);
+}
+
+/* In migration until query-status says otherwise; an event says when to ask. */
+static enum cv_step load_wait(struct cv_emu *emu, struct cv_error *err)
+{
+    const char *status = json_string_value(json_object_get(emu->qmp->reply, "status"));
+
+    if (strcmp(emu->qmp->event, "MIGRATION") == 0 && strcmp(emu->qmp->event_status, "failed") == 0) {
+        cv_fail(err, CV_E_EMULATOR, 0, "migrate-incoming: it could not load its state");
+        return CV_STEP_FAILED;
+    }
+    if (status != NULL && strcmp(status, "inmigrate") != 0) {
+        if (strcmp(status, "paused") == 0 || strcmp(status, "prelaunch") == 0)
+            return CV_STEP_DONE;
+        cv_fail(err, CV_E_EMULATOR, 0, "migrate-incoming: it is '%s' after loading its state, not paused", status);
+        return CV_STEP_FAILED;
+    }
+    return CV_STEP_SENT;      /* not yet: ask again */
+}
+
+static enum cv_step load_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+{
+    struct load *l = op->ctx;
+
+    if (step == 0)
+        return cv_op_send(emu, "migrate-set-capabilities", events_on(), -1, err);
+    if (step == 1)
+        return pass(emu, "getfd", json_pack("{s:s}", "fdname", "convoy-state"), l->fds[emu->dmid], O_RDONLY, err);
+    if (step == 2)
+        return cv_op_send(emu, "migrate-incoming", json_pack("{s:s}", "uri", "fd:convoy-state"), -1, err);
+    /* Odd steps from 3 on: ask for the status.  Even ones: look at the answer, and rest until an event or a moment. */
+    if (step == 3 || emu->asked == 0) {
+        emu->asked = 1;
+        return cv_op_send(emu, "query-status", NULL, -1, err);
+    }
+    enum cv_step next = load_wait(emu, err);
+    if (next != CV_STEP_SENT)
+        return next;
+    emu->asked = 0;
+    return CV_STEP_LATER;
+}
+
+int cv_emuset_load_state(struct cv_emuset *set, const int fds[CV_DM_MAX], const struct cv_emu_wait *w,
+                         struct cv_emu_results *results, struct cv_error *err)
+{
+    struct load l = { .fds = fds };
+    struct cv_op op = { .name = "load", .step = load_step, .ctx = &l, .needs_connection = true, .retry_ms = 5 };
+
+    for (unsigned i = 0; i < set->count; i++)
+        set->emus[i].asked = 0;
+    return cv_op_run(set, &op, w, results, err);
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* All emulators of a layout are executed at once.  The default one waits at its gate, a socket chardev with wait=on, at
+ * which QEMU stops before it makes its machine; it is let in when every secondary has answered, so that its ioreq server
+ * gets the highest id although its process was loaded side by side with the others. */
+#include "emulators/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "emulators/cmdline.h"
+#include "emulators/paths.h"
+#include "emulators/process.h"
+#include "emulators/qmp.h"
+#include "emulators/tap.h"
+
+struct start {
+    struct cv_emuset *set;
+    const struct cv_layout *l;
+    const struct cv_spawn_options *opt;
+    const struct cv_emu_wait *w;
+    const char *run_as;
+    char gate[108];           /* "" = none */
+    int gate_fd;              /* our end, open until the default emulator has answered */
+};
+
+/* --- sockets ------------------------------------------------------------------------------------------------------- */
+
+static int listen_at(const char *path, struct cv_error *err)
+{
+    struct sockaddr_un sa = { .sun_family = AF_UNIX };
+
+    if (strlen(path) >= sizeof sa.sun_path)
+        return cv_fail(err, CV_E_INVALID, 0, "socket path '%s' is too long", path);
+    strcpy(sa.sun_path, path);
+    CV_AUTO_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return cv_fail(err, CV_E_IO, errno, "socket");
+    unlink(path);             /* of an emulator that died; the domain id is ours now */
+    mode_t old = umask(0177);
+    int rc = bind(fd, (struct sockaddr *)&sa, sizeof sa);
+    int why = errno;
+    umask(old);
+    if (rc < 0)
+        return cv_fail(err, CV_E_IO, why, "socket %s", path);
+    if (listen(fd, 1) < 0)
+        return cv_fail(err, CV_E_IO, errno, "listen at %s", path);
+    return cv_fd_take(&fd);
+}
+
+/* The gate's socket is a file that only we may connect to: whoever opens the gate early spoils the order. */
+static int make_gate(struct start *s, struct cv_error *err)
+{
+    snprintf(s->gate, sizeof s->gate, "%s/convoy-gate-%u", s->opt->run_dir ? s->opt->run_dir : CV_RUN_DIR, s->set->domid);
+    return listen_at(s->gate, err);
+}
+
+static int open_gate(struct start *s, struct cv_error *err)
+{
+    struct cv_qmp visitor;
+
+    if (*s->gate == '\0')
+        return 0;
+    cv_qmp_init(&visitor, -1);
+    int rc = cv_qmp_dial(&visitor, s->gate, err);     /* QEMU goes on as soon as it can accept */
+    s->gate_fd = visitor.fd;
+    return rc < 0 ? cv_context(err, "gate of the default emulator") : 0;
+}
+
+/* --- one emulator -------------------------------------------------------------------------------------------------- */
+
+static int open_log(struct start *s, const char *name, struct cv_error *err)
+{
+    char path[512], old[520];
+
+    cv_path_log(s->opt->log_dir, name, s->opt->guest_name, path, sizeof path);
+    snprintf(old, sizeof old, "%s.1", path);
+    rename(path, old);
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (fd < 0)
+        return cv_fail(err, CV_E_IO, errno, "log %s", path);
+    return fd;
+}
+
+/* Is the program linked with seccomp?  Asking it costs a start; its dynamic section says it as well. */
+static bool has_seccomp(const char *program)
+{
+    struct stat st;
+    bool found = false;
+
+    CV_AUTO_FD fd = open(program, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0 || st.st_size <= 0)
+        return false;
+    void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (map == MAP_FAILED)
+        return false;
+    found = memmem(map, (size_t)st.st_size, "libseccomp.so", 13) != NULL;
+    munmap(map, (size_t)st.st_size);
+    return found;
+}
+
+static int give(struct cv_process *p, int fd, struct cv_error *err)
+{
+    if (p->fd_count == CV_PROCESS_FDS_MAX)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "needs more than %d descriptors", CV_PROCESS_FDS_MAX);
+    p->fds[p->fd_count] = fd;
+    return 3 + (int)p->fd_count++;
+}
+
+static void close_given(struct cv_process *p)
+{
+    for (unsigned i = 0; i < p->fd_count; i++)
+        cv_fd_dispose(&p->fds[i]);
+}
+
+static int give_socket(struct cv_process *p, int fd, int *number, struct cv_error *err)
+{
+    if (fd < 0)
+        return -1;
+    *number = give(p, fd, err);
+    if (*number >= 0)
+        return 0;
+    close(fd);
+    return -1;
+}
+
+static int give_taps(struct start *s, const struct cv_layout_dm *dm, struct cv_process *p, struct cv_cmdline *c,
+                     struct cv_pool *pool, struct cv_error *err)
+{
+    for (unsigned i = 0; i < CV_CONFIG_VIFS_MAX; i++)
+        c->tap_fds[i] = -1;
+    for (unsigned i = 0; i < dm->device_count; i++) {
+        const struct cv_layout_device *dev = &dm->devices[i];
+        if (dev->kind != CV_DEV_VIF)
+            continue;
+        const char *ifname = cv_cmdline_expand(dev->ifname, c, pool, err);
+        if (ifname == NULL)
+            return -1;
+        int fd = s->opt->no_tap ? open("/dev/null", O_RDWR | O_CLOEXEC) : cv_tap_create(ifname, dev->bridge, err);
+        if (give_socket(p, fd, &c->tap_fds[dev->vif_index], err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* All descriptors of one emulator, and its arguments with their numbers. */
+static int prepare(struct start *s, const struct cv_layout_dm *dm, struct cv_process *p, struct cv_pool *pool,
+                   struct cv_error *err)
+{
+    struct cv_emu *emu = &s->set->emus[dm->dmid];
+    struct cv_cmdline c = { .domid = s->set->domid, .qmp_fd = -1, .xl_qmp_fd = -1, .gate_fd = -1,
+                            .incoming = s->opt->mode == CV_SPAWN_INCOMING, .run_as = "" };
+    struct cv_strings argv;
+
+    emu->owns_sockets = true;
+    cv_path_qmp(s->opt->run_dir, s->set->domid, dm->dmid, emu->qmp_path, sizeof emu->qmp_path);
+    if (give_socket(p, listen_at(emu->qmp_path, err), &c.qmp_fd, err) < 0)
+        return -1;
+    if (dm->role == CV_DM_DEFAULT) {
+        cv_path_qmp_xl(s->opt->run_dir, s->set->domid, emu->xl_path, sizeof emu->xl_path);
+        if (give_socket(p, listen_at(emu->xl_path, err), &c.xl_qmp_fd, err) < 0)
+            return -1;
+        if (s->l->count > 1 && give_socket(p, make_gate(s, err), &c.gate_fd, err) < 0)
+            return -1;
+    } else if (!s->opt->no_sandbox) {
+        c.run_as = s->run_as;
+        c.sandbox = has_seccomp(dm->model);
+        p->no_new_privs = true;
+    }
+    if (give_taps(s, dm, p, &c, pool, err) < 0 || cv_cmdline_build(dm, &c, pool, &argv, err) < 0)
+        return -1;
+    p->argv = argv.items;
+    return 0;
+}
+
+static int start_one(struct start *s, const struct cv_layout_dm *dm, struct cv_error *err)
+{
+    struct cv_emu *emu = &s->set->emus[dm->dmid];
+    struct cv_process p = { .log_fd = -1 };
+    struct cv_pool pool = { 0 };
+
+    emu->log_fd = p.log_fd = open_log(s, dm->name, err);
+    int rc = emu->log_fd < 0 ? -1 : prepare(s, dm, &p, &pool, err);
+    if (rc == 0)
+        rc = cv_process_start(&p, &emu->pid, &emu->pidfd, err);
+    if (rc == 0) {
+        emu->child = true;
+        /* the socket listens already, so this cannot be too early */
+        rc = cv_qmp_dial(emu->qmp, emu->qmp_path, err);
+    }
+    close_given(&p);
+    cv_pool_dispose(&pool);
+    return rc;
+}
+
+static int start_attached(struct start *s, const struct cv_layout_dm *dm, struct cv_error *err)
+{
+    struct cv_cmdline c = { .domid = s->set->domid, .qmp_fd = -1, .xl_qmp_fd = -1, .run_as = "" };
+    struct cv_pool pool = { 0 };
+    const char *path = cv_cmdline_expand(dm->qmp, &c, &pool, err);
+    int rc = path == NULL ? -1 : cv_emuset_attach(s->set, dm->dmid, dm->pid, path, err);
+
+    s->set->emus[dm->dmid].await = true;
+    cv_pool_dispose(&pool);
+    return rc;
+}
+
+/* Whoever listens on an attached emulator's socket is the emulator. */
+static int learn_pid(struct cv_emuset *set, struct cv_emu *emu, struct cv_error *err)
+{
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+
+    emu->await = false;
+    if (getsockopt(emu->qmp->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.pid <= 0)
+        return 0;             /* of another pid namespace: it stays unknown */
+    if (emu->pid != 0 && emu->pid != peer.pid)
+        return cv_fail(err, CV_E_INVALID, 0, "process %d listens on %s, not %d", (int)peer.pid, emu->qmp_path, (int)emu->pid);
+    return emu->pid != 0 ? 0 : cv_emuset_attach(set, emu->dmid, peer.pid, strdupa(emu->qmp_path), err);
+}
+
+/* --- all of them --------------------------------------------------------------------------------------------------- */
+
+static const char *choose_user(const struct cv_spawn_options *opt)
+{
+    if (opt->run_as != NULL)
+        return opt->run_as;
+    return geteuid() == 0 && getpwnam("convoy-qemu") != NULL ? "convoy-qemu" : "";
+}
+
+static int start_all(struct start *s, struct cv_error *err)
+{
+    unsigned order[CV_DM_MAX];
+
+    cv_layout_rank_order(s->l, order);
+    for (unsigned i = 0; i < s->l->count; i++) {
+        const struct cv_layout_dm *dm = &s->l->dms[order[i]];
+        int rc = dm->role == CV_DM_ATTACHED ? start_attached(s, dm, err) : start_one(s, dm, err);
+        if (rc < 0)
+            return cv_context(err, "emulator %u '%s'", dm->dmid, dm->name);
+    }
+    return 0;
+}
+
+static int let_in(struct start *s, struct cv_error *err)
+{
+    struct cv_emu_wait secondaries = *s->w, last = *s->w;
+
+    secondaries.mask = ((1u << s->set->count) - 1) & ~1u;
+    last.mask = 1;
+    if (secondaries.mask != 0 && cv_emuset_connect(s->set, &secondaries, NULL, err) < 0)
+        return -1;
+    for (unsigned i = 1; i < s->set->count; i++)
+        if (s->l->dms[i].role == CV_DM_ATTACHED && learn_pid(s->set, &s->set->emus[i], err) < 0)
+            return cv_context(err, "emulator %u '%s'", i, s->l->dms[i].name);
+    if (open_gate(s, err) < 0 || cv_emuset_connect(s->set, &last, NULL, err) < 0)
+        return -1;
+    if (*s->l->vncpasswd)
+        return cv_emuset_vnc_password(s->set, s->l->vncpasswd, s->w, err);
+    return 0;
+}
+
+int cv_emuset_start(struct cv_emuset *set, const struct cv_layout *l, const struct cv_spawn_options *opt,
+                    const struct cv_emu_wait *w, struct cv_error *err)
+{
+    struct start s = { .set = set, .l = l, .opt = opt, .w = w, .run_as = choose_user(opt), .gate_fd = -1 };
+    int rc = start_all(&s, err);
+
+    if (rc == 0)
+        rc = let_in(&s, err);
+    cv_fd_dispose(&s.gate_fd);
+    if (*s.gate)
+        unlink(s.gate);
+    if (rc < 0) {
+        struct cv_error again;
+        if (cv_emuset_kill(set, &again) < 0)
+            cv_log(set->sink, CV_LOG_ERROR, "%s", again.text);
+    }
+    return rc;
+}
