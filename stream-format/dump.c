@@ -209,8 +209,8 @@ static int dump_body(struct cv_dump *d, const struct cv_record *rec, struct cv_e
     case CV_REC_HVM_PARAMS: return dump_params(d, b, err);
     case CV_REC_XENSTORE: return dump_xenstore(d, b, err);
     case CV_REC_DEVICE_STATE: return dump_state(d, b, err);
-    case (uint32_t)CV_REC_NOTE: put_text(d->out, "text", (const char *)b->data, b->len); return 0;
-    case (uint32_t)CV_REC_INDEX: return dump_index(d, b, err);
+    case CV_REC_NOTE: put_text(d->out, "text", (const char *)b->data, b->len); return 0;
+    case CV_REC_INDEX: return dump_index(d, b, err);
     default: return 0;
     }
 }

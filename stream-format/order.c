@@ -200,7 +200,7 @@ int cv_order_take(struct cv_order *o, const struct cv_frame *f, const uint8_t *h
     case CV_REC_PAGES: return take_pages(o, f, head, head_len, deferred, err);
     case CV_REC_PASS_END: return take_pass_end(o, head, head_len, err);
     case CV_REC_DEVICE_STATE: o->states |= 1u << f->tag; return 0;
-    case (uint32_t)CV_REC_INDEX: o->index_seen = true; return 0;
+    case CV_REC_INDEX: o->index_seen = true; return 0;
     case CV_REC_END: o->ended = true; return 0;
     default: return 0;
     }

@@ -201,7 +201,7 @@ static int read_record(struct cv_reader *r, const struct cv_frame *f, struct cv_
         return -1;
     if (f->type == CV_REC_END)
         return check_end(r, &rec->body, err);
-    if (f->type == (uint32_t)CV_REC_INDEX)
+    if (f->type == CV_REC_INDEX)
         r->index_offset = r->offset;
     rec->type = (enum cv_record_type)f->type;
     rec->raw_type = f->type;

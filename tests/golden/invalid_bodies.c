@@ -89,12 +89,12 @@ static const struct fault faults[] = {
     { "state-length-wraps", CV_REC_DEVICE_STATE, 8, 8, UINT64_MAX },
     { "state-format", CV_REC_DEVICE_STATE, 4, 4, 2 },
     { "state-digest", CV_REC_DEVICE_STATE, 16, 1, 0 },
-    { "note-utf8", (uint32_t)CV_REC_NOTE, 2, 1, 0xff },
-    { "index-count", (uint32_t)CV_REC_INDEX, 0, 4, 1 },
-    { "index-reserved", (uint32_t)CV_REC_INDEX, 4, 4, 1 },
-    { "index-offset", (uint32_t)CV_REC_INDEX, 8, 8, 63 },
-    { "index-order", (uint32_t)CV_REC_INDEX, 48, 8, 72 },
-    { "index-number", (uint32_t)CV_REC_INDEX, 56, 8, 0 },
+    { "note-utf8", CV_REC_NOTE, 2, 1, 0xff },
+    { "index-count", CV_REC_INDEX, 0, 4, 1 },
+    { "index-reserved", CV_REC_INDEX, 4, 4, 1 },
+    { "index-offset", CV_REC_INDEX, 8, 8, 63 },
+    { "index-order", CV_REC_INDEX, 48, 8, 72 },
+    { "index-number", CV_REC_INDEX, 56, 8, 0 },
 };
 
 static void damage_payload(void)

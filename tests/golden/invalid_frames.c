@@ -88,7 +88,7 @@ static void frames(void)
     s->record[4].hash_error = 1;
     invalid("record-hash", s);
     base_stream(s);
-    s->record[raw_find(s, (uint32_t)CV_REC_NOTE, 0)].padding = 1;
+    s->record[raw_find(s, CV_REC_NOTE, 0)].padding = 1;
     invalid("record-padding", s);
     base_stream(s);
     s->record[3].tag = 9;

@@ -127,7 +127,7 @@ void make_invalid_order(void)
     swapped("order-context-params", CV_REC_HVM_CONTEXT, CV_REC_HVM_PARAMS);
     swapped("order-state-xenstore", CV_REC_XENSTORE, CV_REC_DEVICE_STATE);
     base_stream(s);
-    raw_insert(s, s->count - 1, (uint32_t)CV_REC_NOTE, 0, "late", 4);
+    raw_insert(s, s->count - 1, CV_REC_NOTE, 0, "late", 4);
     invalid("order-note-after-index", s);
     passes();
     memory_only();

@@ -103,7 +103,7 @@ static void future_optional(void)
     s->header.optional_features |= 1ull << 63;
     raw_insert(s, 0, 0x80000777u, 42, "from the future", 15);
     raw_insert(s, 9, 0x80000778u, 0, "", 0);
-    raw_remove(s, raw_find(s, (uint32_t)CV_REC_INDEX, 0));      /* its offsets would be wrong */
+    raw_remove(s, raw_find(s, CV_REC_INDEX, 0));      /* its offsets would be wrong */
     raw_emit(s, &b);
     vector_write(true, "unknown-optional", &b);
     raw_dispose(s);
@@ -116,7 +116,7 @@ static void without_maybes(void)
     CV_AUTO_BUF b = { 0 };
 
     base_stream(s);
-    raw_remove(s, raw_find(s, (uint32_t)CV_REC_INDEX, 0));
+    raw_remove(s, raw_find(s, CV_REC_INDEX, 0));
     raw_remove(s, raw_find(s, CV_REC_XENSTORE, 0));
     raw_remove(s, raw_find(s, CV_REC_CPU_POLICY, 0));
     raw_swap(s, raw_find(s, CV_REC_DEVICE_STATE, 0), raw_find(s, CV_REC_DEVICE_STATE, 2));

@@ -82,7 +82,7 @@ void raw_emit(const struct raw_stream *s, struct cv_buf *out)
         cv_store64(frame + CV_RECORD_HEADER_SIZE - 8, chain);
         if (r->type != CV_REC_END)
             XXH3_128bits_update(digest, frame, sizeof frame);
-        if (r->type == (uint32_t)CV_REC_INDEX)
+        if (r->type == CV_REC_INDEX)
             index_offset = out->len;
         memset(pad, r->padding, sizeof pad);
         must(cv_buf_append(out, frame, sizeof frame, NULL));
