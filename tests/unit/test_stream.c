@@ -299,7 +299,7 @@ START_TEST(the_index_leads_to_every_record)
     sample_stream(&s, &opt);
     struct cv_reader *r = sample_reader(&s, &err);
     while (cv_reader_next(r, &rec, &err) == 1) {
-        if (rec.raw_type != (uint32_t)CV_REC_INDEX)
+        if (rec.raw_type != CV_REC_INDEX)
             continue;
         ck_assert_int_eq(cv_rec_index_decode(&x, rec.body.data, rec.body.len, &err), 0);
         ck_assert_uint_eq(x.count, rec.number);
