@@ -188,6 +188,7 @@ static int start_one(struct start *s, const struct cv_layout_dm *dm, struct cv_e
     struct cv_process p = { .log_fd = -1 };
     struct cv_pool pool = { 0 };
 
+    cv_fd_dispose(&emu->log_fd);
     emu->log_fd = p.log_fd = open_log(s, dm->name, err);
     int rc = emu->log_fd < 0 ? -1 : prepare(s, dm, &p, &pool, err);
     if (rc == 0)
@@ -262,7 +263,11 @@ static int let_in(struct start *s, struct cv_error *err)
     for (unsigned i = 1; i < s->set->count; i++)
         if (s->l->dms[i].role == CV_DM_ATTACHED && learn_pid(s->set, &s->set->emus[i], err) < 0)
             return cv_context(err, "emulator %u '%s'", i, s->l->dms[i].name);
-    if (open_gate(s, err) < 0 || cv_emuset_connect(s->set, &last, NULL, err) < 0)
+    /* a gate that does not open belongs to a process that died: connect says how */
+    int gate = open_gate(s, err);
+    if (gate < 0)
+        last.deadline_ms = cv_after_ms(200) < last.deadline_ms ? cv_after_ms(200) : last.deadline_ms;
+    if (cv_emuset_connect(s->set, &last, NULL, err) < 0 || gate < 0)
         return -1;
     if (*s->l->vncpasswd)
         return cv_emuset_vnc_password(s->set, s->l->vncpasswd, s->w, err);

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+if(NOT TARGET convoy_emulators)
+  return()
+endif()
+set(emu_tests "${PROJECT_SOURCE_DIR}/tests/unit")
+convoy_program(fake-qemu SOURCES "${PROJECT_SOURCE_DIR}/tests/support/fake_qemu.c" LINKS PkgConfig::JANSSON)
+
+convoy_test(test_set SOURCES "${emu_tests}/test_set.c" "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c"
+  LINKS convoy_emulators TIMEOUT 240)
+if(CHECK_FOUND)
+  set_tests_properties(test_set PROPERTIES ENVIRONMENT "FAKE_QEMU=$<TARGET_FILE:fake-qemu>")
+  add_dependencies(test_set fake-qemu)
+endif()

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The set against models of QEMU: all together, every fault at every position, nothing left behind. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../support/emu_fixture.h"
+#include "base/fd.h"
+
+#define OK(call) do { int rc_ = (call); ck_assert_msg(rc_ == 0, "%s: %s", #call, emu_text(&err)); } while (0)
+
+static void must_start(struct emu_fixture *f, enum cv_spawn_mode mode)
+{
+    struct cv_error err = CV_ERROR_INIT;
+
+    OK(emu_fixture_start(f, mode, 10000, &err));
+}
+
+static void all_are(struct emu_fixture *f, const char *status)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_emu_wait w = emu_wait(5000);
+    cv_emu_status seen[CV_DM_MAX];
+
+    OK(cv_emuset_status(&f->set, &w, seen, NULL, &err));
+    for (unsigned i = 0; i < f->set.count; i++)
+        ck_assert_str_eq(seen[i], status);
+}
+
+/* The whole life of n emulators: create, run, log, save, quit, restore into new ones. */
+START_TEST(life_of_one_to_eight)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct emu_fixture f;
+    struct cv_emu_results res;
+    uint64_t sizes[CV_DM_MAX];
+    unsigned n = (unsigned)_i;
+
+    emu_fixture_begin(&f, n, NULL);
+    must_start(&f, CV_SPAWN_CREATE);
+    all_are(&f, "prelaunch");
+    struct cv_emu_wait w = emu_wait(10000);
+    OK(cv_emuset_survey(&f.set, &f.layout, &w, &err));
+    ck_assert_str_eq(f.layout.dms[n - 1].version, "7.2.0");
+    OK(cv_emuset_cont(&f.set, &w, NULL, &err));
+    all_are(&f, "running");
+    OK(cv_emuset_check_migratable(&f.set, &w, NULL, &err));
+    OK(cv_emuset_dirty_log(&f.set, true, &w, NULL, &err));
+    OK(cv_emuset_stop(&f.set, &w, &res, &err));
+    for (unsigned i = 0; i < n; i++)
+        ck_assert_int_eq(res.emu[i].state, CV_EMU_DONE);
+    emu_fixture_states(&f, true);
+    OK(cv_emuset_save_state(&f.set, f.states, true, sizes, &w, NULL, &err));
+    for (unsigned i = 0; i < n; i++)
+        ck_assert_uint_gt(sizes[i], 27);
+    OK(cv_emuset_dirty_log(&f.set, false, &w, NULL, &err));
+    OK(cv_emuset_alive(&f.set, &err));
+    OK(cv_emuset_quit(&f.set, &w, &err));
+    must_start(&f, CV_SPAWN_INCOMING);
+    all_are(&f, "inmigrate");
+    OK(cv_emuset_survey(&f.set, &f.layout, &w, &err));
+    emu_fixture_states(&f, false);
+    OK(cv_emuset_load_state(&f.set, f.states, &w, NULL, &err));
+    all_are(&f, "paused");
+    OK(cv_emuset_cont(&f.set, &w, NULL, &err));
+    emu_fixture_end(&f);
+}
+END_TEST
+
+/* One fault, at each position: the error names the emulator, the others are done, nothing hangs, nothing leaks. */
+struct fault_case {
+    const char *fault, *op, *text;
+    enum cv_code code;
+    enum cv_emu_state state;
+    int timeout_ms, at_most_ms;
+};
+static const struct fault_case fault_cases[] = {
+    { "--fail stop", "stop", "stop: model: told to fail", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
+    { "--die-at stop", "stop", "ended with status 3: fake-qemu: dies at stop", CV_E_EMULATOR, CV_EMU_DIED, 5000, 2000 },
+    { "--silent-at stop", "stop", "stop: no answer in time", CV_E_TIMEOUT, CV_EMU_TIMED_OUT, 300, 2000 },
+    { "--garbage-at stop", "stop", "stop: sends what is no JSON object", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
+    { "--half-at stop", "stop", "stop: no answer in time", CV_E_TIMEOUT, CV_EMU_TIMED_OUT, 300, 2000 },
+    { "--close-at stop", "stop", "stop: it closed its QMP connection", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
+    { "--long-at stop", "stop", "stop: sends a line of more than 1 MiB", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 4000 },
+    { "--deep-at stop", "stop", "stop: sends what is no JSON object", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
+    { "--fail cont", "cont", "cont: model", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
+    { "--fail xen-set-global-dirty-log", "log", "xen-set-global-dirty-log: model", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
+    { "--die-at xen-set-global-dirty-log", "log", "ended with status 3", CV_E_EMULATOR, CV_EMU_DIED, 5000, 2000 },
+    { "--fail query-status", "status", "query-status: model", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
+    { "--blocked device-x", "check", "cannot be saved: device-x", CV_E_UNSUPPORTED, CV_EMU_FAILED, 5000, 2000 },
+    { "--unmigratable 0000:00:09.0/nvme", "check", "cannot be saved: State blocked by non-migratable device '0000:00:09.0/nvme'",
+      CV_E_UNSUPPORTED, CV_EMU_FAILED, 5000, 2000 },
+    { "--fail add-fd", "save", "add-fd: model", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
+    { "--fail xen-save-devices-state", "save", "xen-save-devices-state: model", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
+    { "--die-at xen-save-devices-state", "save", "ended with status 3", CV_E_EMULATOR, CV_EMU_DIED, 5000, 2000 },
+    { "--silent-at xen-save-devices-state", "save", "no answer in time", CV_E_TIMEOUT, CV_EMU_TIMED_OUT, 300, 2000 },
+    { "--no-eof", "save", "bytes is not whole", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
+    { "--flood stop:20000", "stop", NULL, CV_OK, CV_EMU_DONE, 9000, 9000 },
+};
+#define FAULT_CASES (sizeof fault_cases / sizeof *fault_cases)
+
+static int run_op(struct emu_fixture *f, const char *op, const struct cv_emu_wait *w, struct cv_emu_results *res,
+                  struct cv_error *err)
+{
+    cv_emu_status status[CV_DM_MAX];
+    uint64_t sizes[CV_DM_MAX];
+
+    if (strcmp(op, "stop") == 0)
+        return cv_emuset_stop(&f->set, w, res, err);
+    if (strcmp(op, "cont") == 0)
+        return cv_emuset_cont(&f->set, w, res, err);
+    if (strcmp(op, "log") == 0)
+        return cv_emuset_dirty_log(&f->set, true, w, res, err);
+    if (strcmp(op, "status") == 0)
+        return cv_emuset_status(&f->set, w, status, res, err);
+    if (strcmp(op, "check") == 0)
+        return cv_emuset_check_migratable(&f->set, w, res, err);
+    emu_fixture_states(f, true);
+    return cv_emuset_save_state(&f->set, f->states, false, sizes, w, res, err);
+}
+
+static void one_fault(const struct fault_case *c, unsigned n, unsigned at)
+{
+    const char *faults[CV_DM_MAX] = { 0 };
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_emu_results res;
+    struct emu_fixture f;
+    char frame[64];
+
+    faults[at] = c->fault;
+    emu_fixture_begin(&f, n, faults);
+    must_start(&f, CV_SPAWN_CREATE);
+    struct cv_emu_wait w = emu_wait(c->timeout_ms);
+    int64_t start = cv_now_ms();
+    int rc = run_op(&f, c->op, &w, &res, &err);
+    ck_assert_int_le(cv_now_ms() - start, c->at_most_ms);
+    ck_assert_int_eq(rc, c->code == CV_OK ? 0 : -1);
+    for (unsigned i = 0; i < n; i++)
+        ck_assert_msg(res.emu[i].state == (i == at ? c->state : CV_EMU_DONE), "%s at %u: emulator %u is %d: %s", c->fault, at, i,
+                      res.emu[i].state, emu_text(&res.emu[i].err));
+    if (c->code != CV_OK) {
+        snprintf(frame, sizeof frame, "emulator %u '%s%u': ", at, at ? "dm" : "main", at);
+        ck_assert_msg(strncmp(err.text, frame, strlen(frame)) == 0, "%s: %s", c->fault, err.text);
+        ck_assert_msg(strstr(err.text, c->text) != NULL, "%s: %s", c->fault, err.text);
+        ck_assert_msg(err.code == c->code, "%s: code %d: %s", c->fault, err.code, err.text);
+    }
+    emu_fixture_end(&f);
+}
+
+START_TEST(every_fault_at_every_position)
+{
+    for (unsigned at = 0; at < 3; at++)
+        one_fault(&fault_cases[_i], 3, at);
+}
+END_TEST
+
+START_TEST(faults_among_eight)
+{
+    one_fault(&fault_cases[1], 8, 5);
+    one_fault(&fault_cases[2], 8, 0);
+    one_fault(&fault_cases[16], 8, 7);
+}
+END_TEST
+
+/* Faults of a start: all others are gone afterwards, no socket is left. */
+static const struct fault_case start_cases[] = {
+    { "--die-at start", NULL, "ended with status 3: fake-qemu: dies at start", CV_E_EMULATOR, 0, 5000, 3000 },
+    { "--silent-at greeting", NULL, "no greeting on its QMP socket in time", CV_E_BUSY, 0, 500, 3000 },
+    { "--garbage-at greeting", NULL, "sends what is no JSON object", CV_E_EMULATOR, 0, 5000, 3000 },
+    { "--close-at greeting", NULL, "it closed its QMP connection", CV_E_EMULATOR, 0, 5000, 3000 },
+    { "--fail qmp_capabilities", NULL, "qmp_capabilities: model: told to fail", CV_E_EMULATOR, 0, 5000, 3000 },
+    { "--silent-at qmp_capabilities", NULL, "its machine is not complete yet", CV_E_TIMEOUT, 0, 500, 3000 },
+    { "--die-at query-version", NULL, "ended with status 3", CV_E_EMULATOR, 0, 5000, 3000 },
+};
+#define START_CASES (sizeof start_cases / sizeof *start_cases)
+
+START_TEST(a_failed_start_leaves_nothing)
+{
+    const struct fault_case *c = &start_cases[_i];
+
+    for (unsigned at = 0; at < 4; at++) {
+        const char *faults[CV_DM_MAX] = { 0 };
+        struct cv_error err = CV_ERROR_INIT;
+        struct emu_fixture f;
+        faults[at] = c->fault;
+        emu_fixture_begin(&f, 4, faults);
+        int64_t start = cv_now_ms();
+        ck_assert_int_eq(emu_fixture_start(&f, CV_SPAWN_CREATE, c->timeout_ms, &err), -1);
+        ck_assert_int_le(cv_now_ms() - start, c->at_most_ms);
+        ck_assert_msg(strstr(err.text, c->text) != NULL && err.code == c->code, "%s at %u: %d %s", c->fault, at, err.code, err.text);
+        ck_assert_uint_eq(emu_children(), 0);
+        emu_fixture_end(&f);
+    }
+}
+END_TEST
+
+START_TEST(a_missing_program_is_named)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct emu_fixture f;
+
+    emu_fixture_begin(&f, 2, NULL);
+    f.layout.dms[1].argv.items[0] = "/nonexistent/qemu";
+    ck_assert_int_eq(emu_fixture_start(&f, CV_SPAWN_CREATE, 5000, &err), -1);
+    ck_assert_str_eq(emu_text(&err), "emulator 1 'dm1': start /nonexistent/qemu: No such file or directory");
+    emu_fixture_end(&f);
+}
+END_TEST
+
+/* Every emulator loads its own state and no other's. */
+START_TEST(a_wrong_or_bad_state_is_refused)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_emu_results res;
+    struct emu_fixture f;
+    uint64_t sizes[CV_DM_MAX];
+
+    for (int bad = 0; bad < 2; bad++) {
+        emu_fixture_begin(&f, 3, NULL);
+        must_start(&f, CV_SPAWN_CREATE);
+        emu_fixture_states(&f, true);
+        struct cv_emu_wait w = emu_wait(5000);
+        OK(cv_emuset_save_state(&f.set, f.states, true, sizes, &w, NULL, &err));
+        OK(cv_emuset_quit(&f.set, &w, &err));
+        must_start(&f, CV_SPAWN_INCOMING);
+        emu_fixture_states(&f, false);
+        int fds[CV_DM_MAX] = { f.states[0], bad ? f.states[1] : f.states[2], f.states[2] };
+        if (bad)
+            ck_assert_int_eq(ftruncate(fds[1], 5), -1);    /* read-only */
+        if (bad) {
+            char path[200];
+            ck_assert_int_eq(truncate(cv_path_state(f.dir, 7, 1, path, sizeof path), 5), 0);
+        }
+        ck_assert_int_eq(cv_emuset_load_state(&f.set, fds, &w, &res, &err), -1);
+        ck_assert_int_eq(res.emu[0].state, CV_EMU_DONE);
+        ck_assert_int_eq(res.emu[1].state, CV_EMU_DIED);
+        ck_assert_msg(strstr(err.text, "emulator 1 'dm1'") && strstr(err.text, "load of migration failed"), "%s", err.text);
+        emu_fixture_end(&f);
+    }
+}
+END_TEST
+
+START_TEST(eight_states_take_hardly_longer_than_one)
+{
+    const char *faults[CV_DM_MAX];
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_emu_results res;
+    struct emu_fixture f;
+    uint64_t sizes[CV_DM_MAX];
+    const int64_t each_ns = 400 * 1000000LL;
+
+    for (unsigned i = 0; i < 8; i++)
+        faults[i] = "--delay xen-save-devices-state:400";
+    emu_fixture_begin(&f, 8, faults);
+    must_start(&f, CV_SPAWN_CREATE);
+    emu_fixture_states(&f, true);
+    struct cv_emu_wait w = emu_wait(10000);
+    OK(cv_emuset_save_state(&f.set, f.states, true, sizes, &w, &res, &err));
+    for (unsigned i = 0; i < 8; i++)
+        ck_assert_int_ge(res.emu[i].ns, each_ns);
+    ck_assert_msg(res.ns <= each_ns * 13 / 10, "%lld ns for eight, %lld for one", (long long)res.ns, (long long)each_ns);
+    emu_fixture_end(&f);
+}
+END_TEST
+
+START_TEST(loads_run_side_by_side_too)
+{
+    const char *faults[CV_DM_MAX];
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_emu_results res;
+    struct emu_fixture f;
+    uint64_t sizes[CV_DM_MAX];
+
+    for (unsigned i = 0; i < 8; i++)
+        faults[i] = "--delay load:300";
+    emu_fixture_begin(&f, 8, faults);
+    must_start(&f, CV_SPAWN_CREATE);
+    emu_fixture_states(&f, true);
+    struct cv_emu_wait w = emu_wait(10000);
+    OK(cv_emuset_save_state(&f.set, f.states, true, sizes, &w, NULL, &err));
+    OK(cv_emuset_quit(&f.set, &w, &err));
+    must_start(&f, CV_SPAWN_INCOMING);
+    OK(cv_emuset_load_state(&f.set, f.states, &w, &res, &err));
+    ck_assert_int_le(res.ns, 300 * 13 / 10 * 1000000LL);
+    emu_fixture_end(&f);
+}
+END_TEST
+
+START_TEST(cancel_ends_the_wait_and_undo_goes_on)
+{
+    const char *faults[CV_DM_MAX] = { NULL, "--silent-at stop" };
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_emu_results res;
+    struct cv_cancel cancel;
+    struct emu_fixture f;
+
+    emu_fixture_begin(&f, 3, faults);
+    must_start(&f, CV_SPAWN_CREATE);
+    OK(cv_cancel_init(&cancel, &err));
+    cv_cancel_request(&cancel);
+    struct cv_emu_wait w = emu_wait(60000);
+    w.cancel = &cancel;
+    ck_assert_int_eq(cv_emuset_stop(&f.set, &w, &res, &err), -1);
+    ck_assert_int_eq(err.code, CV_E_CANCELLED);
+    cv_cancel_dispose(&cancel);
+    /* undo: without the token; the late answers of the first command do not confuse it */
+    struct cv_emu_wait undo = emu_wait(5000);
+    OK(cv_emuset_cont(&f.set, &undo, NULL, &err));
+    all_are(&f, "running");
+    emu_fixture_end(&f);
+}
+END_TEST
+
+START_TEST(a_late_answer_is_not_taken_for_the_next)
+{
+    const char *faults[CV_DM_MAX] = { "--delay stop:300" };
+    struct cv_error err = CV_ERROR_INIT;
+    struct emu_fixture f;
+
+    emu_fixture_begin(&f, 1, faults);
+    must_start(&f, CV_SPAWN_CREATE);
+    struct cv_emu_wait w = emu_wait(50);
+    ck_assert_int_eq(cv_emuset_stop(&f.set, &w, NULL, &err), -1);
+    ck_assert_int_eq(err.code, CV_E_TIMEOUT);
+    all_are(&f, "prelaunch");
+    emu_fixture_end(&f);
+}
+END_TEST
+
+START_TEST(a_killed_emulator_fails_at_once)
+{
+    const char *faults[CV_DM_MAX] = { NULL, NULL, "--silent-at stop" };
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_emu_results res;
+    struct emu_fixture f;
+
+    emu_fixture_begin(&f, 3, faults);
+    must_start(&f, CV_SPAWN_CREATE);
+    ck_assert_int_eq(kill(f.set.emus[2].pid, SIGKILL), 0);
+    struct cv_emu_wait w = emu_wait(60000);
+    int64_t start = cv_now_ms();
+    ck_assert_int_eq(cv_emuset_stop(&f.set, &w, &res, &err), -1);
+    ck_assert_int_le(cv_now_ms() - start, 2000);
+    ck_assert_msg(strstr(err.text, "emulator 2 'dm2': its process") && strstr(err.text, "killed by signal 9"), "%s", err.text);
+    ck_assert_int_eq(res.emu[0].state, CV_EMU_DONE);
+    ck_assert_int_eq(cv_emuset_alive(&f.set, &err), -1);
+    emu_fixture_end(&f);
+}
+END_TEST
+
+START_TEST(quit_ends_frozen_and_mute_emulators)
+{
+    const char *faults[CV_DM_MAX] = { NULL, "--silent-at quit" };
+    struct cv_error err = CV_ERROR_INIT;
+    struct emu_fixture f;
+
+    emu_fixture_begin(&f, 3, faults);
+    must_start(&f, CV_SPAWN_CREATE);
+    ck_assert_int_eq(kill(f.set.emus[2].pid, SIGSTOP), 0);
+    struct cv_emu_wait w = emu_wait(900);
+    OK(cv_emuset_quit(&f.set, &w, &err));
+    ck_assert_uint_eq(emu_children(), 0);
+    emu_fixture_end(&f);
+}
+END_TEST
+
+/* --- survey -------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *faults[3], *text;
+} survey_cases[] = {
+    { { NULL, "--block x.rom@10000:1000", NULL },
+      "layout: emulator 1 'dm1': x.rom at gfn 0x10+0x1 lies outside of its window" },
+    { { NULL, "--pci 20", "--pci 20" }, "layout: emulators 1 'dm1' and 2 'dm2': both have a device at 00:14.0: extra and extra" },
+    { { NULL, "--pci 3", NULL }, "layout: emulators 0 'main0' and 1 'dm1': both have a device at 00:03.0: cirrus-vga and extra" },
+    { { NULL, NULL, "--fail query-pci" }, "emulator 2 'dm2': query-pci: model: told to fail" },
+};
+
+START_TEST(survey_finds_what_does_not_fit)
+{
+    const char *faults[CV_DM_MAX] = { 0 };
+    struct cv_error err = CV_ERROR_INIT;
+    struct emu_fixture f;
+
+    memcpy(faults, survey_cases[_i].faults, sizeof survey_cases[_i].faults);
+    emu_fixture_begin(&f, 3, faults);
+    must_start(&f, CV_SPAWN_CREATE);
+    struct cv_emu_wait w = emu_wait(5000);
+    ck_assert_int_eq(cv_emuset_survey(&f.set, &f.layout, &w, &err), -1);
+    ck_assert_msg(strncmp(err.text, survey_cases[_i].text, strlen(survey_cases[_i].text)) == 0, "%s", err.text);
+    emu_fixture_end(&f);
+}
+END_TEST
+
+START_TEST(reports_what_xenstore_needs)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct emu_fixture f;
+    cv_emu_tty tty[4];
+    unsigned port;
+
+    emu_fixture_begin(&f, 2, NULL);
+    must_start(&f, CV_SPAWN_CREATE);
+    struct cv_emu_wait w = emu_wait(5000);
+    OK(cv_emuset_serial_ttys(&f.set, &w, tty, &err));
+    ck_assert_str_eq(tty[0], "/dev/pts/7");
+    OK(cv_emuset_vnc_port(&f.set, &w, &port, &err));
+    ck_assert_uint_eq(port, 5901);
+    emu_fixture_end(&f);
+}
+END_TEST
+
+/* --- attach -------------------------------------------------------------------------------------------------------- */
+
+/* What "convoy save" does with a guest that another process created: pids and paths from xenstore. */
+START_TEST(another_set_attaches_by_pid)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct emu_fixture f;
+    struct cv_emuset other;
+
+    emu_fixture_begin(&f, 3, NULL);
+    must_start(&f, CV_SPAWN_CREATE);
+    cv_emuset_disconnect(&f.set);
+    OK(cv_emuset_init(&other, &f.layout, 7, NULL, &err));
+    for (unsigned i = 0; i < 3; i++)
+        OK(cv_emuset_attach(&other, i, f.set.emus[i].pid, f.set.emus[i].qmp_path, &err));
+    struct cv_emu_wait w = emu_wait(5000);
+    OK(cv_emuset_connect(&other, &w, NULL, &err));
+    OK(cv_emuset_cont(&other, &w, NULL, &err));
+    /* a second client at the same time: told so, not served half */
+    struct cv_emu_wait moment = emu_wait(200);
+    ck_assert_int_eq(cv_emuset_connect(&f.set, &moment, NULL, &err), -1);
+    ck_assert_int_eq(err.code, CV_E_BUSY);
+    cv_emuset_dispose(&other);
+    OK(cv_emuset_init(&other, &f.layout, 8, NULL, &err));
+    ck_assert_int_eq(cv_emuset_attach(&other, 0, f.set.emus[0].pid, NULL, &err), -1);
+    ck_assert_msg(strstr(err.text, "is no emulator of domain 8") != NULL, "%s", err.text);
+    cv_emuset_dispose(&other);
+    emu_fixture_end(&f);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("set");
+    TCase *t = tcase_create("life");
+    SRunner *r = srunner_create(s);
+
+    tcase_set_timeout(t, 60);
+    tcase_add_loop_test(t, life_of_one_to_eight, 1, 9);
+    tcase_add_loop_test(t, every_fault_at_every_position, 0, FAULT_CASES);
+    tcase_add_test(t, faults_among_eight);
+    tcase_add_loop_test(t, a_failed_start_leaves_nothing, 0, START_CASES);
+    tcase_add_test(t, a_missing_program_is_named);
+    tcase_add_test(t, a_wrong_or_bad_state_is_refused);
+    tcase_add_test(t, eight_states_take_hardly_longer_than_one);
+    tcase_add_test(t, loads_run_side_by_side_too);
+    tcase_add_test(t, cancel_ends_the_wait_and_undo_goes_on);
+    tcase_add_test(t, a_late_answer_is_not_taken_for_the_next);
+    tcase_add_test(t, a_killed_emulator_fails_at_once);
+    tcase_add_test(t, quit_ends_frozen_and_mute_emulators);
+    tcase_add_loop_test(t, survey_finds_what_does_not_fit, 0, sizeof survey_cases / sizeof *survey_cases);
+    tcase_add_test(t, reports_what_xenstore_needs);
+    tcase_add_test(t, another_set_attaches_by_pid);
+    suite_add_tcase(s, t);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
