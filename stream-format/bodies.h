@@ -201,6 +201,9 @@ struct cv_rec_device_state {
 /* The head alone (the digest is computed from blob): put it and the blob as two pieces, so that nothing is copied. */
 int cv_rec_device_state_head(const struct cv_rec_device_state *v, uint8_t out[CV_DEVICE_STATE_HEAD],
                              struct cv_error *err) CV_CHECKED;
+/* The other way, for a body of body_len bytes of which only the head is at hand; blob stays NULL, nothing is hashed. */
+int cv_rec_device_state_head_decode(struct cv_rec_device_state *v, const uint8_t head[CV_DEVICE_STATE_HEAD],
+                                    uint64_t body_len, struct cv_error *err) CV_CHECKED;
 int cv_rec_device_state_decode(struct cv_rec_device_state *v, const void *body, size_t len,
                                struct cv_error *err) CV_CHECKED;
 

@@ -120,23 +120,33 @@ int cv_rec_device_state_head(const struct cv_rec_device_state *v, uint8_t out[CV
     return 0;
 }
 
-int cv_rec_device_state_decode(struct cv_rec_device_state *v, const void *body, size_t len, struct cv_error *err)
+int cv_rec_device_state_head_decode(struct cv_rec_device_state *v, const uint8_t head[CV_DEVICE_STATE_HEAD],
+                                    uint64_t body_len, struct cv_error *err)
 {
-    struct cv_cursor c = cv_cursor(body, len);
-    uint8_t digest[16];
-
-    v->dmid = cv_cur_u32(&c);
-    v->format = cv_cur_u32(&c);
-    v->blob_len = cv_cur_u64(&c);
-    const uint8_t *stored = cv_cur_bytes(&c, 16);
-    if (!cv_cur_ok(&c) || v->blob_len != c.left || c.left == 0)
-        return cv_body_fail(err, "device state of %llu bytes where %zu are left", (unsigned long long)v->blob_len, c.left);
+    v->dmid = cv_load32(head);
+    v->format = cv_load32(head + 4);
+    v->blob = NULL;
+    v->blob_len = cv_load64(head + 8);
+    memcpy(v->digest, head + 16, sizeof v->digest);
+    if (v->blob_len == 0 || v->blob_len != body_len - CV_DEVICE_STATE_HEAD)
+        return cv_body_fail(err, "device state of %llu bytes in a body of %llu", (unsigned long long)v->blob_len,
+                            (unsigned long long)body_len);
     if (v->dmid >= CV_EMULATORS_MAX || v->format > CV_STATE_FORMAT_MAX)
         return cv_body_fail(err, "dmid %u, format %u", v->dmid, v->format);
-    v->blob = c.p;
-    memcpy(v->digest, stored, sizeof v->digest);
-    blob_digest(v->blob, c.left, digest);
-    return memcmp(digest, stored, sizeof digest) == 0 ? 0 : cv_body_fail(err, "digest of the device state differs");
+    return 0;
+}
+
+int cv_rec_device_state_decode(struct cv_rec_device_state *v, const void *body, size_t len, struct cv_error *err)
+{
+    uint8_t digest[16];
+
+    if (len < CV_DEVICE_STATE_HEAD)
+        return cv_body_fail(err, "shorter than its fields");
+    if (cv_rec_device_state_head_decode(v, body, len, err) < 0)
+        return -1;
+    v->blob = (const uint8_t *)body + CV_DEVICE_STATE_HEAD;
+    blob_digest(v->blob, (size_t)v->blob_len, digest);
+    return memcmp(digest, v->digest, sizeof digest) == 0 ? 0 : cv_body_fail(err, "digest of the device state differs");
 }
 
 int cv_index_entry_encode(const struct cv_index_entry *e, struct cv_buf *out, struct cv_error *err)

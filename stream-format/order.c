@@ -182,6 +182,17 @@ static int take_pass_end(struct cv_order *o, const uint8_t *head, size_t len, st
     return 0;
 }
 
+/* The writer comes here without having looked at the body. */
+static int take_state(struct cv_order *o, const struct cv_frame *f, const uint8_t *head, struct cv_error *err)
+{
+    struct cv_rec_device_state state;
+
+    if (cv_rec_device_state_head_decode(&state, head, f->length, err) < 0)
+        return -1;
+    o->states |= 1u << f->tag;
+    return 0;
+}
+
 int cv_order_take(struct cv_order *o, const struct cv_frame *f, const uint8_t *head, size_t head_len, bool deferred,
                   struct cv_error *err)
 {
@@ -199,7 +210,7 @@ int cv_order_take(struct cv_order *o, const struct cv_frame *f, const uint8_t *h
     case CV_REC_MEMORY: return take_memory(o, head, head_len, err);
     case CV_REC_PAGES: return take_pages(o, f, head, head_len, deferred, err);
     case CV_REC_PASS_END: return take_pass_end(o, head, head_len, err);
-    case CV_REC_DEVICE_STATE: o->states |= 1u << f->tag; return 0;
+    case CV_REC_DEVICE_STATE: return take_state(o, f, head, err);
     case CV_REC_INDEX: o->index_seen = true; return 0;
     case CV_REC_END: o->ended = true; return 0;
     default: return 0;

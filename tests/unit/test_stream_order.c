@@ -19,6 +19,8 @@ static size_t body_for(uint32_t type, const struct cv_order *o, uint32_t *tag, u
     struct cv_rec_memory memory = { .pfn_count = 1000000 };
     struct cv_rec_pass_end end = { .pass = *tag, .records = o->pass_records, .data_pages = o->pass_data,
                                    .pages = o->pass_data, .flags = o->pass >= 1 ? CV_PASS_LAST : 0 };
+    struct cv_rec_device_state state = { .blob = (const uint8_t *)"x", .blob_len = 1 };
+    uint8_t head[CV_DEVICE_STATE_HEAD];
     int rc = 0;
 
     switch (type) {
@@ -26,6 +28,8 @@ static size_t body_for(uint32_t type, const struct cv_order *o, uint32_t *tag, u
     case CV_REC_MEMORY: rc = cv_rec_memory_encode(&memory, &b, NULL); break;
     case CV_REC_PAGES: sample_pages(&b, 1, *tag, o->next_pfn, 1, false); break;
     case CV_REC_PASS_END: rc = cv_rec_pass_end_encode(&end, &b, NULL); break;
+    case CV_REC_DEVICE_STATE: rc = cv_rec_device_state_head(&state, head, NULL) < 0 || cv_buf_append(&b, head, sizeof head, NULL) < 0 ||
+                                   cv_buf_put_u8(&b, 'x', NULL) < 0 ? -1 : 0; cv_store32(b.data, *tag); break;
     default: rc = cv_buf_append(&b, "\0\0\0\0", 4, NULL); cv_store32(b.data, *tag); break;
     }
     ck_assert_int_eq(rc, 0);
