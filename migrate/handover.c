@@ -183,7 +183,7 @@ enum cv_ho_outcome cv_ho_outcome(const struct cv_handover *h)
 
 const char *cv_ho_state_name(const struct cv_handover *h)
 {
-    return h->state < HO_STATES && rows[h->state].name ? rows[h->state].name : "NONE";
+    return h->state == HO_NONE ? "NONE" : h->state < HO_STATES ? rows[h->state].name : NULL;
 }
 
 const char *cv_ho_event_name(enum cv_ho_event event)

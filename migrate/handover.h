@@ -83,7 +83,7 @@ bool cv_ho_expects(const struct cv_handover *h, enum cv_ho_event event);
 bool cv_ho_committed(const struct cv_handover *h);
 enum cv_ho_outcome cv_ho_outcome(const struct cv_handover *h);   /* CV_OUT_NONE while it works */
 
-const char *cv_ho_state_name(const struct cv_handover *h);
+const char *cv_ho_state_name(const struct cv_handover *h);     /* NULL: no such state */
 const char *cv_ho_event_name(enum cv_ho_event event);
 const char *cv_ho_outcome_name(enum cv_ho_outcome outcome);
 /* Row i of both tables as text for docs and tests ("source LOADING READY COMMIT"), NULL past the end. */

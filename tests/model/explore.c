@@ -148,6 +148,7 @@ void explore(const struct limits *l, enum mutation m, struct findings *f_out)
         struct world w = s.nodes[s.at].world;
         struct cv_handover h = { .state = (uint8_t)w.s_state };
         f_out->unknown += cv_ho_outcome(&h) == CV_OUT_UNKNOWN;
+        f_out->reached |= 1ull << w.s_state | 1ull << w.d_state | 1ull << w.h_state;
         recover_each(&s, &w);
         world_successors(&s.x, &w);
     }

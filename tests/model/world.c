@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tests/model/world.h"
+#include "tests/model/steps.h"
 
 #include <string.h>
 
@@ -64,26 +64,26 @@ static struct cv_handover source(const struct world *w)
     return (struct cv_handover){ .state = w->s_state, .gone = w->s_gone };
 }
 
-static bool source_expects(const struct world *w, enum cv_ho_event e)
+bool source_expects(const struct world *w, enum cv_ho_event e)
 {
     struct cv_handover h = source(w);
     return cv_ho_expects(&h, e);
 }
 
-static bool machine_expects(unsigned state, enum cv_ho_event e)
+bool machine_expects(unsigned state, enum cv_ho_event e)
 {
     struct cv_handover h = { .state = (uint8_t)state };
     return cv_ho_expects(&h, e);
 }
 
-static unsigned machine_next(unsigned state, enum cv_ho_event e)
+unsigned machine_next(unsigned state, enum cv_ho_event e)
 {
     struct cv_handover h = { .state = (uint8_t)state };
     cv_ho_step(&h, e);
     return h.state;
 }
 
-static void source_step(struct world *w, enum cv_ho_event e)
+void source_step(struct world *w, enum cv_ho_event e)
 {
     struct cv_handover h = source(w);
     cv_ho_step(&h, e);
@@ -91,20 +91,20 @@ static void source_step(struct world *w, enum cv_ho_event e)
     w->s_gone = h.gone;
 }
 
-static void source_gone(struct world *w)       /* the process ends, however */
+void source_gone(struct world *w)       /* the process ends, however */
 {
     w->s_state = w->s_gone = w->s_asking = w->s_ask = 0;
     w->s_open = 0;
     w->to_s = 0;
 }
 
-static void receiver_gone(struct world *w)
+void receiver_gone(struct world *w)
 {
     w->d_state = w->d_open = 0;
     w->to_d = 0;
 }
 
-static void handler_gone(struct world *w)
+void handler_gone(struct world *w)
 {
     w->h_state = w->h_for = 0;
 }
@@ -177,8 +177,6 @@ static void source_finished(struct explorer *x, struct world *w)
 
 /* ---- one action of each process ------------------------------------------------------------------------------ */
 
-enum how { HOW_OK, HOW_FAIL_NOTHING, HOW_FAIL_SEEN, HOW_FAIL_DONE };
-
 static void write_journal(unsigned how, unsigned state, unsigned *vis, unsigned *dur, bool synced)
 {
     if (how == HOW_FAIL_NOTHING)
@@ -231,7 +229,7 @@ static void source_asks(struct world *w)
 }
 
 /* how: which of the ways the action can end; returns false if it has no such way. */
-static bool source_acts(struct explorer *x, struct world *w, enum how how)
+bool source_acts(struct explorer *x, struct world *w, enum how how)
 {
     int arg;
     struct cv_handover h = source(w);
@@ -308,7 +306,7 @@ static bool destination_journals(struct explorer *x, struct world *w, int state,
 }
 
 /* The receiver (handler false) or whoever recovers from the journal. */
-static bool destination_acts(struct explorer *x, struct world *w, bool handler, enum how how)
+bool destination_acts(struct explorer *x, struct world *w, bool handler, enum how how)
 {
     unsigned state = handler ? w->h_state : w->d_state;
     struct cv_handover h = { .state = (uint8_t)state };
@@ -362,7 +360,7 @@ static bool destination_acts(struct explorer *x, struct world *w, bool handler, 
 
 /* ---- what each side hears ------------------------------------------------------------------------------------ */
 
-static bool source_hears(struct world *w)
+bool source_hears(struct world *w)
 {
     enum cv_ho_event e = CV_EV_COUNT;
 
@@ -379,7 +377,7 @@ static bool source_hears(struct world *w)
     return true;
 }
 
-static bool receiver_hears(struct world *w)
+bool receiver_hears(struct world *w)
 {
     enum cv_ho_event e = CV_EV_COUNT;
 
@@ -401,7 +399,7 @@ static bool receiver_hears(struct world *w)
 }
 
 /* A query reaches the destination: an answer at once if the lock is held, else somebody who works from the journal. */
-static bool query_arrives(struct explorer *x, struct world *w, unsigned k)
+bool query_arrives(struct explorer *x, struct world *w, unsigned k)
 {
     if (!(w->queries >> k & 1) || w->h_state != 0)
         return false;
@@ -419,7 +417,7 @@ static bool query_arrives(struct explorer *x, struct world *w, unsigned k)
     return true;
 }
 
-static bool answer_arrives(struct explorer *x, struct world *w)
+bool answer_arrives(struct explorer *x, struct world *w)
 {
     unsigned shift = 3 * w->s_ask;
     static const enum cv_ho_event event[] = { [A_YES] = CV_EV_YES, [A_NO] = CV_EV_NO, [A_GONE] = CV_EV_GONE,
@@ -437,7 +435,7 @@ static bool answer_arrives(struct explorer *x, struct world *w)
     return true;
 }
 
-static bool source_recovers(struct explorer *x, struct world *w)
+bool source_recovers(struct explorer *x, struct world *w)
 {
     if (w->s_state != 0 || w->s_vis == CV_J_NONE)
         return false;
@@ -447,7 +445,7 @@ static bool source_recovers(struct explorer *x, struct world *w)
     return true;
 }
 
-static bool destination_recovers(struct explorer *x, struct world *w)
+bool destination_recovers(struct explorer *x, struct world *w)
 {
     if (w->d_vis == CV_J_NONE || w->h_state != 0 || (w->d_state != 0 && x->mutation != M_NO_LOCK))
         return false;
@@ -530,7 +528,7 @@ static void actions(struct explorer *x, const struct world *w)
     }
 }
 
-static void send_all(struct world *n)
+void send_all(struct world *n)
 {
     n->s_copy = COPY_PAUSED;
     if (n->s_open && n->d_open)
@@ -637,96 +635,4 @@ void world_successors(struct explorer *x, const struct world *w)
     channel(x, w);
     recovery(x, w);
     disasters(x, w);
-}
-
-/* ---- recover, without further faults -------------------------------------------------------------------------- */
-
-struct closing { struct explorer x; const char *broken; };
-
-static void note(struct explorer *x, const struct world *next, const char *what)
-{
-    struct closing *c = (struct closing *)x;
-    if (next == NULL && c->broken == NULL)
-        c->broken = what;
-}
-
-static void run_destination(struct closing *c, struct world *w)
-{
-    while (w->h_state && destination_acts(&c->x, w, true, HOW_OK))
-        ;
-    while (w->d_state && (destination_acts(&c->x, w, false, HOW_OK) || receiver_hears(w)))
-        ;
-    if (w->d_state && machine_expects(w->d_state, CV_EV_LOST) && !w->s_open) {
-        w->d_state = machine_next(w->d_state, CV_EV_LOST);
-        run_destination(c, w);
-    }
-}
-
-static void run_source(struct closing *c, struct world *w)
-{
-    for (int rounds = 0; w->s_state && rounds < 100; rounds++) {
-        if (!w->s_asking && w->asks_used == ASKS)
-            w->asks_used = 0, w->queries = 0, w->answers = 0;        /* no fault, no limit */
-        if (source_acts(&c->x, w, HOW_OK) || source_hears(w))
-            continue;
-        if (w->s_asking) {
-            run_destination(c, w);
-            if (query_arrives(&c->x, w, (unsigned)w->s_ask))
-                run_destination(c, w);
-            if (!answer_arrives(&c->x, w)) {             /* that connection died with somebody: ask again */
-                w->s_asking = 0;
-                source_step(w, CV_EV_FAIL);
-            }
-            continue;
-        }
-        if (source_expects(w, CV_EV_SENT_ALL)) {
-            send_all(w);
-            continue;
-        }
-        run_destination(c, w);
-        if (!source_hears(w) && source_expects(w, CV_EV_LOST)) {
-            w->s_open = 0;
-            source_step(w, CV_EV_LOST);
-        }
-    }
-    w->s_open = 0;
-    run_destination(c, w);
-}
-
-static const char *verdict(const struct world *w)
-{
-    unsigned running = (w->s_copy == COPY_RUN) + (w->d_copy == COPY_RUN);
-
-    if (running > 1)
-        return "two run after recover";
-    if (running == 0 && !(w->d_ran ? w->lost_d : (w->lost_s || w->lost_d)))
-        return "none runs after recover, and no host lost it";
-    if (w->s_copy == COPY_PAUSED || w->d_copy == COPY_PAUSED)
-        return "a paused copy is left after recover";
-    if (!cv_journal_settled(w->s_vis) || !(w->d_vis == CV_J_NONE || cv_journal_settled(w->d_vis)))
-        return "a journal is unsettled after recover";
-    return NULL;
-}
-
-const char *world_recovered(const struct world *w, enum mutation m, int order, struct world *end_out)
-{
-    struct closing c = { .x = { .mutation = m, .visit = note } };
-    struct world n = *w;
-
-    if (order == 2) {
-        run_source(&c, &n);
-        run_destination(&c, &n);
-    }
-    source_gone(&n);
-    receiver_gone(&n);
-    handler_gone(&n);
-    for (int turn = 0; turn < 3; turn++) {
-        if ((turn + order) % 2 == 0 && source_recovers(&c.x, &n))
-            run_source(&c, &n);
-        else if ((turn + order) % 2 == 1 && destination_recovers(&c.x, &n))
-            run_destination(&c, &n);
-    }
-    if (end_out != NULL)
-        *end_out = n;
-    return c.broken ? c.broken : verdict(&n);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The hand-over machines and their drivers: the tables, and two real ends over a socket pair with real journals. */
 #include <check.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -290,8 +291,8 @@ static void finish(struct ends *e)
     cv_journal_close(&e->s.journal);
     cv_chan_dispose(&e->s.chan);
     cv_chan_dispose(&e->d.chan);
-    close(e->s.fd);
-    close(e->d.fd);
+    cv_fd_dispose(&e->s.fd);
+    cv_fd_dispose(&e->d.fd);
 }
 
 static void journals(enum cv_journal_state s, enum cv_journal_state d)
@@ -406,6 +407,57 @@ START_TEST(ready_of_another_stream)
 }
 END_TEST
 
+/* convoy recover on one side, from its journal alone. */
+static void recover(struct end *e, bool source)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    uint8_t id[16];
+    memset(id, 0x11, 16);
+    ck_assert_msg(cv_journal_open(&e->journal, source ? store_s : store_d, id,
+                                  source ? CV_ROLE_SOURCE : CV_ROLE_DESTINATION, &err) == 0, "%s", err.text);
+    enum cv_journal_state state = e->journal.rec.state;
+    e->run.machine = source ? cv_ho_source_recover(state) : cv_ho_destination_recover(state);
+    e->run.chan = NULL;
+    e->run.why = (struct cv_error)CV_ERROR_INIT;
+    e->outcome = cv_handover_run(&e->run);
+    cv_journal_close(&e->journal);
+}
+
+struct nth { unsigned seen, at; };
+
+static int fail_nth(void *user, const char *step)
+{
+    struct nth *n = user;
+    (void)step;
+    return ++n->seen == n->at ? EIO : 0;
+}
+
+/* Every single step of every journal write fails once, on either side: never two, and after recover exactly one. */
+START_TEST(every_journal_fault)
+{
+    for (unsigned at = 1;; at++) {
+        struct ends e;
+        struct nth n = { .at = at };
+        struct cv_journal_fault fault = { fail_nth, &n };
+        begin(&e);
+        (_i ? &e.d : &e.s)->journal.fault = &fault;
+        finish(&e);
+        e.s.journal.fault = e.d.journal.fault = NULL;
+        ck_assert_msg(!(e.s.runs && e.d.runs), "fault %u", at);
+        recover(&e.s, true);
+        recover(&e.d, false);
+        recover(&e.s, true);
+        ck_assert_msg(e.s.runs + e.d.runs == 1, "fault %u: %d and %d, %s and %s", at, e.s.runs, e.d.runs,
+                      cv_ho_outcome_name(e.s.outcome), cv_ho_outcome_name(e.d.outcome));
+        ck_assert_msg((e.s.runs || e.s.gone) && (e.d.runs || e.d.gone), "fault %u: something is left", at);
+        tear_down();
+        set_up();
+        if (n.seen < at)
+            break;
+    }
+}
+END_TEST
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -424,6 +476,7 @@ int main(void)
     tcase_add_test(d, after_a_reboot);
     tcase_add_test(d, trouble_before_the_commit);
     tcase_add_test(d, ready_of_another_stream);
+    tcase_add_loop_test(d, every_journal_fault, 0, 2);
     suite_add_tcase(s, d);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

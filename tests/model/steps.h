@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The single steps of a world, between world.c and recover.c. */
+#ifndef CONVOY_TESTS_MODEL_STEPS_H
+#define CONVOY_TESTS_MODEL_STEPS_H
+
+#include "tests/model/world.h"
+
+/* How an action ends: done; failed with nothing done; seen but not durable; failed although done. */
+enum how { HOW_OK, HOW_FAIL_NOTHING, HOW_FAIL_SEEN, HOW_FAIL_DONE };
+
+bool source_expects(const struct world *w, enum cv_ho_event e);
+bool machine_expects(unsigned state, enum cv_ho_event e);
+unsigned machine_next(unsigned state, enum cv_ho_event e);
+void source_step(struct world *w, enum cv_ho_event e);
+
+/* A process ends, however. */
+void source_gone(struct world *w);
+void receiver_gone(struct world *w);
+void handler_gone(struct world *w);
+
+/* One action of a process; false if it has none that can end so. */
+bool source_acts(struct explorer *x, struct world *w, enum how how);
+bool destination_acts(struct explorer *x, struct world *w, bool handler, enum how how);
+
+/* One message, if there is one and it has a place. */
+bool source_hears(struct world *w);
+bool receiver_hears(struct world *w);
+bool query_arrives(struct explorer *x, struct world *w, unsigned k);
+bool answer_arrives(struct explorer *x, struct world *w);
+void send_all(struct world *n);
+
+bool source_recovers(struct explorer *x, struct world *w);
+bool destination_recovers(struct explorer *x, struct world *w);
+
+#endif
