@@ -34,7 +34,8 @@ struct cv_writer_options {
 };
 
 /* Writes the header.  fd is borrowed until cv_writer_free; make it non-blocking where stall_ms and cancel matter.
- * A stream of memory alone (benchmarks, tests): required_features = CV_FEATURE_MEMORY_ONLY, then MEMORY, PAGES..., PASS_END. */
+ * A stream of memory alone (benchmarks, tests): required_features = CV_FEATURE_MEMORY_ONLY, then MEMORY, PAGES...,
+ * PASS_END; its reader sets accept_features. */
 int cv_writer_new(struct cv_writer **w_out, int fd, const struct cv_writer_options *opt, struct cv_error *err) CV_CHECKED;
 
 /* Writes one record; order, limits and fixed parts are checked against what the reader checks (CV_E_INTERNAL), so that

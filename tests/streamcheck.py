@@ -399,7 +399,8 @@ class Reader:
             need(offset >= 64 and offset % 8 == 0)
             need(offset_before is None or (offset >= offset_before + 40 and number > number_before))
             offset_before, number_before = offset, number
-            self.say("  entry %d offset %d %s tag %d key 0x%x chain %016x" % (number, offset, name_of(kind), tag, key, chain))
+            self.say("  entry %d offset %d %s tag %d key 0x%x chain %016x"
+                     % (number, offset, name_of(kind), tag, key, chain))
         b.end()
         self.index_at = self.at
 

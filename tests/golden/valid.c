@@ -66,7 +66,7 @@ static void tiny(void)
 /* Every kind of run, in one record. */
 static void all_kinds(void)
 {
-    static const uint8_t runs[] = { 2 << 3 | 4, 1 << 3 | 5, 1 << 3 | 0, 3 << 3 | 1, 1 << 3 | 2, 0xd3, 0x08 /* 138 ALLOC... */ };
+    static const uint8_t runs[] = { 2 << 3 | 4, 1 << 3 | 5, 1 << 3 | 0, 3 << 3 | 1, 1 << 3 | 2, 0xd3, 0x08 };
     struct raw_stream *s = calloc(1, sizeof *s);
     CV_AUTO_BUF b = { 0 };
     uint8_t body[CV_PAGES_HEAD_SIZE + sizeof runs + 4096] = { 0 };
@@ -75,7 +75,7 @@ static void all_kinds(void)
                                .data_pages = 1, .raw_length = 4096, .payload_length = 4096 };
     struct cv_rec_pass_end e = { .flags = CV_PASS_LAST, .records = 1, .data_pages = 1, .pages = 2 + 1 + 3 + 1 + 138 };
 
-    /* 138 << 3 | 3 = 0x453: 0xd3 0x08. */
+    /* The last run is 138 << 3 | 3 = 0x453: 138 of ALLOC, in two bytes. */
     cv_pages_head_encode(&h, body);
     memcpy(body + CV_PAGES_HEAD_SIZE, runs, sizeof runs);
     memset(body + CV_PAGES_HEAD_SIZE + sizeof runs, 0xa5, 4096);

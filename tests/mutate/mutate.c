@@ -54,9 +54,10 @@ static void add(struct cv_buf *out, const struct cv_buf *from, size_t start, siz
         abort();
 }
 
-enum kind { FLIP, BYTE, BURST, TRUNCATE, EXTEND, DELETE, INSERT, SPLICE, SPLICE_RECORDS, DUPLICATE, DROP, SWAP, LENGTH, REPLAY, KINDS };
-static const char *const kind_names[] = { "flip", "byte", "burst", "truncate", "extend", "delete", "insert", "splice", "splice-records",
-                                          "duplicate", "drop", "swap", "length", "replay" };
+enum kind { FLIP, BYTE, BURST, TRUNCATE, EXTEND, DELETE, INSERT, SPLICE, SPLICE_RECORDS, DUPLICATE, DROP, SWAP, LENGTH,
+            REPLAY, KINDS };
+static const char *const kind_names[] = { "flip", "byte", "burst", "truncate", "extend", "delete", "insert", "splice",
+                                          "splice-records", "duplicate", "drop", "swap", "length", "replay" };
 
 static void mutate_bytes(struct cv_buf *out, enum kind kind, const struct base *b, struct rng *r)
 {

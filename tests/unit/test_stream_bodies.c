@@ -91,7 +91,8 @@ END_TEST
  * sanitizers see any read beyond.  What a cut body may not do is decode, except where its end is free text or bytes. */
 START_TEST(damaged_bodies_are_read_within_their_bounds)
 {
-    struct sample_options opt = { .seed = 4, .emulators = 8, .passes = 1, .pages_records = 1, .index = true, .notes = true, .zstd = 2 };
+    struct sample_options opt = { .seed = 4, .emulators = 8, .passes = 1, .pages_records = 1, .index = true,
+                                  .notes = true, .zstd = 2 };
     CV_AUTO_BUF s = { 0 };
     struct raw_stream *raw = calloc(1, sizeof *raw);
 
@@ -127,8 +128,8 @@ END_TEST
 START_TEST(text_is_utf8)
 {
     static const char *const good[] = { "", "plain\ttext\n", "b\xc3\xbc" "cher", "\xe2\x82\xac", "\xf0\x9f\x9a\x9a" };
-    static const char *const bad[] = { "\x01", "\x7f", "\xff", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                                       "\xf0\x8f\xbf\xbf", "a\x80" };
+    static const char *const bad[] = { "\x01", "\x7f", "\xff", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80",
+                                       "\xf4\x90\x80\x80", "\xf0\x8f\xbf\xbf", "a\x80" };
 
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         ck_assert_int_eq(cv_body_check(CV_REC_NOTE, good[i], strlen(good[i]), NULL), 0);

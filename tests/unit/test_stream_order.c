@@ -15,7 +15,8 @@
 static size_t body_for(uint32_t type, const struct cv_order *o, uint32_t *tag, uint8_t *out)
 {
     CV_AUTO_BUF b = { 0 };
-    struct cv_rec_layout layout = { .schema = 1, .count = 2, .emulator = { { 1, 0 }, { 0, 1 } }, .json = "{}", .json_len = 2 };
+    struct cv_rec_layout layout = { .schema = 1, .count = 2, .emulator = { { 1, 0 }, { 0, 1 } }, .json = "{}",
+                                    .json_len = 2 };
     struct cv_rec_memory memory = { .pfn_count = 1000000 };
     struct cv_rec_pass_end end = { .pass = *tag, .records = o->pass_records, .data_pages = o->pass_data,
                                    .pages = o->pass_data, .flags = o->pass >= 1 ? CV_PASS_LAST : 0 };
@@ -28,8 +29,11 @@ static size_t body_for(uint32_t type, const struct cv_order *o, uint32_t *tag, u
     case CV_REC_MEMORY: rc = cv_rec_memory_encode(&memory, &b, NULL); break;
     case CV_REC_PAGES: sample_pages(&b, 1, *tag, o->next_pfn, 1, false); break;
     case CV_REC_PASS_END: rc = cv_rec_pass_end_encode(&end, &b, NULL); break;
-    case CV_REC_DEVICE_STATE: rc = cv_rec_device_state_head(&state, head, NULL) < 0 || cv_buf_append(&b, head, sizeof head, NULL) < 0 ||
-                                   cv_buf_put_u8(&b, 'x', NULL) < 0 ? -1 : 0; cv_store32(b.data, *tag); break;
+    case CV_REC_DEVICE_STATE:
+        ck_assert_int_eq(cv_rec_device_state_head(&state, head, NULL), 0);
+        cv_store32(head, *tag);
+        rc = cv_buf_append(&b, head, sizeof head, NULL) < 0 || cv_buf_put_u8(&b, 'x', NULL) < 0 ? -1 : 0;
+        break;
     default: rc = cv_buf_append(&b, "\0\0\0\0", 4, NULL); cv_store32(b.data, *tag); break;
     }
     ck_assert_int_eq(rc, 0);
@@ -102,7 +106,7 @@ START_TEST(agrees_with_the_model_on_random_walks)
     uint8_t body[8192];
     unsigned ended = 0;
 
-    for (unsigned walk = 0; walk < 3000; walk++) {
+    for (unsigned walk = 0; walk < 1000; walk++) {
         struct cv_order o;
         struct model m = { 0 };
         cv_order_init(&o, CV_E_STREAM, false);
@@ -125,7 +129,7 @@ START_TEST(agrees_with_the_model_on_random_walks)
         }
         ended += o.ended;
     }
-    ck_assert_uint_gt(ended, 1000);             /* the walks get through, or nothing was tested */
+    ck_assert_uint_gt(ended, 300);             /* the walks get through, or nothing was tested */
 }
 END_TEST
 
