@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "guest/monitor.h"
 
 /* The one table from codes to exit statuses; docs/man/convoy.1 repeats it. */
 int cli_exit_status(enum cv_code code)
@@ -34,17 +33,6 @@ int cli_error(const struct cv_error *err)
     return cli_exit_status(err->code);
 }
 
-struct cv_host *cli_host(struct cli *c, int *status_out)
-{
-    struct cv_error err = CV_ERROR_INIT;
-    struct cv_host *h;
-
-    if (cv_host_open_xen(&h, &c->sink, &err) == 0)
-        return h;
-    *status_out = cli_error(&err);
-    return NULL;
-}
-
 void cli_mem_defaults(struct cv_mem_options *m)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -65,12 +53,4 @@ int cli_mem_option(struct cv_mem_options *m, int opt, const char *arg, struct cv
         return cv_fail(err, CV_E_INVALID, 0, "--threads takes a number from 0 to %u, not '%s'", CV_MEM_THREADS_MAX, arg);
     m->threads = (unsigned)n;
     return 0;
-}
-
-void cli_monitor(struct cli *c, uint32_t domid, const char *name)
-{
-    struct cv_error err = CV_ERROR_INIT;
-
-    if (cv_monitor_spawn(c->program, domid, name, &err) < 0)
-        cv_log(&c->sink, CV_LOG_WARN, "%s: when the guest ends, its emulators stay until 'convoy destroy'", err.text);
 }

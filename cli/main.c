@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 
 static const struct cli_command commands[] = {
+#ifdef CONVOY_WITH_XEN
     { "create", cmd_create, "[-p] FILE", "make a guest from an xl.cfg file and start it" },
     { "list", cmd_list, "[--json] [DOMAIN]", "guests and their emulators" },
     { "destroy", cmd_destroy, "DOMAIN", "end a guest at once" },
@@ -18,6 +19,9 @@ static const struct cli_command commands[] = {
       "save a guest to a file or a pipe" },
     { "restore", cmd_restore, "[-p] [--name NAME] [--threads N] [--json] FILE|-", "bring a saved guest back" },
     { "monitor", cmd_monitor, "DOMID", "watch over a guest (started by create and restore)" },
+#endif
+    { "inspect", cmd_inspect, "[--json|--raw] [--picture FILE.svg] FILE|-", "show what is in an image" },
+    { "verify", cmd_verify, "[--threads N] FILE|-", "check the whole of an image" },
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
@@ -47,7 +51,7 @@ static int usage(FILE *f)
 {
     fprintf(f, "usage: convoy [-v|-q] COMMAND [ARGUMENT...]\n\n");
     for (size_t i = 0; i < COMMANDS; i++)
-        if (commands[i].run != cmd_monitor)
+        if (strcmp(commands[i].name, "monitor") != 0)
             fprintf(f, "  convoy %s %s\n      %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
     return f == stdout ? 0 : CLI_USAGE;
 }

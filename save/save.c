@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/fd.h"
-#include "save/output.h"
+#include "base/output.h"
 
 /* op of the table; save is first, so that its steps take the same pointer. */
 struct save_to {

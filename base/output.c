@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "save/output.h"
+#include "base/output.h"
 
 #include <errno.h>
 #include <fcntl.h>

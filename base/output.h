@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A file that is whole or not there: written aside, synced, renamed over the name that was asked for. */
-#ifndef CONVOY_SAVE_OUTPUT_H
-#define CONVOY_SAVE_OUTPUT_H
+#ifndef CONVOY_BASE_OUTPUT_H
+#define CONVOY_BASE_OUTPUT_H
 
 #include "base/error.h"
 

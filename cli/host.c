@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the commands that work on guests share. */
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "guest/monitor.h"
+
+struct cv_host *cli_host(struct cli *c, int *status_out)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_host *h;
+
+    if (cv_host_open_xen(&h, &c->sink, &err) == 0)
+        return h;
+    *status_out = cli_error(&err);
+    return NULL;
+}
+
+void cli_monitor(struct cli *c, uint32_t domid, const char *name)
+{
+    struct cv_error err = CV_ERROR_INIT;
+
+    if (cv_monitor_spawn(c->program, domid, name, &err) < 0)
+        cv_log(&c->sink, CV_LOG_WARN, "%s: when the guest ends, its emulators stay until 'convoy destroy'", err.text);
+}

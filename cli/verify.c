@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "cli/image.h"
+#include "image/report.h"
+
+static int verify(struct cli *c, int fd, struct cv_image *img, const struct cv_mem_options *mem, struct cv_error *err)
+{
+    struct cv_image_options opt = { .check_pages = true, .mem = *mem };
+
+    if (cli_image_read(c, fd, &opt, "verifying", img, err) < 0)
+        return -1;
+    return cv_image_check(img, err);
+}
+
+static void verdict(const char *path, const struct cv_image *img, double seconds)
+{
+    char size[32];
+    uint64_t pages = 0;
+    unsigned states = 0;
+
+    for (unsigned i = 0; i < img->pass_count; i++)
+        pages += img->passes[i].pages;
+    for (unsigned i = 0; i < CV_EMULATORS_MAX; i++)
+        states += img->states[i].there;
+    printf("%s: good: %" PRIu64 " records, %s, %" PRIu64 " page%s, %u device state%s, checked in %.2f s\n", path, img->records,
+           cv_report_size(img->bytes, size, sizeof size), pages, pages == 1 ? "" : "s", states, states == 1 ? "" : "s", seconds);
+}
+
+int cmd_verify(struct cli *c, int argc, char **argv)
+{
+    static const struct option options[] = { { "threads", required_argument, NULL, 'T' }, { NULL, 0, NULL, 0 } };
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_mem_options mem;
+    int64_t begin = cv_now_ns();
+    int opt;
+
+    cli_mem_defaults(&mem);
+    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (opt != 'T')
+            return cli_usage(argv, NULL);
+        if (cli_mem_option(&mem, opt, optarg, &err) < 0)
+            return cli_error(&err);
+    }
+    if (optind + 1 != argc)
+        return cli_usage(argv, "one image is wanted");
+    const char *path = argv[optind];
+    CV_AUTO_FD fd = cli_image_open(path, &err);
+    if (fd < 0)
+        return cli_error(&err);
+    struct cv_image *img = calloc(1, sizeof *img);
+    if (img == NULL) {
+        cv_fail(&err, CV_E_NOMEM, 0, "no memory");
+        return cli_error(&err);
+    }
+    int rc = verify(c, fd, img, &mem, &err), status = 0;
+    if (rc == 0) {
+        verdict(path, img, (double)(cv_now_ns() - begin) / 1e9);
+    } else {
+        /* The verdict is one line, on stdout as for a good one; other troubles (no memory, cancelled) are no verdict. */
+        bool judged = err.code == CV_E_STREAM || err.code == CV_E_STREAM_VERSION;
+        char text[700];
+        status = cli_exit_status(err.code);
+        if (judged)
+            printf("%s: %s: %s\n", path, err.code == CV_E_STREAM ? "DAMAGED" : "NOT READABLE HERE",
+                   cv_error_string(&err, text, sizeof text));
+        else
+            status = cli_error(&err);
+    }
+    cv_image_dispose(img);
+    free(img);
+    return status;
+}

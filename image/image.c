@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "image/image.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PROGRESS_STEP (8u << 20)
+
+struct reading {
+    struct cv_image *img;
+    struct cv_reader *r;
+    const struct cv_image_options *opt;
+    struct cv_loader *loader;          /* when pages are to be unpacked */
+    uint64_t reported;                 /* bytes at the last progress call */
+};
+
+static int keep_text(char **out, const char *text, uint32_t len, struct cv_error *err)
+{
+    free(*out);
+    *out = strndup(text, len);
+    return *out == NULL ? cv_fail(err, CV_E_NOMEM, 0, "no memory for %u bytes of text", len) : 0;
+}
+
+static int take_host(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+{
+    if (cv_rec_host_decode(&img->host, b->data, b->len, err) < 0 ||
+        keep_text(&img->host_json, img->host.json, img->host.json_len, err) < 0)
+        return -1;
+    img->host.json = img->host_json;
+    img->has_host = true;
+    return 0;
+}
+
+static int take_guest(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+{
+    struct cv_rec_guest g;
+
+    if (cv_rec_guest_decode(&g, b->data, b->len, err) < 0 || keep_text(&img->guest_json, g.json, g.json_len, err) < 0 ||
+        keep_text(&img->config, g.config, g.config_len, err) < 0)
+        return -1;
+    img->guest_schema = g.schema;
+    img->guest_type = g.type;
+    memcpy(img->uuid, g.uuid, sizeof img->uuid);
+    img->has_guest = true;
+    img->has_spec = cv_spec_decode(g.json, g.json_len, &img->spec, &img->spec_error) == 0;
+    return 0;
+}
+
+static int take_layout(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+{
+    struct cv_rec_layout *l = &img->layout_record;
+
+    if (cv_rec_layout_decode(l, b->data, b->len, err) < 0 || keep_text(&img->layout_json, l->json, l->json_len, err) < 0)
+        return -1;
+    l->json = img->layout_json;
+    img->has_layout_record = true;
+    img->has_layout = cv_layout_decode(l->json, l->json_len, &img->layout, &img->layout_error) == 0;
+    return 0;
+}
+
+static int take_memory(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+{
+    if (cv_rec_memory_decode(&img->memory, b->data, b->len, err) < 0)
+        return -1;
+    img->has_memory = true;
+    return cv_pagemap_init(&img->map, img->memory.pfn_count, err);
+}
+
+static int take_state(struct reading *t, const struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_rec_device_state d;
+
+    if (cv_rec_device_state_decode(&d, rec->body.data, rec->body.len, err) < 0)
+        return -1;
+    struct cv_image_state *s = &t->img->states[d.dmid];        /* the reader has seen to dmid < 8, each once */
+    s->there = true;
+    s->format = d.format;
+    s->bytes = d.blob_len;
+    s->offset = rec->offset;
+    memcpy(s->digest, d.digest, sizeof s->digest);
+    if (d.format == CV_STATE_QEMU)
+        s->taken_apart = cv_qemu_state_decode(&s->qemu, d.blob, d.blob_len, &s->why) == 0;
+    else
+        cv_fail(&s->why, CV_E_UNSUPPORTED, 0, "opaque");
+    return t->opt->keep_states ? cv_buf_append(&s->blob, d.blob, d.blob_len, err) : 0;
+}
+
+static struct cv_image_pass *pass_of(struct cv_image *img, uint32_t pass)
+{
+    if (img->pass_count == 0 || (img->passes[img->pass_count - 1].pass != pass && img->pass_count < CV_IMAGE_PASSES_MAX))
+        img->passes[img->pass_count++] = (struct cv_image_pass){ .pass = pass };
+    return &img->passes[img->pass_count - 1];
+}
+
+/* A body whose hash is checked by a worker later: damage is told from a wrong table first. */
+static int decode_pages(struct cv_image *img, const struct cv_record *rec, struct cv_pages *p, struct cv_error *err)
+{
+    struct cv_error fault = CV_ERROR_INIT;
+
+    if (cv_pages_decode(rec->body.data, rec->body.len, img->memory.pfn_count, p, &fault) == 0)
+        return 0;
+    if (!rec->body_checked && cv_record_check(rec, err) < 0)
+        return -1;
+    if (err != NULL)
+        *err = fault;
+    cv_context(err, "body");
+    return cv_record_context(rec, err);
+}
+
+static int take_pages(struct reading *t, struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_image *img = t->img;
+    struct cv_pages p;
+
+    if (decode_pages(img, rec, &p, err) < 0)
+        return -1;
+    if (cv_pagemap_take(&img->map, &p, err) < 0)
+        return cv_record_context(rec, err);
+    struct cv_image_pass *pass = pass_of(img, p.pass);
+    pass->records++;
+    pass->pages += p.listed;
+    for (unsigned i = 0; i < CV_RUN_KINDS; i++)
+        pass->counts[i] += p.counts[i];
+    pass->raw += p.raw_length;
+    pass->stored += p.payload_length;
+    return t->loader != NULL ? cv_loader_record(t->loader, rec, err) : 0;
+}
+
+static int take_pass_end(struct reading *t, const struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_rec_pass_end e;
+
+    if (cv_rec_pass_end_decode(&e, rec->body.data, rec->body.len, err) < 0)
+        return cv_record_context(rec, err);
+    struct cv_image_pass *pass = pass_of(t->img, e.pass);
+    t->img->passes_seen++;
+    pass->last = e.flags & CV_PASS_LAST;
+    pass->dirty_left = e.dirty_left;
+    pass->duration_us += e.duration_us;
+    return t->loader != NULL ? cv_loader_pass_end(t->loader, rec, err) : 0;
+}
+
+static int keep_body(struct cv_buf *out, struct cv_record *rec)
+{
+    cv_buf_dispose(out);
+    *out = cv_buf_take(&rec->body);
+    return 0;
+}
+
+static int take_note(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+{
+    if (img->notes_seen++ >= CV_IMAGE_NOTES_MAX)
+        return 0;
+    return keep_text(&img->notes[img->note_count++], (const char *)b->data, (uint32_t)b->len, err);
+}
+
+static int take_index(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+{
+    struct cv_rec_index x;
+
+    if (cv_rec_index_decode(&x, b->data, b->len, err) < 0)
+        return -1;
+    img->has_index = true;
+    img->index_count = x.count;
+    return 0;
+}
+
+/* One record that is neither PAGES nor PASS_END. */
+static int take_other(struct reading *t, struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_image *img = t->img;
+    struct cv_buf *b = &rec->body;
+
+    switch (rec->raw_type) {
+    case CV_REC_HOST: return take_host(img, b, err);
+    case CV_REC_GUEST: return take_guest(img, b, err);
+    case CV_REC_LAYOUT: return take_layout(img, b, err);
+    case CV_REC_VCPUS: return (img->has_vcpus = cv_rec_vcpus_decode(&img->vcpus, b->data, b->len, err) == 0) ? 0 : -1;
+    case CV_REC_MEMORY: return take_memory(img, b, err);
+    case CV_REC_CPU_POLICY: return keep_body(&img->cpu_policy, rec);
+    case CV_REC_TSC_INFO: return (img->has_tsc = cv_rec_tsc_info_decode(&img->tsc, b->data, b->len, err) == 0) ? 0 : -1;
+    case CV_REC_HVM_CONTEXT: return keep_body(&img->hvm_context, rec);
+    case CV_REC_HVM_PARAMS: return keep_body(&img->hvm_params, rec);
+    case CV_REC_XENSTORE: return keep_body(&img->xenstore, rec);
+    case CV_REC_DEVICE_STATE: return take_state(t, rec, err);
+    case (uint32_t)CV_REC_NOTE: return take_note(img, b, err);
+    case (uint32_t)CV_REC_INDEX: return take_index(img, b, err);
+    default: img->unknown_records++; return 0;
+    }
+}
+
+static int start_loader(struct reading *t, struct cv_error *err)
+{
+    struct cv_page_sink *sink = t->opt->sink;
+
+    if (t->loader != NULL || (!t->opt->check_pages && sink == NULL && t->opt->open_sink == NULL))
+        return 0;
+    if (t->opt->open_sink != NULL && t->opt->open_sink(t->opt->sink_user, &t->img->memory, &sink, err) < 0)
+        return -1;
+    return cv_loader_new(&t->loader, sink, t->img->memory.pfn_count, &t->opt->mem, err);
+}
+
+static int take(struct reading *t, struct cv_record *rec, struct cv_error *err)
+{
+    if ((rec->raw_type == CV_REC_PAGES || rec->raw_type == CV_REC_PASS_END) && start_loader(t, err) < 0)
+        return -1;
+    if (rec->raw_type == CV_REC_PAGES)
+        return take_pages(t, rec, err);
+    if (rec->raw_type == CV_REC_PASS_END)
+        return take_pass_end(t, rec, err);
+    return take_other(t, rec, err) < 0 ? cv_record_context(rec, err) : 0;
+}
+
+static int read_records(struct reading *t, struct cv_error *err)
+{
+    CV_AUTO_RECORD rec = { 0 };
+    int n;
+
+    while ((n = cv_reader_next(t->r, &rec, err)) > 0) {
+        if (cv_cancel_check(t->opt->mem.cancel, err) < 0 || take(t, &rec, err) < 0)
+            return -1;
+        t->img->records++;
+        t->img->bytes = cv_reader_bytes(t->r);
+        if (t->opt->progress != NULL && t->img->bytes - t->reported >= PROGRESS_STEP) {
+            t->reported = t->img->bytes;
+            t->opt->progress(t->opt->progress_user, t->img->bytes);
+        }
+    }
+    if (n == 0) {
+        t->img->whole = true;
+        t->img->bytes = cv_reader_bytes(t->r);
+    }
+    return n;
+}
+
+int cv_image_read(struct cv_image *img, struct cv_reader *r, const struct cv_image_options *opt, struct cv_error *err)
+{
+    struct reading t = { .img = img, .r = r, .opt = opt };
+
+    *img = (struct cv_image){ .header = *cv_reader_header(r), .bytes = cv_reader_bytes(r) };
+    int rc = read_records(&t, err);
+    cv_loader_free(t.loader);
+    return rc;
+}
+
+void cv_image_dispose(struct cv_image *img)
+{
+    free(img->host_json);
+    free(img->guest_json);
+    free(img->config);
+    free(img->layout_json);
+    if (img->has_layout)
+        cv_layout_dispose(&img->layout);
+    cv_buf_dispose(&img->cpu_policy);
+    cv_buf_dispose(&img->hvm_context);
+    cv_buf_dispose(&img->hvm_params);
+    cv_buf_dispose(&img->xenstore);
+    for (unsigned i = 0; i < CV_EMULATORS_MAX; i++) {
+        cv_qemu_state_dispose(&img->states[i].qemu);
+        cv_buf_dispose(&img->states[i].blob);
+    }
+    for (unsigned i = 0; i < img->note_count; i++)
+        free(img->notes[i]);
+    cv_pagemap_dispose(&img->map);
+    *img = (struct cv_image){ 0 };
+}
