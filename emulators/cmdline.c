@@ -4,6 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+static long long disk_set(const char *vdev, size_t len, const struct cv_cmdline *c)
+{
+    for (unsigned i = 0; i < c->disk_count; i++)
+        if (strlen(c->disks[i].vdev) == len && memcmp(c->disks[i].vdev, vdev, len) == 0)
+            return i;
+    return -1;
+}
+
 /* Value of one placeholder's name.  -1 if unknown or not set. */
 static long long value_of(const char *name, size_t len, const struct cv_cmdline *c)
 {
@@ -13,6 +21,8 @@ static long long value_of(const char *name, size_t len, const struct cv_cmdline 
         return c->qmp_fd;
     if (len == 9 && memcmp(name, "xl-qmp-fd", len) == 0)
         return c->xl_qmp_fd;
+    if (len > 9 && memcmp(name, "disk-set:", 9) == 0)
+        return disk_set(name + 9, len - 9, c);
     if (len >= 8 && len <= 9 && memcmp(name, "tap-fd:", 7) == 0) {
         unsigned n = 0;
         for (size_t i = 7; i < len; i++) {
@@ -54,6 +64,14 @@ int cv_cmdline_build(const struct cv_layout_dm *dm, const struct cv_cmdline *c, 
             return cv_context(err, "argument %zu", i);
         cv_strings_add(pool, argv_out, arg);
     }
+    for (unsigned i = 0; i < c->disk_count; i++)
+        for (int write = 0; write <= 1; write++) {
+            int fd = write ? c->disks[i].write_fd : c->disks[i].read_fd;
+            if (fd < 0)
+                continue;
+            cv_strings_add(pool, argv_out, "-add-fd");
+            cv_strings_addf(pool, argv_out, "fd=%d,set=%u", fd, i);
+        }
     if (c->gate_fd >= 0) {
         cv_strings_add(pool, argv_out, "-chardev");
         cv_strings_addf(pool, argv_out, "socket,id=convoy-gate,fd=%d,server=on,wait=on", c->gate_fd);
@@ -92,6 +110,9 @@ int cv_cmdline_check(const struct cv_layout *l, struct cv_error *err)
         struct cv_strings argv;
         for (unsigned n = 0; n < CV_CONFIG_VIFS_MAX; n++)
             c.tap_fds[n] = has_vif(dm, n) ? 1 : -1;
+        for (unsigned k = 0; k < dm->device_count && c.disk_count < CV_CONFIG_DISKS_MAX; k++)
+            if (dm->devices[k].kind == CV_DEV_DISK)
+                c.disks[c.disk_count++] = (struct cv_cmdline_disk){ dm->devices[k].vdev, 1, 1 };
         int rc = cv_cmdline_build(dm, &c, &pool, &argv, err);
         cv_pool_dispose(&pool);
         if (rc < 0)

@@ -6,6 +6,7 @@
  *      @{qmp-fd}       a listening socket, convoy's own monitor
  *      @{xl-qmp-fd}    the same at libxl's path (default emulator only)
  *      @{tap-fd:N}     TAP of vif N
+ *      @{disk-set:V}   number of the fdset with disk V's image, open for reading and for writing
  * Any other "@{" is refused.  What belongs to one start or one host only (-incoming, -sandbox, -runas) is appended. */
 #ifndef CONVOY_EMULATORS_CMDLINE_H
 #define CONVOY_EMULATORS_CMDLINE_H
@@ -14,10 +15,17 @@
 #include "config/pool.h"
 #include "emulators/layout.h"
 
+struct cv_cmdline_disk {
+    const char *vdev;
+    int read_fd, write_fd;    /* write_fd -1: read-only */
+};
+
 struct cv_cmdline {
     unsigned domid;
     int qmp_fd, xl_qmp_fd;    /* numbers in the emulator's process; -1 = none */
     int tap_fds[CV_CONFIG_VIFS_MAX];
+    struct cv_cmdline_disk disks[CV_CONFIG_DISKS_MAX];    /* disks[n] is fdset n */
+    unsigned disk_count;
     int gate_fd;              /* listening socket at which QEMU waits before it makes its machine; -1 = none */
     bool incoming;
     bool sandbox;             /* the program is built with seccomp */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Disks of one emulator and their controllers.  Image locks stay on (libxl turns them off because its PV back end opens
+/* Disks of one emulator and their controllers.  Images are opened by convoy and passed as descriptors: an emulator that has
+ * dropped its rights opens its images again when it becomes active after a restore, and could not.  Image locks stay on (libxl turns them off because its PV back end opens
  * the image, too): two emulators that write one image are the worst that can happen. */
 #include <stdio.h>
 #include <string.h>
@@ -14,8 +15,8 @@ struct ahci {
 static void drive(struct cv_decide *d, struct cv_layout_dm *dm, const struct cv_config_disk *disk)
 {
     cv_decide_arg(d, dm, "-drive");
-    cv_decide_arg(d, dm, "if=none,id=drive-%s,format=%s,cache=writeback,readonly=%s%s,file=%s", disk->vdev, disk->format,
-                  disk->readonly ? "on" : "off", disk->discard ? ",discard=unmap" : "", cv_decide_quote(d, disk->path));
+    cv_decide_arg(d, dm, "if=none,id=drive-%s,format=%s,cache=writeback,readonly=%s%s,file=/dev/fdset/@{disk-set:%s}",
+                  disk->vdev, disk->format, disk->readonly ? "on" : "off", disk->discard ? ",discard=unmap" : "", disk->vdev);
 }
 
 static struct cv_layout_device *new_disk(struct cv_decide *d, struct cv_layout_dm *dm, const struct cv_config_disk *disk,

@@ -25,6 +25,9 @@ static void default_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+#define ABOVE_ALL 128         /* no wanted number reaches here */
+_Static_assert(3 + CV_PROCESS_FDS_MAX < ABOVE_ALL, "sources and targets must not meet");
+
 /* Two steps, because a wanted number may be the source of another one. */
 static int place_fds(const struct cv_process *p, int report)
 {
@@ -36,11 +39,11 @@ static int place_fds(const struct cv_process *p, int report)
     for (unsigned i = 0; i < p->fd_count; i++)
         high[3 + i] = p->fds[i];
     for (unsigned i = 0; i < p->fd_count + 3; i++) {
-        high[i] = fcntl(high[i], F_DUPFD_CLOEXEC, 64);
+        high[i] = fcntl(high[i], F_DUPFD_CLOEXEC, ABOVE_ALL);
         if (high[i] < 0)
             return -1;
     }
-    int own = fcntl(report, F_DUPFD_CLOEXEC, 64);
+    int own = fcntl(report, F_DUPFD_CLOEXEC, ABOVE_ALL);
     if (own < 0)
         return -1;
     for (unsigned i = 0; i < p->fd_count + 3; i++)

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-#define CV_PROCESS_FDS_MAX 24
+#define CV_PROCESS_FDS_MAX 96
 
 struct cv_process {
     const char *const *argv;  /* NULL-terminated; [0] is a path */

@@ -152,6 +152,33 @@ static int give_taps(struct start *s, const struct cv_layout_dm *dm, struct cv_p
     return 0;
 }
 
+static int give_image(struct cv_process *p, const char *path, int mode, int *number, struct cv_error *err)
+{
+    int fd = open(path, mode | O_CLOEXEC | O_NOCTTY);
+
+    if (fd < 0)
+        return cv_fail(err, CV_E_IO, errno, "open %s", path);
+    return give_socket(p, fd, number, err);
+}
+
+static int give_disks(const struct cv_layout_dm *dm, struct cv_process *p, struct cv_cmdline *c, struct cv_error *err)
+{
+    for (unsigned i = 0; i < dm->device_count; i++) {
+        const struct cv_layout_device *dev = &dm->devices[i];
+        if (dev->kind != CV_DEV_DISK || *dev->path == '\0')
+            continue;
+        if (c->disk_count == CV_CONFIG_DISKS_MAX)
+            return cv_fail(err, CV_E_UNSUPPORTED, 0, "has more than %d disks", CV_CONFIG_DISKS_MAX);
+        struct cv_cmdline_disk *disk = &c->disks[c->disk_count++];
+        *disk = (struct cv_cmdline_disk){ dev->vdev, -1, -1 };
+        /* QEMU picks the descriptor of exactly the mode that it wants; before it is active it wants to read only */
+        if (give_image(p, dev->path, O_RDONLY, &disk->read_fd, err) < 0 ||
+            (!dev->readonly && give_image(p, dev->path, O_RDWR, &disk->write_fd, err) < 0))
+            return cv_context(err, "disk %s", dev->vdev);
+    }
+    return 0;
+}
+
 /* All descriptors of one emulator, and its arguments with their numbers. */
 static int prepare(struct start *s, const struct cv_layout_dm *dm, struct cv_process *p, struct cv_pool *pool,
                    struct cv_error *err)
@@ -176,7 +203,7 @@ static int prepare(struct start *s, const struct cv_layout_dm *dm, struct cv_pro
         c.sandbox = has_seccomp(dm->model);
         p->no_new_privs = true;
     }
-    if (give_taps(s, dm, p, &c, pool, err) < 0 || cv_cmdline_build(dm, &c, pool, &argv, err) < 0)
+    if (give_taps(s, dm, p, &c, pool, err) < 0 || give_disks(dm, p, &c, err) < 0 || cv_cmdline_build(dm, &c, pool, &argv, err) < 0)
         return -1;
     p->argv = argv.items;
     return 0;
