@@ -50,5 +50,6 @@ int cmd_monitor(struct cli *c, int argc, char **argv);
 /* These need no host and are in every build. */
 int cmd_inspect(struct cli *c, int argc, char **argv);
 int cmd_verify(struct cli *c, int argc, char **argv);
+int cmd_extract(struct cli *c, int argc, char **argv);
 
 #endif

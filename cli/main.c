@@ -22,6 +22,8 @@ static const struct cli_command commands[] = {
 #endif
     { "inspect", cmd_inspect, "[--json|--raw] [--picture FILE.svg] FILE|-", "show what is in an image" },
     { "verify", cmd_verify, "[--threads N] FILE|-", "check the whole of an image" },
+    { "extract", cmd_extract, "--device-state DMID|--memory|--config|--layout -o OUT|- FILE|-",
+      "write one part of an image to a file" },
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
