@@ -9,7 +9,7 @@
 #define REGION 4096u                 /* pages; runs do not cross regions, so that any page can be made alone */
 
 #define NEIGHBOURS 16u               /* pages that share a pattern */
-#define OWN_PERCENT 45u              /* of a page is not of the pattern */
+#define OWN_PERCENT 36u              /* of a page is not of the pattern */
 
 /* Share of each kind and the pages of its runs.  Permille of the pages. */
 static const struct { uint16_t permille, min, max; } mix[CV_GEN_KINDS] = {
@@ -60,7 +60,7 @@ enum cv_gen_kind cv_generator_kind(const struct cv_generator *g, uint64_t pfn)
 static void replace_pieces(struct cv_rng *r, uint8_t *page, const uint8_t *own)
 {
     for (unsigned replaced = 0; replaced < CV_PAGE_SIZE / 100 * OWN_PERCENT;) {
-        unsigned len = 32 + (unsigned)cv_rng_below(r, 480), at = (unsigned)cv_rng_below(r, CV_PAGE_SIZE - len) / 8 * 8;
+        unsigned len = 128 + (unsigned)cv_rng_below(r, 1024), at = (unsigned)cv_rng_below(r, CV_PAGE_SIZE - len) / 8 * 8;
         memcpy(page + at, own + at, len);
         replaced += len;
     }
