@@ -13,6 +13,14 @@ guest_note() { printf '%s\n' "$*" >&2; }
 # guest_disk FILE MB: an empty disk, all of it a hole.
 guest_disk() { rm -f "$1"; truncate -s "${2}M" "$1"; }
 
+# guest_tap NAME: a tap on the bridge for QEMU's -netdev tap,ifname=NAME,script=no,downscript=no; it outlives the
+# emulator, so that a restored one finds it again.
+guest_tap()
+{
+    ip tuntap add dev "$1" mode tap
+    ip link set "$1" master xenbr0 up
+}
+
 # guest_peer_start FILE [OPTION...]: guest-peer, writing JSON lines to FILE; its pid is in GUEST_PEER.
 guest_peer_start()
 {
