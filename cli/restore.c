@@ -52,7 +52,7 @@ int cmd_restore(struct cli *c, int argc, char **argv)
     struct cv_restore_options o;
     struct cv_error err = CV_ERROR_INIT;
     struct cv_domain_info d = { 0 };
-    const char *path;
+    const char *path = NULL;
     uint32_t domid = 0;
     int status = parse(c, argc, argv, &o, &path);
 

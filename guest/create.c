@@ -23,7 +23,6 @@ static int plan_run(void *op, int64_t deadline_ms, struct cv_error *err)
     struct cv_guest *g = c->g;
     struct cv_guest_config config;
     struct cv_layout_host host;
-    struct cv_pool pool = { 0 };
     size_t len;
 
     (void)deadline_ms;
@@ -31,13 +30,12 @@ static int plan_run(void *op, int64_t deadline_ms, struct cv_error *err)
         return -1;
     if (cv_guest_config_parse(g->config_text, len, c->path, &config, err) < 0)
         return -1;
-    cv_layout_host_probe(&host, &pool);
+    cv_layout_host_probe(&host);
     int rc = cv_layout_decide(&config, &host, &g->layout, err);
     if (rc == 0) {
         g->has_layout = true;
         cv_spec_from_config(&g->spec, &config, &g->layout);
     }
-    cv_pool_dispose(&pool);
     cv_guest_config_dispose(&config);
     return rc;
 }

@@ -76,11 +76,11 @@ int cv_guest_start_emulators(struct cv_guest *g, bool incoming, int64_t deadline
     g->has_set = true;
     if (cv_emuset_start(&g->set, &g->layout, &opt, &wait, err) < 0)
         return -1;
-    if (cv_emuset_survey(&g->set, &g->layout, &wait, err) < 0) {
-        cv_emuset_kill(&g->set, NULL);
-        return -1;
-    }
-    return 0;
+    if (cv_emuset_survey(&g->set, &g->layout, &wait, err) == 0)
+        return 0;
+    if (cv_guest_kill_emulators(g, NULL) < 0)
+        cv_log(g->sink, CV_LOG_WARN, "an emulator of domain %u could not be ended", g->domid);
+    return -1;
 }
 
 int cv_guest_kill_emulators(struct cv_guest *g, struct cv_error *err)

@@ -6,6 +6,26 @@
 WORK_DIR=${WORK_DIR:-/var/tmp/e2e}
 mkdir -p "$WORK_DIR"
 
+# What a failure leaves to look at.
+# shellcheck disable=SC2317 # called by trap
+autopsy()
+{
+    local rc=$?
+    [ $rc != 0 ] && [ $rc != 77 ] || return 0
+    {
+        convoy list || true
+        for f in /var/log/xen/*.log; do
+            [ ! -s "$f" ] || { echo "--- $f"; tail -n 15 "$f"; }
+        done
+        echo '--- Xen'
+        xl dmesg | tail -n 25
+        echo '--- serial'
+        [ ! -f "${GUEST_LOG:-}" ] || tail -c 600 "$GUEST_LOG"
+    } >&2
+    return $rc
+}
+trap autopsy EXIT
+
 step() { printf '== %s (%s s)\n' "$*" "$(cut -d' ' -f1 /proc/uptime)"; }
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 
