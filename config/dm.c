@@ -53,7 +53,9 @@ static int read_device(struct cv_reader *r, struct cv_dm_entry *e, const char *w
     if (e->dm.device_count == CV_CONFIG_DEVICES_MAX)
         return entry_fail(r, e, CV_E_UNSUPPORTED, err, word, "too many devices");
     *d = (struct cv_config_device){ .driver = cv_pool_stringn(pool, text, name), .properties = "", .id = "" };
-    for (const char *p = d->driver; *p || p == d->driver; p++)
+    if (*d->driver == '\0')
+        return entry_fail(r, e, CV_E_INVALID, err, word, "a device is driver[,property=value...]");
+    for (const char *p = d->driver; *p; p++)
         if (!isalnum((unsigned char)*p) && strchr("-_.", *p) == NULL)
             return entry_fail(r, e, CV_E_INVALID, err, word, "a device is driver[,property=value...]");
     for (const char *p = text + name; p < text + len;) {

@@ -202,6 +202,7 @@ static const struct {
     { CV_E_INVALID, HEAD "device_models=['name=a,caps=flight']\n", "x.cfg:4: device_models: entry 1 ('a'): 'caps=flight': capabilities are" },
     { CV_E_INVALID, HEAD "device_models=['name=a,model=qemu']\n", "x.cfg:4: device_models: entry 1 ('a'): 'model=qemu': must be an absolute path" },
     { CV_E_INVALID, HEAD "device_models=['name=a,devices=[edu']\n", "x.cfg:4: device_models: entry 1 ('a'): 'devices=[edu': must be [device]" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,device=']\n", "x.cfg:4: device_models: entry 1 ('a'): 'device=': a device is" },
     { CV_E_INVALID, HEAD "device_models=['name=a,devices=[edu,addr=5]']\n", "x.cfg:4: device_models: entry 1 ('a'): 'devices=[edu,addr=5]': the PCI address" },
     { CV_E_INVALID, HEAD "device_models=['name=a,devices=[edu,fast]']\n", "x.cfg:4: device_models: entry 1 ('a'): 'devices=[edu,fast]': a device is" },
     { CV_E_INVALID, HEAD "device_models=[['name=a',['b']]]\n", "x.cfg:4: device_models: entry 1 ('a'): '...': lists are not nested deeper" },

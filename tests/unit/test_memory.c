@@ -186,7 +186,7 @@ START_TEST(memory_may_change_while_it_is_read)
                 memset(m.data + pfn * CV_PAGE_SIZE, 0, CV_PAGE_SIZE);
         }
     ck_assert_int_gt(guest, 0);
-    for (unsigned round = 0; round < 20; round++) {
+    for (unsigned round = 0; round < 8; round++) {
         CV_AUTO_BUF stream = { 0 };
         OK(model_save_all(&m, &opt, &stream, &err));
         model_init(&got, m.pfn_count);
@@ -256,7 +256,7 @@ int main(void)
     TCase *t = tcase_create("pipeline");
 
     tcase_set_timeout(t, 100);
-    tcase_add_loop_test(t, what_is_saved_is_loaded, 0, 40);
+    tcase_add_loop_test(t, what_is_saved_is_loaded, 0, 24);
     tcase_add_loop_test(t, later_passes_override, 0, 12);
     tcase_add_test(t, a_pass_over_nothing_writes_nothing);
     tcase_add_loop_test(t, a_pass_can_be_stopped, 0, THREAD_COUNTS);

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+if(TARGET convoy_emulators)
+  set(fuzz_dir "${PROJECT_SOURCE_DIR}/tests/fuzz")
+  convoy_fuzz(fuzz_config SOURCES "${fuzz_dir}/fuzz_config.c" LINKS convoy_emulators SEEDS "${fuzz_dir}/seeds/config")
+  convoy_fuzz(fuzz_layout SOURCES "${fuzz_dir}/fuzz_layout.c" LINKS convoy_emulators SEEDS "${fuzz_dir}/seeds/layout")
+  convoy_fuzz(fuzz_qmp SOURCES "${fuzz_dir}/fuzz_qmp.c" LINKS convoy_emulators SEEDS "${fuzz_dir}/seeds/qmp")
+endif()
