@@ -146,6 +146,7 @@ static int convert(struct cv_reader *r, unsigned n, const char *spec, const libx
         return disk_fail(r, n, CV_E_UNSUPPORTED, err, spec, why);
     out->vdev = cv_pool_string(pool, d->vdev);
     out->path = cv_pool_string(pool, d->format == LIBXL_DISK_FORMAT_EMPTY ? "" : d->pdev_path);
+    out->path = cv_reader_absolute(r, out->path);
     out->format = format_of(d);
     out->cdrom = d->is_cdrom;
     out->readonly = !d->readwrite || d->is_cdrom;

@@ -102,6 +102,8 @@ static int read_boot(struct cv_reader *r, struct cv_error *err)
         cv_reader_string(r, "cmdline", &c->cmdline, err) < 0 || cv_reader_string(r, "root", &root, err) < 0 ||
         cv_reader_string(r, "extra", &extra, err) < 0 || cv_reader_string(r, "boot", &c->boot, err) < 0)
         return -1;
+    c->kernel = cv_reader_absolute(r, c->kernel);
+    c->ramdisk = cv_reader_absolute(r, c->ramdisk);
     if (*c->cmdline && (*root || *extra))
         return cv_reader_fail(r, *root ? "root" : "extra", CV_E_INVALID, err, "cannot be given together with cmdline");
     if (*root || *extra)
@@ -128,6 +130,8 @@ static int read_firmware(struct cv_reader *r, struct cv_error *err)
         cv_reader_string(r, "firmware_override", &c->firmware, err) < 0 ||
         cv_reader_string(r, "device_model_version", &version, err) < 0)
         return -1;
+    c->firmware = cv_reader_absolute(r, c->firmware);
+    c->bios_path = cv_reader_absolute(r, c->bios_path);
     if (*bios && strcmp(bios, "seabios") != 0)
         return cv_reader_fail(r, "bios", CV_E_UNSUPPORTED, err, "'%s': only seabios is supported", bios);
     if (*firmware && strcmp(firmware, "seabios") != 0 && strcmp(firmware, "bios") != 0)

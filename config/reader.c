@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int cv_reader_context(struct cv_reader *r, const char *key, struct cv_error *err)
 {
@@ -62,6 +63,15 @@ int cv_reader_string(struct cv_reader *r, const char *key, const char **out, str
         return wrong_kind(r, key, "a string", err);
     *out = cv_pool_string(&r->c->pool, value);
     return 0;
+}
+
+const char *cv_reader_absolute(struct cv_reader *r, const char *path)
+{
+    char cwd[4096];
+
+    if (*path == '\0' || *path == '/' || getcwd(cwd, sizeof cwd) == NULL)
+        return path;
+    return cv_pool_printf(&r->c->pool, "%s/%s", strcmp(cwd, "/") == 0 ? "" : cwd, path);
 }
 
 bool cv_text_number(const char *text, long long min, long long max, long long *out)

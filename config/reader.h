@@ -38,6 +38,9 @@ int cv_reader_bool(struct cv_reader *r, const char *key, bool *out, struct cv_er
 /* A list of strings, or one string as a list of one. */
 int cv_reader_strings(struct cv_reader *r, const char *key, struct cv_strings *out, struct cv_error *err) CV_CHECKED;
 
+/* "" stays; a relative path is taken from the current folder, as xl does: a restore may begin in another one. */
+const char *cv_reader_absolute(struct cv_reader *r, const char *path);
+
 /* Bounded decimal (or 0x) number.  false if text is anything else. */
 bool cv_text_number(const char *text, long long min, long long max, long long *out);
 

@@ -61,6 +61,8 @@ static _Noreturn void child(const struct cv_process *p, int report)
     int own = place_fds(p, report);
 
     setsid();
+    if (chdir("/") < 0)       /* it may outlive the folder that we were started in */
+        own = -1;
     default_signals();
     if (p->no_new_privs)
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

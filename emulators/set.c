@@ -73,6 +73,21 @@ static int check_process(const struct cv_emuset *set, pid_t pid, struct cv_error
     return cv_fail(err, CV_E_NOT_FOUND, 0, "process %d is no emulator of domain %u", (int)pid, set->domid);
 }
 
+/* Sockets with the names that convoy gives were made by convoy, here or in another process: they go with the emulator. */
+static void note_sockets(const struct cv_emuset *set, struct cv_emu *emu)
+{
+    char dir[108], ours[108];
+
+    snprintf(dir, sizeof dir, "%s", emu->qmp_path);
+    char *slash = strrchr(dir, '/');
+    if (slash == NULL)
+        return;
+    *slash = '\0';
+    emu->owns_sockets = strcmp(cv_path_qmp(dir, set->domid, emu->dmid, ours, sizeof ours), emu->qmp_path) == 0;
+    if (emu->owns_sockets && emu->dmid == 0)
+        cv_path_qmp_xl(dir, set->domid, emu->xl_path, sizeof emu->xl_path);
+}
+
 int cv_emuset_attach(struct cv_emuset *set, unsigned dmid, pid_t pid, const char *qmp_path, struct cv_error *err)
 {
     struct cv_emu *emu = &set->emus[dmid];
@@ -83,9 +98,7 @@ int cv_emuset_attach(struct cv_emuset *set, unsigned dmid, pid_t pid, const char
         snprintf(emu->qmp_path, sizeof emu->qmp_path, "%s", qmp_path);
     else
         cv_path_qmp(NULL, set->domid, dmid, emu->qmp_path, sizeof emu->qmp_path);
-    emu->owns_sockets = qmp_path == NULL;
-    if (emu->owns_sockets && dmid == 0)
-        cv_path_qmp_xl(NULL, set->domid, emu->xl_path, sizeof emu->xl_path);
+    note_sockets(set, emu);
     if (pid == 0)
         return 0;
     /* first the handle, then the look: what was looked at is what the handle holds */

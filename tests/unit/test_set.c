@@ -437,6 +437,8 @@ START_TEST(another_set_attaches_by_pid)
     struct cv_emu_wait moment = emu_wait(200);
     ck_assert_int_eq(cv_emuset_connect(&f.set, &moment, NULL, &err), -1);
     ck_assert_int_eq(err.code, CV_E_BUSY);
+    ck_assert(other.emus[0].owns_sockets && other.emus[2].owns_sockets);
+    ck_assert_str_ne(other.emus[0].xl_path, "");
     cv_emuset_dispose(&other);
     OK(cv_emuset_init(&other, &f.layout, 8, NULL, &err));
     ck_assert_int_eq(cv_emuset_attach(&other, 0, f.set.emus[0].pid, NULL, &err), -1);
