@@ -24,7 +24,8 @@ int cv_emuset_init(struct cv_emuset *set, const struct cv_layout *l, unsigned do
     for (unsigned i = 0; i < l->count; i++) {
         struct cv_emu *emu = &set->emus[i];
         *emu = (struct cv_emu){ .dmid = i, .name = l->dms[i].name, .wanted = l->dms[i].version,
-                                .wanted_prefix = l->dms[i].wanted_version, .pidfd = -1, .log_fd = -1 };
+                                .wanted_prefix = l->dms[i].wanted_version, .foreign = l->dms[i].role == CV_DM_ATTACHED,
+                                .pidfd = -1, .log_fd = -1 };
         emu->qmp = calloc(1, sizeof *emu->qmp);
         set->count = i + 1;
         if (emu->qmp == NULL) {

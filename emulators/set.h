@@ -23,6 +23,7 @@ struct cv_emu {
     pid_t pid;                /* 0 = unknown */
     int pidfd;                /* -1 = unknown; readable when the process has ended */
     bool child;               /* started by us: reaped by us */
+    bool foreign;             /* attached: somebody else's process; asked to quit, never killed */
     char qmp_path[108];
     char xl_path[108];        /* default emulator: the second socket, for xl; "" = none */
     bool owns_sockets;        /* quit and kill remove them */
@@ -125,7 +126,8 @@ int cv_emuset_vnc_port(struct cv_emuset *set, const struct cv_emu_wait *w, unsig
     CV_CHECKED;
 
 /* Ends the emulators: QMP quit to all, then SIGTERM, then SIGKILL at the deadline; reaps children; closes connections,
- * removes sockets.  Works on any state of the set, also half started.  Fails only if one survives SIGKILL. */
+ * removes sockets.  Works on any state of the set, also half started.  Fails only if one survives SIGKILL.
+ * An attached emulator belongs to somebody else: it is asked, and left to its owner if it stays. */
 int cv_emuset_quit(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv_error *err) CV_CHECKED;
 /* The same at once with SIGKILL: for undo. */
 int cv_emuset_kill(struct cv_emuset *set, struct cv_error *err) CV_CHECKED;

@@ -26,14 +26,14 @@ static bool wanted(const struct cv_emu *emu, unsigned mask)
     return mask == 0 || (mask & 1u << emu->dmid);
 }
 
-/* Until every emulator of mask has ended or the deadline passes.  True when all have. */
-static bool wait_ended(struct cv_emuset *set, unsigned mask, int64_t deadline_ms)
+/* Until every emulator of mask (all: attached ones, too) has ended or the deadline passes.  True when they have. */
+static bool wait_ended(struct cv_emuset *set, unsigned mask, int64_t deadline_ms, bool all)
 {
     for (;;) {
         struct pollfd p[CV_DM_MAX];
         unsigned n = 0;
         for (unsigned i = 0; i < set->count; i++)
-            if (wanted(&set->emus[i], mask) && alive(&set->emus[i]))
+            if (wanted(&set->emus[i], mask) && alive(&set->emus[i]) && (all || !set->emus[i].foreign))
                 p[n++] = (struct pollfd){ .fd = set->emus[i].pidfd, .events = POLLIN };
         if (n == 0)
             return true;
@@ -46,7 +46,7 @@ static bool wait_ended(struct cv_emuset *set, unsigned mask, int64_t deadline_ms
 static void signal_all(struct cv_emuset *set, unsigned mask, int signo)
 {
     for (unsigned i = 0; i < set->count; i++)
-        if (wanted(&set->emus[i], mask) && alive(&set->emus[i]))
+        if (wanted(&set->emus[i], mask) && alive(&set->emus[i]) && !set->emus[i].foreign)
             syscall(SYS_pidfd_send_signal, set->emus[i].pidfd, signo, NULL, 0);
 }
 
@@ -59,7 +59,7 @@ static int clean_up(struct cv_emuset *set, unsigned mask, struct cv_error *err)
         struct cv_emu *emu = &set->emus[i];
         if (!wanted(emu, mask))
             continue;
-        if (alive(emu)) {
+        if (alive(emu) && !emu->foreign) {
             rc = cv_fail(err, CV_E_EMULATOR, 0, "emulator %u '%s': process %d survives SIGKILL", i, emu->name, (int)emu->pid);
             continue;
         }
@@ -81,7 +81,7 @@ static int clean_up(struct cv_emuset *set, unsigned mask, struct cv_error *err)
 int cv_emuset_kill(struct cv_emuset *set, struct cv_error *err)
 {
     signal_all(set, 0, SIGKILL);
-    wait_ended(set, 0, cv_after_ms(KILL_MS));
+    wait_ended(set, 0, cv_after_ms(KILL_MS), false);
     return clean_up(set, 0, err);
 }
 
@@ -99,13 +99,13 @@ int cv_emuset_quit(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv
     struct cv_emu_wait ask = { .mask = w->mask, .deadline_ms = now + left / 3 };
 
     /* One that cannot be asked is told: nothing here depends on the answers. */
-    if (cv_op_run(set, &op, &ask, &results, NULL) == 0 && wait_ended(set, w->mask, now + left / 3))
+    if (cv_op_run(set, &op, &ask, &results, NULL) == 0 && wait_ended(set, w->mask, now + left / 3, true))
         return clean_up(set, w->mask, err);
-    wait_ended(set, w->mask, now + left / 6);
+    wait_ended(set, w->mask, now + left / 6, true);
     signal_all(set, w->mask, SIGTERM);
-    if (!wait_ended(set, w->mask, now + 2 * left / 3)) {
+    if (!wait_ended(set, w->mask, now + 2 * left / 3, false)) {
         signal_all(set, w->mask, SIGKILL);
-        wait_ended(set, w->mask, cv_after_ms(KILL_MS));
+        wait_ended(set, w->mask, cv_after_ms(KILL_MS), false);
     }
     return clean_up(set, w->mask, err);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../support/emu_fixture.h"
@@ -448,6 +449,62 @@ START_TEST(another_set_attaches_by_pid)
 }
 END_TEST
 
+/* A secondary that somebody else starts, a moment after convoy began to wait for its socket. */
+static pid_t start_stranger(const char *socket, const char *domid, const char *slot)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        const char *fake = getenv("FAKE_QEMU");
+        usleep(150 * 1000);
+        execl(fake, fake, "-xen-domid", domid, "--socket", socket, "--tag", "stranger", "--pci", slot, (char *)NULL);
+        _exit(127);
+    }
+    return pid;
+}
+
+START_TEST(a_running_emulator_is_attached)
+{
+    static const struct {
+        const char *domid, *slot, *text;
+    } cases[] = { { "7", "24", NULL }, { "8", "24", "is no emulator of domain 7" }, { "7", "3", "both have a device at 00:03.0" } };
+    char text[600], socket[64];
+
+    for (unsigned i = 0; i < 3; i++) {
+        struct cv_error err = CV_ERROR_INIT;
+        struct cv_layout_host host = { .default_model = getenv("FAKE_QEMU") };
+        struct cv_guest_config config;
+        struct emu_fixture f;
+        emu_fixture_begin(&f, 1, NULL);
+        cv_emuset_dispose(&f.set);
+        cv_layout_dispose(&f.layout);
+        snprintf(text, sizeof text, "type='hvm'\nname='g'\nmemory=64\ndevice_models=['name=far,qmp=%s/far-@{domid}']\n", f.dir);
+        snprintf(socket, sizeof socket, "%s/far-7", f.dir);
+        OK(cv_guest_config_parse(text, strlen(text), "x.cfg", &config, &err));
+        OK(cv_layout_decide(&config, &host, &f.layout, &err));
+        cv_guest_config_dispose(&config);
+        OK(cv_emuset_init(&f.set, &f.layout, 7, NULL, &err));
+        pid_t stranger = start_stranger(socket, cases[i].domid, cases[i].slot);
+        struct cv_emu_wait w = emu_wait(5000);
+        int rc = emu_fixture_start(&f, CV_SPAWN_CREATE, 5000, &err);
+        if (rc == 0)
+            rc = cv_emuset_survey(&f.set, &f.layout, &w, &err);
+        if (cases[i].text == NULL) {
+            ck_assert_msg(rc == 0, "%s", emu_text(&err));
+            ck_assert_int_eq(f.set.emus[1].pid, stranger);
+            OK(cv_emuset_cont(&f.set, &w, NULL, &err));
+            OK(cv_emuset_quit(&f.set, &w, &err));
+        } else {
+            ck_assert_int_eq(rc, -1);
+            ck_assert_msg(strstr(err.text, cases[i].text) != NULL, "%s", err.text);
+        }
+        kill(stranger, SIGKILL);
+        waitpid(stranger, NULL, 0);
+        emu_fixture_end(&f);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("set");
@@ -470,6 +527,7 @@ int main(void)
     tcase_add_loop_test(t, survey_finds_what_does_not_fit, 0, sizeof survey_cases / sizeof *survey_cases);
     tcase_add_test(t, reports_what_xenstore_needs);
     tcase_add_test(t, another_set_attaches_by_pid);
+    tcase_add_test(t, a_running_emulator_is_attached);
     suite_add_tcase(s, t);
     srunner_run_all(r, CK_ENV);
     int failed = srunner_ntests_failed(r);
