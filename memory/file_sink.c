@@ -99,12 +99,15 @@ static size_t run_length(const uint64_t *pfns, size_t n, size_t i)
     return length;
 }
 
+/* Longer writes get page-cache folios that are slow to come by, see stream-format/io.c. */
+#define WRITE_STEP ((size_t)256 << 10)
+
 static int write_run(struct cv_file_sink *s, uint64_t pfn, const uint8_t *data, size_t bytes, struct cv_error *err)
 {
     uint64_t at = pfn * CV_PAGE_SIZE;
 
     while (bytes > 0) {
-        ssize_t n = pwrite(s->fd, data, bytes, (off_t)at);
+        ssize_t n = pwrite(s->fd, data, bytes < WRITE_STEP ? bytes : WRITE_STEP, (off_t)at);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)

@@ -81,7 +81,7 @@ int cv_file_source_open(struct cv_file_source **s_out, const char *path, struct 
     struct cv_file_source *s = calloc(1, sizeof *s);
     if (s == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "file source");
-    s->source.ops = &ops;
+    s->source = (struct cv_page_source){ .ops = &ops, .stable = true };
     s->bytes = (uint64_t)st.st_size;
     s->pages = (s->bytes + CV_PAGE_SIZE - 1) / CV_PAGE_SIZE;
     void *base = mmap(NULL, s->bytes, PROT_READ, MAP_SHARED, fd, 0);

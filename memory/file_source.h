@@ -8,7 +8,7 @@
 #include "memory/pages.h"
 
 struct cv_file_source;
-/* path: a regular file, not to be truncated while the source lives.  A last page that is cut off is padded with
+/* path: a regular file, not to be changed while the source lives.  A last page that is cut off is padded with
  * zeros.  CV_E_NOT_FOUND, CV_E_IO, CV_E_INVALID (not a regular file, empty). */
 int cv_file_source_open(struct cv_file_source **s_out, const char *path, struct cv_error *err) CV_CHECKED;
 struct cv_page_source *cv_file_source_port(struct cv_file_source *s);

@@ -5,22 +5,59 @@
  * memory twice) is lost: it would have to lie within one batch. */
 #include "memory/incompressible.h"
 
+#include <string.h>
+
 #include "memory/pages.h"
 
 #define SAMPLE 64u                   /* bytes, one cache line */
 #define SAMPLES 128u                 /* 8 KiB in all: the sum's standard deviation is then below 1 % */
 #define LIMIT_PERCENT 106u
 
+static bool evenly_spread(const uint16_t count[256])
+{
+    const uint64_t n = SAMPLES * SAMPLE;
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < 256; i++)
+        sum += (uint64_t)count[i] * count[i];
+    return sum * 100 < (n * n / 256 + n) * LIMIT_PERCENT;
+}
+
+/* Eight bytes of what is random hardly ever are all zero, or equal to the next eight. */
+static bool plain(const uint8_t *sample)
+{
+    uint64_t w[2];
+
+    memcpy(w, sample, sizeof w);
+    return w[0] == 0 || w[0] == w[1];
+}
+
+bool cv_incompressible_pages(const void *const *pages, size_t n)
+{
+    uint16_t count[256] = { 0 };
+
+    if (n < 2)
+        return false;
+    for (unsigned s = 0; s < SAMPLES; s++) {
+        const uint8_t *page = pages[s * n / SAMPLES];
+        /* Another line of the page each time, 19 being odd. */
+        const uint8_t *sample = page + s * 19 % (CV_PAGE_SIZE / SAMPLE) * SAMPLE;
+        if (plain(sample))
+            return false;
+        for (unsigned i = 0; i < SAMPLE; i++)
+            count[sample[i]]++;
+    }
+    return evenly_spread(count);
+}
+
 bool cv_incompressible(const uint8_t *data, size_t length)
 {
     uint16_t count[256] = { 0 };
     size_t step = length / SAMPLES / SAMPLE * SAMPLE;
-    const uint64_t n = SAMPLES * SAMPLE;
-    uint64_t sum = 0;
 
     if (step < SAMPLE)
         step = SAMPLE;
-    if (length < n)
+    if (length < (size_t)SAMPLES * SAMPLE)
         return false;
     /* An odd number of lines between samples, so that they do not all lie at the same place of their pages. */
     if (step > SAMPLE && step / SAMPLE % 2 == 0)
@@ -28,7 +65,5 @@ bool cv_incompressible(const uint8_t *data, size_t length)
     for (unsigned s = 0; s < SAMPLES; s++)
         for (unsigned i = 0; i < SAMPLE; i++)
             count[data[s * step + i]]++;
-    for (unsigned i = 0; i < 256; i++)
-        sum += (uint64_t)count[i] * count[i];
-    return sum * 100 < (n * n / 256 + n) * LIMIT_PERCENT;
+    return evenly_spread(count);
 }

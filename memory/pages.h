@@ -4,6 +4,7 @@
 #ifndef CONVOY_MEMORY_PAGES_H
 #define CONVOY_MEMORY_PAGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,12 +27,18 @@ struct cv_page_source_ops {
      * types_out[i]: enum cv_page_type; pages_out[i]: address, borrowed until unmap; not looked at unless the
      * type is CV_PAGE_DATA.  *handle_out: what unmap needs (unmap is called once after each map that succeeded).
      * The contents may change at any time while the guest runs (the page is then logged dirty): the pipeline
-     * copies every page that is not zero before it compresses or hashes it, and reads that copy only. */
+     * copies every page that is not zero before it compresses or hashes it, and reads that copy only,
+     * unless the source is stable. */
     int (*map)(struct cv_page_source *s, const uint64_t *pfns, size_t n, uint8_t *types_out,
                const void **pages_out, void **handle_out, struct cv_error *err);
     void (*unmap)(struct cv_page_source *s, void *handle);
 };
-struct cv_page_source { const struct cv_page_source_ops *ops; };
+struct cv_page_source {
+    const struct cv_page_source_ops *ops;
+    /* Mapped pages never change: what does not shrink may be written from them without a copy.  A source of a
+     * running guest leaves this false. */
+    bool stable;
+};
 
 struct cv_page_sink;
 struct cv_page_sink_ops {

@@ -52,6 +52,10 @@ START_TEST(every_call_of_the_source_fails_once)
 
     model_init(&m, PAGES);
     model_fill(&m, &r);
+    /* Pages that are written in place, too. */
+    m.source.stable = true;
+    memset(m.types, CV_PAGE_DATA, PAGES / 2);
+    rng_fill(&r, m.data, PAGES / 2 * CV_PAGE_SIZE);
     for (unsigned n = 1; rc < 0; n++) {
         struct cv_error err = CV_ERROR_INIT;
         CV_AUTO_BUF stream = { 0 };
@@ -136,6 +140,7 @@ START_TEST(a_full_disk_ends_the_save)
 
     model_init(&m, PAGES);
     model_fill(&m, &r);
+    m.source.stable = true;
     OK(model_save_begin(&c, &m, &opt, &err));
     CV_AUTO_FD full = open("/dev/full", O_WRONLY | O_CLOEXEC);
     ck_assert_int_ge(dup2(full, c.fd), 0);

@@ -56,15 +56,20 @@ END_TEST
 START_TEST(only_random_bytes_are_incompressible)
 {
     static uint8_t data[64 * CV_PAGE_SIZE];
+    const void *list[64];
     struct rng r = rng_seed(1);
     struct cv_generator g;
 
     for (size_t pages = 2; pages <= 64; pages++) {
         rng_fill(&r, data, pages * CV_PAGE_SIZE);
         ck_assert(cv_incompressible(data, pages * CV_PAGE_SIZE));
+        for (size_t i = 0; i < pages; i++)
+            list[i] = data + i * CV_PAGE_SIZE;
+        ck_assert(cv_incompressible_pages(list, pages));
     }
     memset(data, 0, sizeof data / 2);
     ck_assert(!cv_incompressible(data, sizeof data));
+    ck_assert(!cv_incompressible_pages(list, 64));
     ck_assert(!cv_incompressible(data, CV_PAGE_SIZE));
     cv_generator_init(&g, 1, false);
     for (uint64_t pfn = 0; pfn < 20000; pfn++) {
