@@ -51,5 +51,6 @@ int cmd_monitor(struct cli *c, int argc, char **argv);
 int cmd_inspect(struct cli *c, int argc, char **argv);
 int cmd_verify(struct cli *c, int argc, char **argv);
 int cmd_extract(struct cli *c, int argc, char **argv);
+int cmd_convert(struct cli *c, int argc, char **argv);
 
 #endif

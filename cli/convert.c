@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/output.h"
+#include "cli/image.h"
+#include "cli/progress.h"
+#include "convert/convert.h"
+
+enum target { TO_NONE, TO_XL, TO_CONVOY };
+
+struct convert {
+    enum target to;
+    const char *out_path, *path;
+    struct cv_convert_options opt;
+    struct cli_progress bar;
+};
+
+static int take_option(struct convert *v, int opt, char **argv)
+{
+    struct cv_error err = CV_ERROR_INIT;
+
+    switch (opt) {
+    case 't':
+        v->to = strcmp(optarg, "xl") == 0 ? TO_XL : strcmp(optarg, "convoy") == 0 ? TO_CONVOY : TO_NONE;
+        return v->to != TO_NONE ? 0 : cli_usage(argv, "--to is xl or convoy");
+    case 'o': v->out_path = optarg; return 0;
+    case 'm':
+        v->opt.default_model = optarg;
+        return optarg[0] == '/' ? 0 : cli_usage(argv, "--model takes an absolute path");
+    case 'C':
+    case 'T': return cli_mem_option(&v->opt.mem, opt, optarg, &err) < 0 ? cli_error(&err) : 0;
+    default: return cli_usage(argv, NULL);
+    }
+}
+
+static int parse(int argc, char **argv, struct convert *v)
+{
+    static const struct option options[] = {
+        { "to", required_argument, NULL, 't' }, { "output", required_argument, NULL, 'o' },
+        { "model", required_argument, NULL, 'm' }, { "compress", required_argument, NULL, 'C' },
+        { "threads", required_argument, NULL, 'T' }, { NULL, 0, NULL, 0 } };
+    int opt, status;
+
+    cli_mem_defaults(&v->opt.mem);
+    v->out_path = "-";
+    while ((opt = getopt_long(argc, argv, "o:", options, NULL)) != -1)
+        if ((status = take_option(v, opt, argv)) != 0)
+            return status;
+    if (v->to == TO_NONE)
+        return cli_usage(argv, "--to xl or --to convoy is wanted");
+    if (optind + 1 != argc)
+        return cli_usage(argv, "one image is wanted");
+    if (strcmp(v->out_path, "-") == 0 && isatty(STDOUT_FILENO))
+        return cli_usage(argv, "an image is not written to a terminal: -o names a file");
+    v->path = argv[optind];
+    return 0;
+}
+
+static void show(void *user, uint64_t bytes)
+{
+    cli_progress_show(user, bytes);
+}
+
+/* Only files can be looked at in advance; what comes through a pipe shows itself to the reader. */
+static int check_input(const struct convert *v, int fd, struct cv_error *err)
+{
+    static const char xl[] = "Xen saved domain", convoy[] = "\x89" "CVY", legacy[] = "XenSavedDom", libvirt[] = "libvirt-xml";
+    char magic[32] = "";
+
+    if (pread(fd, magic, sizeof magic, 0) < 0)
+        return 0;
+    bool is_convoy = memcmp(magic, convoy, 4) == 0, is_xl = memcmp(magic, xl, sizeof xl - 1) == 0;
+    if (v->to == TO_CONVOY && is_convoy)
+        return cv_fail(err, CV_E_INVALID, 0, "it is a convoy image already");
+    if (v->to == TO_XL && is_xl)
+        return cv_fail(err, CV_E_INVALID, 0, "it is a save file of xl already");
+    if (memcmp(magic, legacy, sizeof legacy - 1) == 0)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "it is a suspend image of xenopsd");
+    if (memcmp(magic, libvirt, sizeof libvirt - 1) == 0)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "it is a save file of libvirt");
+    return 0;
+}
+
+static int convert(struct convert *v, int out_fd, struct cv_error *err)
+{
+    CV_AUTO_FD fd = cli_image_open(v->path, err);
+
+    if (fd < 0)
+        return -1;
+    cli_progress_init(&v->bar, "converting", fd);
+    v->opt.progress = show;
+    v->opt.progress_user = &v->bar;
+    int rc = check_input(v, fd, err);
+    if (rc == 0)
+        rc = v->to == TO_XL ? cv_convert_to_xl(fd, out_fd, &v->opt, err) : cv_convert_from_xl(fd, out_fd, &v->opt, err);
+    cli_progress_end(&v->bar);
+    return rc < 0 ? cv_context(err, "%s", v->path) : 0;
+}
+
+static int to_file(struct convert *v, struct cv_error *err)
+{
+    struct cv_output out;
+
+    if (cv_output_open(&out, v->out_path, err) < 0)
+        return -1;
+    v->opt.index = true;
+    int rc = convert(v, out.fd, err);
+    if (rc == 0)
+        rc = cv_output_commit(&out, err);
+    return cv_output_abandon(&out, rc < 0 ? NULL : err) < 0 ? -1 : rc;
+}
+
+int cmd_convert(struct cli *c, int argc, char **argv)
+{
+    struct convert v = { .opt = { .version = CONVOY_VERSION, .time = (uint64_t)time(NULL) } };
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_layout_host host;
+    int status = parse(argc, argv, &v);
+
+    if (status != 0)
+        return status;
+    cv_layout_host_probe(&host);
+    if (v.opt.default_model == NULL)
+        v.opt.default_model = host.default_model;
+    v.opt.mem.cancel = &c->cancel;
+    int rc = strcmp(v.out_path, "-") == 0 ? convert(&v, STDOUT_FILENO, &err) : to_file(&v, &err);
+    return rc < 0 ? cli_error(&err) : 0;
+}

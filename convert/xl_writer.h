@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* xl's save file as xl itself writes it.  The caller keeps the order of records. */
+#ifndef CONVOY_CONVERT_XL_WRITER_H
+#define CONVOY_CONVERT_XL_WRITER_H
+
+#include <sys/uio.h>
+
+#include "base/cancel.h"
+#include "convert/xl_format.h"
+
+struct cv_xl_writer {
+    int fd;                            /* borrowed */
+    struct cv_cancel *cancel;
+    uint64_t bytes;
+};
+
+/* xl's header, the configuration, libxl's header, LIBXC_CONTEXT, libxc's headers. json: terminated. */
+int cv_xl_put_head(struct cv_xl_writer *w, const char *json, uint32_t xen_major, uint32_t xen_minor, struct cv_error *err) CV_CHECKED;
+/* One record of either stream; at most 4 pieces, padding comes by itself. */
+int cv_xl_put(struct cv_xl_writer *w, uint32_t type, const struct iovec *body, int count, struct cv_error *err) CV_CHECKED;
+
+#endif
