@@ -89,7 +89,7 @@ static int print(const struct cv_image *img, const struct inspect_args *a, struc
 int cmd_inspect(struct cli *c, int argc, char **argv)
 {
     struct cv_error err = CV_ERROR_INIT;
-    struct cv_image_options opt = { 0 };
+    struct cv_image_options opt = { .keep_states = true };
     struct inspect_args a;
     int rc, status = parse(argc, argv, &a);
 

@@ -102,6 +102,12 @@ int cv_image_check(const struct cv_image *img, struct cv_error *err) CV_CHECKED;
 /* Every PCI device of dm's layout entry that QEMU keeps state of has a section in its device state. */
 int cv_image_check_sections(const struct cv_layout_dm *dm, const struct cv_qemu_state *qemu, struct cv_error *err) CV_CHECKED;
 
+/* Memory BARs, as the guest's firmware has set them; needs keep_states.  Returns how many were found, at most max. */
+#define CV_IMAGE_BAR_ROM 6u
+#define CV_IMAGE_BARS_MAX 256u
+struct cv_image_bar { unsigned dmid, index; uint16_t bdf; uint64_t address; };
+unsigned cv_image_bars(const struct cv_image *img, struct cv_image_bar *out, unsigned max);
+
 /* Walks Xen's HVM context: false at the end or where it makes no sense (*bad). Start with at 0. */
 struct cv_hvm_entry { uint16_t type, instance; uint32_t length; size_t offset; };
 bool cv_hvm_context_next(const struct cv_buf *context, size_t *at, struct cv_hvm_entry *entry, bool *bad);

@@ -27,13 +27,20 @@
 struct rgb { double r, g, b; };
 
 /* The guest first, then dmid 0 to 7: hues that stay apart for most colour-blind eyes, dark enough for white tints. */
-static const struct rgb owners[1 + CV_DM_MAX] = {
+static const struct rgb owners[2 + CV_DM_MAX] = {
     { 44, 95, 158 }, { 214, 110, 0 }, { 0, 140, 105 }, { 178, 60, 140 }, { 150, 110, 20 },
-    { 196, 44, 44 }, { 90, 70, 170 }, { 90, 130, 30 }, { 70, 110, 120 },
+    { 196, 44, 44 }, { 90, 70, 170 }, { 90, 130, 30 }, { 70, 110, 120 }, { 120, 120, 120 },
 };
+
+/* From here to 4 GiB hvmloader and Xen have their own pages (tools/firmware/hvmloader/config.h, RESERVED_MEMBASE). */
+#define RESERVED_PFN UINT64_C(0xfc000)
+#define FOUR_GIB_PFN UINT64_C(0x100000)
+#define NOBODY (1 + CV_DM_MAX)         /* places that are nobody's */
 
 struct picture {
     const struct cv_image *img;
+    struct cv_image_bar bars[CV_IMAGE_BARS_MAX];
+    unsigned bar_count;
     FILE *out;
     uint64_t cell_pages;
     int y;
@@ -42,14 +49,35 @@ struct picture {
 
 /* ---- owners ---- */
 
-/* 0: the guest; 1 + dmid: that emulator's window. */
-static unsigned owner_of(const struct cv_image *img, uint64_t pfn)
+/* Video memory lies where its BAR is; nothing says how long a BAR is, but only the owner of the last one in front of a page
+ * in the hole can have put it there. */
+static unsigned owner_in_hole(const struct picture *p, uint64_t pfn)
 {
+    uint64_t best = 0;
+    unsigned owner = 0;
+
+    for (unsigned i = 0; i < p->bar_count; i++) {
+        uint64_t at = p->bars[i].address >> 12;
+        if (at <= pfn && at >= best) {
+            best = at;
+            owner = 1 + p->bars[i].dmid;
+        }
+    }
+    return owner;
+}
+
+/* 0: the guest; 1 + dmid: that emulator. */
+static unsigned owner_of(const struct picture *p, uint64_t pfn)
+{
+    const struct cv_image *img = p->img;
+
     for (unsigned i = 0; img->has_layout && i < img->layout.count; i++) {
         const struct cv_layout_dm *dm = &img->layout.dms[i];
         if (pfn >= dm->window_gfn && pfn - dm->window_gfn < dm->window_pages)
             return 1 + i;
     }
+    if (img->has_layout && pfn >= img->layout.mmio_start >> 12 && pfn < RESERVED_PFN)
+        return owner_in_hole(p, pfn);
     return 0;
 }
 
@@ -64,7 +92,7 @@ struct cell { unsigned owner; uint64_t counts[CV_RUN_KINDS]; double density; };
 
 static struct cell look(const struct picture *p, uint64_t pfn)
 {
-    struct cell c = { .owner = owner_of(p->img, pfn) };
+    struct cell c = { .owner = owner_of(p, pfn) };
     uint64_t raw = 0, stored = 0;
 
     cv_pagemap_count(&p->img->map, pfn, pfn + p->cell_pages, c.counts);
@@ -101,7 +129,8 @@ static void fill_of(unsigned shade_, char *text, size_t len)
         snprintf(text, len, "#000000");
         return;
     }
-    struct rgb c = tint(owners[shade_ >> 8], (double)(shade_ & 255) / 16 + 0.03);
+    double strength = (double)(shade_ & 255) / 16 + 0.03;
+    struct rgb c = tint(owners[shade_ >> 8], strength > 1 ? 1 : strength);
     snprintf(text, len, "#%02x%02x%02x", (unsigned)c.r, (unsigned)c.g, (unsigned)c.b);
 }
 
@@ -199,8 +228,31 @@ static uint64_t param_of(const struct cv_image *img, uint64_t index)
     return 0;
 }
 
-static void collect(const struct cv_image *img, struct labels *l)
+static const char *driver_at(const struct cv_image *img, const struct cv_image_bar *bar)
 {
+    for (unsigned i = 0; img->has_layout && bar->dmid < img->layout.count && i < img->layout.dms[bar->dmid].device_count; i++)
+        if (img->layout.dms[bar->dmid].devices[i].bdf == bar->bdf)
+            return img->layout.dms[bar->dmid].devices[i].driver;
+    return "";
+}
+
+static void collect_bars(const struct picture *p, struct labels *l)
+{
+    char bdf[12], what[16];
+
+    for (unsigned i = 0; i < p->bar_count; i++) {
+        const struct cv_image_bar *b = &p->bars[i];
+        if (b->address >> 12 >= FOUR_GIB_PFN || b->address >> 12 >= p->img->memory.pfn_count)
+            continue;
+        snprintf(what, sizeof what, b->index == CV_IMAGE_BAR_ROM ? "ROM" : "BAR %u", b->index);
+        add_label(l, b->address >> 12, 1 + b->dmid, "%s %.24s %s at %#" PRIx64, cv_bdf_string(b->bdf, bdf, sizeof bdf),
+                  driver_at(p->img, b), what, b->address);
+    }
+}
+
+static void collect(const struct picture *p, struct labels *l)
+{
+    const struct cv_image *img = p->img;
     static const uint64_t special[] = { 1, 17, 32 };       /* STORE_PFN, CONSOLE_PFN, IOREQ_SERVER_PFN */
     char size[32];
 
@@ -220,7 +272,10 @@ static void collect(const struct cv_image *img, struct labels *l)
                       cv_report_size(dm->regions[k].pages << 12, size, sizeof size));
     }
     if (img->has_layout)
-        add_label(l, img->layout.mmio_start >> 12, 0, "PCI hole begins");
+        add_label(l, img->layout.mmio_start >> 12, NOBODY, "PCI hole, to 4 GiB");
+    if (img->memory.pfn_count > RESERVED_PFN)
+        add_label(l, RESERVED_PFN, 0, "hvmloader's tables");
+    collect_bars(p, l);
     qsort(l->at, l->count, sizeof *l->at, by_gfn);
 }
 
@@ -371,7 +426,7 @@ static void put_all(struct picture *p)
 {
     struct labels l = { 0 };
 
-    collect(p->img, &l);
+    collect(p, &l);
     put_title(p);
     p->y = TOP;
     put_map(p, &l);
@@ -387,6 +442,7 @@ int cv_report_picture(const struct cv_image *img, FILE *out, struct cv_error *er
 
     if (!img->has_memory || img->map.left_out)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "no picture of an address space of %" PRIu64 " pages", img->memory.pfn_count);
+    p.bar_count = cv_image_bars(img, p.bars, CV_IMAGE_BARS_MAX);
     while (count_rows(&p) > ROWS_WANTED)
         p.cell_pages *= 2;
     /* The height is known at the end only. */
