@@ -51,14 +51,18 @@ guest_line() { { tr -d '\r' <"$1" | grep -aE '^G [0-9]+ t=.*(ok|FAIL)$' || true;
 guest_wait()
 {
     local log=$1 above=$2 limit=${3:-120} rc=0
-    # --pid would poll; awk's exit ends tail at the next line, timeout in any case.
+    # --pid would poll; the reader's end ends tail at the next line, timeout in any case. bash reads line by line; mawk
+    # would wait for 4096 bytes, which is a minute of a slow guest.
     # shellcheck disable=SC2016
     timeout "$limit" bash -c '
-        awk -v above="$2" "
-            /GUEST-FAIL|Kernel panic/ { print > \"/dev/stderr\"; exit 3 }
-            \$1 == \"G\" && /(ok|FAIL)\r?\$/ && \$2 + 0 > above + 0 { good = 1; exit 0 }
-            END { if (good) exit 0; exit 3 }" < <(exec tail -n +1 -s 0.1 -F "$1" 2>/dev/null)
-        ' - "$log" "$above" || rc=$?
+        while IFS= read -r line; do
+            line=${line%$'"'\\r'"'}
+            case $line in
+            *GUEST-FAIL* | *"Kernel panic"*) printf "%s\n" "$line" >&2; exit 3 ;;
+            "G "*" ok" | "G "*FAIL) set -- "$1" "$2" $line; [ "$4" -le "$2" ] || exit 0; set -- "$1" "$2" ;;
+            esac
+        done < <(exec tail -n +1 -s 0.1 -F "$1" 2>/dev/null)
+        exit 3' - "$log" "$above" || rc=$?
     [ $rc != 124 ] || guest_note "guest: no counter above $above within $limit s; last line: $(guest_line "$log" 2>/dev/null)"
     return $rc
 }
