@@ -240,7 +240,7 @@ static int check_libxc(struct cv_xl_reader *r, uint32_t type, struct cv_error *e
     switch (type) {
     case CV_LIBXC_CPUID_POLICY:
     case CV_LIBXC_MSR_POLICY:
-        return again || r->static_end ? stray(err, again ? "a second one" : "behind STATIC_DATA_END") : 0;
+        return again || r->static_end ? stray(err, r->static_end ? "behind STATIC_DATA_END" : "a second one") : 0;
     case CV_LIBXC_STATIC_DATA_END:
         if (again || r->static_end)
             return stray(err, "a second one");

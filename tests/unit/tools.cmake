@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+if(NOT TARGET convoy_convert OR NOT CHECK_FOUND)
+  return()
+endif()
+add_library(convoy_test_images STATIC "${PROJECT_SOURCE_DIR}/tests/support/guest_image.c")
+target_link_libraries(convoy_test_images PUBLIC convoy_convert convoy_options)
+
+convoy_test(test_image SOURCES test_image.c LINKS convoy_test_images convoy_test_streams)
+convoy_test(test_convert SOURCES test_convert.c LINKS convoy_test_images TIMEOUT 300)
