@@ -6,8 +6,8 @@
 # Each word that is taken away was seen to break Xen, dom0 or its guests under emulation (README.md says how).
 # (The last three are not in TCG anyway; naming them avoids warnings.)
 HOST_CPU=EPYC,-smap,-smep,-monitor,-rdtscp,-xsave,-avx,-avx2,-fma,-f16c,-xsaveopt,-xsaves,-xgetbv1,+svm,+npt,-topoext,-nrip-save,-xsavec
-HOST_XEN_ARGS="console=com1 com1=115200,8n1 dom0_max_vcpus=2 loglvl=all guest_loglvl=all spec-ctrl=no bootscrub=no sched=credit"
-HOST_DOM0_ARGS="console=hvc0 quiet loglevel=4 mitigations=off panic=1 net.ifnames=0"
+HOST_XEN_ARGS=${LAB_XEN_ALL:-"console=com1 com1=115200,8n1 dom0_max_vcpus=2 loglvl=all guest_loglvl=all spec-ctrl=no bootscrub=no"}
+HOST_DOM0_ARGS=${LAB_DOM0_ALL:-"console=hvc0 quiet loglevel=4 mitigations=off panic=1 net.ifnames=0"}
 
 # share_args TAG PATH [readonly]
 share_args()
