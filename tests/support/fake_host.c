@@ -173,6 +173,15 @@ static int fake_unpause(struct cv_host *h, uint32_t domid, struct cv_error *err)
     return 0;
 }
 
+static int fake_sched_cap(struct cv_host *h, uint32_t domid, unsigned percent, unsigned *before_out, struct cv_error *err)
+{
+    TRIP(h, err);
+    if (before_out != NULL)
+        *before_out = domain(h, domid)->cap;
+    domain(h, domid)->cap = percent;
+    return 0;
+}
+
 static int fake_check_saveable(struct cv_host *h, uint32_t domid, struct cv_error *err)
 {
     TRIP(h, err);
@@ -315,7 +324,7 @@ static int fake_page_source(struct cv_host *h, uint32_t domid, struct cv_page_so
     static const struct cv_page_source_ops ops = { .map = source_map, .unmap = source_unmap };
     TRIP(h, err);
     struct fake_source *s = calloc(1, sizeof *s);
-    *s = (struct fake_source){ { &ops }, h, domid };
+    *s = (struct fake_source){ .base = { .ops = &ops }, .h = h, .domid = domid };
     *out = &s->base;
     return 0;
 }
@@ -328,7 +337,7 @@ static int fake_page_sink(struct cv_host *h, uint32_t domid, struct cv_page_sink
                                                  .special = sink_special };
     TRIP(h, err);
     struct fake_sink *s = calloc(1, sizeof *s);
-    *s = (struct fake_sink){ { &ops }, h, domid };
+    *s = (struct fake_sink){ .base = { .ops = &ops }, .h = h, .domid = domid };
     *out = &s->base;
     return 0;
 }
@@ -352,6 +361,13 @@ static int fake_set_cpu_policy(struct cv_host *h, uint32_t domid, const struct c
     TRIP(h, err);
     contract(p->leaf_count == 2 && p->msrs[0].value == 42, "another CPU policy than was saved");
     domain(h, domid)->has_policy = true;
+    return 0;
+}
+
+static int fake_check_cpu_policy(struct cv_host *h, const struct cv_cpu_policy *policy, struct cv_error *err)
+{
+    (void)policy;
+    TRIP(h, err);
     return 0;
 }
 
@@ -414,11 +430,11 @@ static void fake_watch_drain(struct cv_host *h) { (void)h; }
 static const struct cv_host_ops fake_ops = {
     .name = "model", .close = fake_close, .facts = fake_facts, .find = fake_find, .info = fake_info, .list = fake_list,
     .create = fake_create, .build = fake_build, .introduce = fake_introduce, .destroy = fake_destroy,
-    .rename = fake_rename, .pause = fake_pause, .unpause = fake_unpause, .check_saveable = fake_check_saveable,
+    .rename = fake_rename, .pause = fake_pause, .unpause = fake_unpause, .sched_cap = fake_sched_cap, .check_saveable = fake_check_saveable,
     .suspend = fake_suspend, .resume = fake_resume, .pfn_count = fake_pfn_count, .dirty_log = fake_dirty_log,
     .dirty_take = fake_dirty_take, .page_source = fake_page_source, .page_source_free = fake_page_source_free,
     .page_sink = fake_page_sink, .page_sink_free = fake_page_sink_free, .get_cpu_policy = fake_get_cpu_policy,
-    .set_cpu_policy = fake_set_cpu_policy, .get_state = fake_get_state, .set_state = fake_set_state,
+    .set_cpu_policy = fake_set_cpu_policy, .check_cpu_policy = fake_check_cpu_policy, .get_state = fake_get_state, .set_state = fake_set_state,
     .xs_read = fake_xs_read, .xs_write = fake_xs_write, .xs_remove = fake_xs_remove, .xs_list = fake_xs_list,
     .watch_fd = fake_watch_fd, .watch_drain = fake_watch_drain,
 };
@@ -427,6 +443,7 @@ struct fake_host *fake_host_new(void)
 {
     struct fake_host *f = calloc(1, sizeof *f);
     f->base.ops = &fake_ops;
+    f->base.dirs = &cv_host_dirs_usual;
     f->store = json_object();
     pthread_mutex_init(&f->lock, NULL);
     return f;

@@ -16,6 +16,7 @@
 struct fake_domain {
     bool exists, paused, suspended, logging, introduced, has_policy, has_state;
     uint32_t domid;
+    unsigned cap;
     struct cv_domain_spec spec;
     uint8_t ram[FAKE_PFNS][CV_PAGE_SIZE];
     bool there[FAKE_PFNS];
