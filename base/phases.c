@@ -2,6 +2,7 @@
 #include "base/phases.h"
 
 #include "base/fd.h"
+#include "base/testpoint.h"
 
 static void unwind(struct cv_phases *p, void *op)
 {
@@ -18,6 +19,7 @@ static void unwind(struct cv_phases *p, void *op)
 
 static int run_step(struct cv_phases *p, const struct cv_step *step, void *op, struct cv_error *err)
 {
+    cv_testpoint(p->who, step->name);
     if (cv_cancel_check(p->cancel, err) < 0)
         return -1;
     cv_event(p->sink, "{\"event\":\"phase\",\"name\":\"%s\",\"at_ms\":%lld}", step->name,

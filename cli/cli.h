@@ -36,6 +36,10 @@ struct cv_host *cli_host(struct cli *c, int *status_out);
 /* --threads N, --compress X into m (default: all CPUs, zstd level 1). */
 void cli_mem_defaults(struct cv_mem_options *m);
 int cli_mem_option(struct cv_mem_options *m, int opt, const char *arg, struct cv_error *err);
+/* Where journals of migrations lie: CONVOY_JOURNAL_DIR in the environment, or the usual place. */
+const char *cli_journal_dir(void);
+/* A number of seconds from 1 to 86400, in ms. */
+int cli_seconds(const char *arg, const char *option, int64_t *ms_out, struct cv_error *err);
 /* Starts the guest's monitor; a failure is a warning. */
 void cli_monitor(struct cli *c, uint32_t domid, const char *name);
 
@@ -47,6 +51,9 @@ int cmd_unpause(struct cli *c, int argc, char **argv);
 int cmd_save(struct cli *c, int argc, char **argv);
 int cmd_restore(struct cli *c, int argc, char **argv);
 int cmd_monitor(struct cli *c, int argc, char **argv);
+int cmd_migrate(struct cli *c, int argc, char **argv);
+int cmd_migrate_receive(struct cli *c, int argc, char **argv);
+int cmd_recover(struct cli *c, int argc, char **argv);
 /* These need no host and are in every build. */
 int cmd_inspect(struct cli *c, int argc, char **argv);
 int cmd_verify(struct cli *c, int argc, char **argv);

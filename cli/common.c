@@ -54,3 +54,15 @@ int cli_mem_option(struct cv_mem_options *m, int opt, const char *arg, struct cv
     m->threads = (unsigned)n;
     return 0;
 }
+
+int cli_seconds(const char *arg, const char *option, int64_t *ms_out, struct cv_error *err)
+{
+    char *end;
+
+    errno = 0;
+    long n = strtol(arg, &end, 10);
+    if (errno != 0 || *end != '\0' || end == arg || n < 1 || n > 86400)
+        return cv_fail(err, CV_E_INVALID, 0, "%s takes a number of seconds from 1 to 86400, not '%s'", option, arg);
+    *ms_out = n * 1000;
+    return 0;
+}

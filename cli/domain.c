@@ -21,8 +21,8 @@ static int on_domain(struct cli *c, int argc, char **argv, bool destroy)
     rc = h->ops->find(h, argv[1], &d, &err);
     if (rc == 0 && destroy) {
         struct cv_guest g;
-        rc = cv_guest_open(&g, h, argv[1], &c->sink, &err);
-        /* A dead emulator or torn nodes are no reason to keep a domain that is to be ended. */
+        rc = cv_guest_open_to_end(&g, h, argv[1], &c->sink, &err);
+        /* Torn nodes are no reason to keep a domain that is to be ended. */
         if (rc < 0 && err.code != CV_E_UNSUPPORTED)
             g = (struct cv_guest){ .host = h, .sink = &c->sink, .domid = d.domid }, rc = 0;
         if (rc == 0) {

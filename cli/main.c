@@ -15,9 +15,15 @@ static const struct cli_command commands[] = {
     { "destroy", cmd_destroy, "DOMAIN", "end a guest at once" },
     { "pause", cmd_pause, "DOMAIN", "stop a guest's vcpus" },
     { "unpause", cmd_unpause, "DOMAIN", "let them run again" },
-    { "save", cmd_save, "[-c|-p] [--live] [--compress X] [--threads N] [--json] DOMAIN FILE|-",
+    { "save", cmd_save, "[-c|-p] [--live] [--compress X] [--threads N] [--emulator-timeout S] [--json] DOMAIN FILE|-",
       "save a guest to a file or a pipe" },
-    { "restore", cmd_restore, "[-p] [--name NAME] [--threads N] [--json] FILE|-", "bring a saved guest back" },
+    { "restore", cmd_restore, "[-p] [--name NAME] [--threads N] [--emulator-timeout S] [--json] FILE|-", "bring a saved guest back" },
+    { "migrate", cmd_migrate,
+      "[--no-live] [--downtime-limit MS] [--max-time S] [--bandwidth B] [--compress X] [--threads N]\n"
+      "      [--on-timeout stop|throttle|give-up] [--command CMD] [--report FILE.svg] [--json] DOMAIN [USER@]HOST",
+      "move a running guest to another host" },
+    { "migrate-receive", cmd_migrate_receive, "[--threads N]", "the other end of migrate (started by it)" },
+    { "recover", cmd_recover, "[--assume running|aborted] [--json] DOMAIN", "settle a migration that was cut off" },
     { "monitor", cmd_monitor, "DOMID", "watch over a guest (started by create and restore)" },
 #endif
     { "inspect", cmd_inspect, "[--json|--raw] [--picture FILE.svg] FILE|-", "show what is in an image" },

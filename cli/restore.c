@@ -14,7 +14,7 @@ static int parse(struct cli *c, int argc, char **argv, struct cv_restore_options
 {
     static const struct option options[] = {
         { "name", required_argument, NULL, 'n' }, { "threads", required_argument, NULL, 'T' },
-        { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+        { "json", no_argument, NULL, 'j' }, { "emulator-timeout", required_argument, NULL, 'E' }, { NULL, 0, NULL, 0 } };
     struct cv_error err = CV_ERROR_INIT;
     int opt;
 
@@ -25,6 +25,10 @@ static int parse(struct cli *c, int argc, char **argv, struct cv_restore_options
         case 'p': o->paused = true; break;
         case 'n': o->name = optarg; break;
         case 'j': c->json_events = true; break;
+        case 'E':
+            if (cli_seconds(optarg, "--emulator-timeout", &o->emulator_timeout_ms, &err) < 0)
+                return cli_error(&err);
+            break;
         case 'T':
             if (cli_mem_option(&o->mem, opt, optarg, &err) < 0)
                 return cli_error(&err);

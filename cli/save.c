@@ -17,7 +17,8 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
 {
     static const struct option options[] = {
         { "live", no_argument, NULL, 'l' }, { "compress", required_argument, NULL, 'C' },
-        { "threads", required_argument, NULL, 'T' }, { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+        { "threads", required_argument, NULL, 'T' }, { "json", no_argument, NULL, 'j' },
+        { "emulator-timeout", required_argument, NULL, 'E' }, { NULL, 0, NULL, 0 } };
     struct cv_error err = CV_ERROR_INIT;
     int opt;
 
@@ -33,6 +34,10 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
             break;
         case 'l': a->opt.live = true; break;
         case 'j': c->json_events = true; break;
+        case 'E':
+            if (cli_seconds(optarg, "--emulator-timeout", &a->opt.emulator_timeout_ms, &err) < 0)
+                return cli_error(&err);
+            break;
         case 'C':
         case 'T':
             if (cli_mem_option(&a->opt.mem, opt, optarg, &err) < 0)

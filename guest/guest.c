@@ -12,7 +12,7 @@
 
 #define QUIT_TIMEOUT_MS 5000
 
-static int attach_all(struct cv_guest *g, struct cv_error *err)
+static int attach_all(struct cv_guest *g, bool dead_ok, struct cv_error *err)
 {
     if (cv_emuset_init(&g->set, &g->layout, g->domid, g->sink, err) < 0)
         return -1;
@@ -27,13 +27,14 @@ static int attach_all(struct cv_guest *g, struct cv_error *err)
         snprintf(path, sizeof path, "/local/domain/0/dms/%u/%u/qmp", g->domid, i);
         if (g->host->ops->xs_read(g->host, path, &qmp, err) < 0)
             return -1;
-        if (cv_emuset_attach(&g->set, i, pid ? (pid_t)atoi(pid) : 0, qmp, err) < 0)
-            return cv_context(err, "emulator %u '%s'", i, g->layout.dms[i].name);
+        if (cv_emuset_attach(&g->set, i, pid ? (pid_t)atoi(pid) : 0, qmp, err) < 0 && !dead_ok)
+            return -1;
     }
     return 0;
 }
 
-int cv_guest_open(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink, struct cv_error *err)
+static int open_guest(struct cv_guest *g, struct cv_host *host, const char *who, bool dead_ok, struct cv_sink *sink,
+                      struct cv_error *err)
 {
     struct cv_domain_info d;
 
@@ -43,7 +44,7 @@ int cv_guest_open(struct cv_guest *g, struct cv_host *host, const char *who, str
     g->domid = d.domid;
     if (!d.hvm)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain %u '%s' is no HVM guest", d.domid, d.name);
-    if (cv_guest_nodes_read(g, err) < 0 || attach_all(g, err) < 0) {
+    if (cv_guest_nodes_read(g, err) < 0 || attach_all(g, dead_ok, err) < 0) {
         cv_guest_dispose(g);
         return -1;
     }
@@ -51,6 +52,17 @@ int cv_guest_open(struct cv_guest *g, struct cv_host *host, const char *who, str
     if (d.name[0] != '\0')
         snprintf(g->spec.name, sizeof g->spec.name, "%s", d.name);
     return 0;
+}
+
+int cv_guest_open(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink, struct cv_error *err)
+{
+    return open_guest(g, host, who, false, sink, err);
+}
+
+int cv_guest_open_to_end(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink,
+                         struct cv_error *err)
+{
+    return open_guest(g, host, who, true, sink, err);
 }
 
 void cv_guest_dispose(struct cv_guest *g)
@@ -68,7 +80,11 @@ void cv_guest_dispose(struct cv_guest *g)
 int cv_guest_start_emulators(struct cv_guest *g, bool incoming, int64_t deadline_ms, struct cv_cancel *cancel,
                              struct cv_error *err)
 {
-    struct cv_spawn_options opt = { .mode = incoming ? CV_SPAWN_INCOMING : CV_SPAWN_CREATE, .guest_name = g->spec.name };
+    struct cv_spawn_options opt = { .mode = incoming ? CV_SPAWN_INCOMING : CV_SPAWN_CREATE, .guest_name = g->spec.name,
+                                    .run_dir = g->host->dirs->run, .log_dir = g->host->dirs->log,
+                                    .no_sandbox = g->host->dirs->model_emulators,
+                                    .no_tap = g->host->dirs->model_emulators,
+                                    .run_as = g->host->dirs->model_emulators ? "" : NULL };
     struct cv_emu_wait wait = { .deadline_ms = deadline_ms, .cancel = cancel };
 
     if (cv_emuset_init(&g->set, &g->layout, g->domid, g->sink, err) < 0)

@@ -39,6 +39,9 @@ struct cv_guest {
  * CV_E_EMULATOR: an emulator is dead. */
 int cv_guest_open(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink,
                   struct cv_error *err) CV_CHECKED;
+/* The same for a guest that is to be ended: dead emulators are no hindrance. */
+int cv_guest_open_to_end(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink,
+                         struct cv_error *err) CV_CHECKED;
 /* Forgets: domain and processes live on. */
 void cv_guest_dispose(struct cv_guest *g);
 

@@ -101,7 +101,7 @@ int cv_monitor_run(struct cv_host *host, uint32_t domid, struct cv_cancel *cance
 
     *next_out = 0;
     snprintf(who, sizeof who, "%u", domid);
-    if (cv_guest_open(&g, host, who, sink, err) < 0)
+    if (cv_guest_open_to_end(&g, host, who, sink, err) < 0)
         return -1;
     if (wait_for_end(host, &g, cancel, &end, err) < 0) {
         cv_guest_dispose(&g);

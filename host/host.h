@@ -125,6 +125,10 @@ struct cv_host_ops {
     int (*pause)(struct cv_host *h, uint32_t domid, struct cv_error *err);
     int (*unpause)(struct cv_host *h, uint32_t domid, struct cv_error *err);
 
+    /* Limits the processor time of the guest to percent of one CPU (200: two CPUs' worth); 0 = no limit.
+     * *before_out (may be NULL): what it was.  CV_E_UNSUPPORTED: this scheduler knows no such limit. */
+    int (*sched_cap)(struct cv_host *h, uint32_t domid, unsigned percent, unsigned *before_out, struct cv_error *err);
+
     /* ---- suspend ---- */
     /* Why this domain can't be saved (CV_E_UNSUPPORTED: no HVM guest, passed-through device, vNUMA, nomigrate, ...). */
     int (*check_saveable)(struct cv_host *h, uint32_t domid, struct cv_error *err);
@@ -153,6 +157,8 @@ struct cv_host_ops {
     int (*get_cpu_policy)(struct cv_host *h, uint32_t domid, struct cv_cpu_policy *out, struct cv_error *err);
     /* Before memory.  CV_E_UNSUPPORTED: this host's CPU or Xen cannot give the guest this policy. */
     int (*set_cpu_policy)(struct cv_host *h, uint32_t domid, const struct cv_cpu_policy *policy, struct cv_error *err);
+    /* Could a domain of this host have it?  Asked before anything is made; only leaves are looked at. CV_E_UNSUPPORTED. */
+    int (*check_cpu_policy)(struct cv_host *h, const struct cv_cpu_policy *policy, struct cv_error *err);
     int (*get_state)(struct cv_host *h, uint32_t domid, struct cv_guest_state *out, struct cv_error *err);
     /* After memory: TSC, HVM params (rings cleared), HVM context. */
     int (*set_state)(struct cv_host *h, uint32_t domid, const struct cv_guest_state *state, struct cv_error *err);
@@ -170,7 +176,17 @@ struct cv_host_ops {
     void (*watch_drain)(struct cv_host *h);
 };
 
-struct cv_host { const struct cv_host_ops *ops; };
+/* Where a guest's files lie on this host; members NULL = the usual places (emulators/paths.h). */
+struct cv_host_dirs {
+    const char *run, *log, *lib;
+    bool model_emulators;              /* the programs are models: no sandbox, no TAPs, no other user */
+};
+
+struct cv_host {
+    const struct cv_host_ops *ops;
+    const struct cv_host_dirs *dirs;   /* never NULL */
+};
+extern const struct cv_host_dirs cv_host_dirs_usual;
 
 /* The real one; defined in host/xen.  log: NULL or where Xen's libraries' own messages go. */
 struct cv_sink;

@@ -3,6 +3,8 @@
 
 #include "host/host.h"
 
+const struct cv_host_dirs cv_host_dirs_usual = { 0 };
+
 void cv_guest_state_dispose(struct cv_guest_state *s)
 {
     cv_buf_dispose(&s->hvm_context);

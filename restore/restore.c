@@ -20,7 +20,8 @@ int cv_restore_from(struct cv_host *host, int fd, const struct cv_restore_option
                     uint32_t *domid_out, struct cv_restore_report *report_out, struct cv_error *err)
 {
     struct cv_restore r;
-    struct cv_phases p = { .steps = steps, .count = sizeof steps / sizeof steps[0], .sink = sink, .cancel = opt->cancel };
+    struct cv_phases p = { .steps = steps, .count = sizeof steps / sizeof steps[0], .sink = sink, .cancel = opt->cancel,
+                           .who = "restore" };
 
     int rc = cv_restore_init(&r, host, fd, opt, sink, err);
     if (rc == 0)

@@ -26,9 +26,12 @@
 struct cv_restore_options {
     bool paused;                       /* leave the guest paused */
     struct cv_mem_options mem;
+    int64_t emulator_timeout_ms;       /* an emulator's time to start, or to load its state; 0 = 60 s */
     int64_t stall_ms;
     struct cv_cancel *cancel;          /* may be NULL */
     const char *name;                  /* another name for the guest; NULL = its own */
+    bool stays_open;                   /* a conversation: the stream's END is not the end of the file */
+    bool late_disks;                   /* emulators take their disks when they run, not when they have loaded */
 };
 
 struct cv_restore_report {
@@ -54,13 +57,18 @@ struct cv_restore {
     struct cv_guest_state state;
     int state_fd[CV_DM_MAX];           /* memfds with the device states; -1 = none */
     struct cv_restore_report report;
+    uint64_t records;
     int64_t start_ns, filled_ns;
+    int64_t read_ns;                   /* END was read: cv_now_ns */
     /* the fill thread: started in "fill", joined there */
     pthread_t thread;
     bool thread_started;
     struct cv_cancel fill_cancel;      /* ours: set when the emulators' start has failed, or the caller cancelled */
     struct cv_error fill_error;
     int fill_rc;
+    /* the thread of "load" that imposes Xen's state; it has the host to itself meanwhile */
+    struct cv_error impose_error;
+    int impose_rc;
 };
 
 int cv_restore_init(struct cv_restore *r, struct cv_host *host, int fd, const struct cv_restore_options *opt,
@@ -77,6 +85,8 @@ int cv_restore_fill_undo(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_restore_states(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_restore_impose(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_restore_load(void *op, int64_t deadline_ms, struct cv_error *err);
+/* impose and load side by side: neither needs the other, and a guest is waiting. */
+int cv_restore_load_and_impose(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_restore_run(void *op, int64_t deadline_ms, struct cv_error *err);
 
 /* The whole.  domid_out, report_out may be NULL. On failure nothing is left. */

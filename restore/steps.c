@@ -43,7 +43,8 @@ void cv_restore_dispose(struct cv_restore *r)
 
 static int open_reader(struct cv_restore *r, bool defer, struct cv_error *err)
 {
-    struct cv_reader_options o = { .stall_ms = r->opt->stall_ms, .cancel = r->opt->cancel, .defer_hash_of_pages = defer };
+    struct cv_reader_options o = { .stall_ms = r->opt->stall_ms, .cancel = r->opt->cancel, .defer_hash_of_pages = defer,
+                                   .stays_open = r->opt->stays_open };
 
     cv_reader_free(r->reader);
     r->reader = NULL;
@@ -185,7 +186,9 @@ int cv_restore_states(void *op, int64_t deadline_ms, struct cv_error *err)
             return -1;
     if (n < 0)
         return -1;
+    r->read_ns = cv_now_ns();
     r->report.bytes = cv_reader_bytes(r->reader);
+    r->records = cv_reader_end(r->reader)->records;
     for (unsigned i = 0; i < r->g.layout.count; i++)
         if (r->state_fd[i] < 0)
             return cv_fail(err, CV_E_STREAM, 0, "the device state of emulator %u '%s' is missing", i,
@@ -207,6 +210,9 @@ int cv_restore_impose(void *op, int64_t deadline_ms, struct cv_error *err)
 int cv_restore_load(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_restore *r = op;
+
+    if (r->opt->emulator_timeout_ms != 0)
+        deadline_ms = cv_after_ms(r->opt->emulator_timeout_ms);
     struct cv_emu_wait w = { .deadline_ms = deadline_ms, .cancel = r->opt->cancel };
     struct cv_emu_results res;
 
@@ -214,6 +220,31 @@ int cv_restore_load(void *op, int64_t deadline_ms, struct cv_error *err)
     r->report.load_ns = res.ns;
     for (unsigned i = 0; i < r->g.layout.count; i++)
         r->report.emulator_load_ns[i] = res.emu[i].ns;
+    return rc;
+}
+
+static void *impose_thread(void *arg)
+{
+    struct cv_restore *r = arg;
+
+    r->impose_rc = cv_restore_impose(r, CV_NEVER, &r->impose_error);
+    return NULL;
+}
+
+int cv_restore_load_and_impose(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_restore *r = op;
+    pthread_t thread;
+
+    int sys = pthread_create(&thread, NULL, impose_thread, r);
+    if (sys != 0)
+        return cv_fail(err, CV_E_NOMEM, sys, "start a thread for Xen's state");
+    int rc = cv_restore_load(r, deadline_ms, err);
+    pthread_join(thread, NULL);
+    if (rc == 0 && r->impose_rc < 0) {
+        *err = r->impose_error;
+        rc = -1;
+    }
     return rc;
 }
 

@@ -64,14 +64,14 @@ static int after_run(void *op, int64_t deadline_ms, struct cv_error *err)
 }
 
 static const struct cv_step steps[] = {
-    { "connect", cv_save_connect, cv_save_connect_undo, 15 * 1000, false },
-    { "preflight", cv_save_preflight, NULL, 15 * 1000, false },
+    { "connect", cv_save_connect, cv_save_connect_undo, 60 * 1000, false },
+    { "preflight", cv_save_preflight, NULL, 60 * 1000, false },
     { "open", open_run, open_undo, CV_NEVER, false },
     { "head", cv_save_head, NULL, CV_NEVER, false },
-    { "track", cv_save_track, cv_save_track_undo, 15 * 1000, false },
+    { "track", cv_save_track, cv_save_track_undo, 60 * 1000, false },
     { "passes", cv_save_passes, NULL, CV_NEVER, false },
     { "suspend", cv_save_suspend, cv_save_suspend_undo, CV_NEVER, false },
-    { "stop", cv_save_stop, cv_save_stop_undo, 20 * 1000, false },
+    { "stop", cv_save_stop, cv_save_stop_undo, 60 * 1000, false },
     { "last-pages", cv_save_last_pages, NULL, CV_NEVER, false },
     { "states", cv_save_states, cv_save_states_undo, 60 * 1000, false },
     { "tail", cv_save_tail, NULL, CV_NEVER, false },
@@ -85,7 +85,8 @@ int cv_save_to(struct cv_host *host, const char *who, const char *path, int fd, 
 {
     struct cv_save_options o = *opt;
     struct save_to t = { .path = path, .fd = fd, .after = after, .out = { .fd = -1, .dir_fd = -1 } };
-    struct cv_phases p = { .steps = steps, .count = sizeof steps / sizeof steps[0], .sink = sink, .cancel = opt->cancel };
+    struct cv_phases p = { .steps = steps, .count = sizeof steps / sizeof steps[0], .sink = sink, .cancel = opt->cancel,
+                           .who = "save" };
 
     o.keep_disk_locks = after != CV_SAVE_DESTROY;
     int rc = cv_save_init(&t.save, host, who, &o, sink, err);

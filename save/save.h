@@ -9,6 +9,7 @@
  *   passes       (live) memory, again and again, while the guest runs
  *   suspend      the guest has suspended
  *   stop         every emulator has stopped
+ *   states-begin (migration) the device states are asked for while the last pages are on their way
  *   last-pages   what is dirty after the last emulator has stopped; not live: all of memory
  *   states       Xen's state of the guest; every emulator's device state, side by side
  *   tail         TSC_INFO, HVM_CONTEXT, HVM_PARAMS, DEVICE_STATE for each dmid, END written
@@ -16,6 +17,7 @@
 #ifndef CONVOY_SAVE_SAVE_H
 #define CONVOY_SAVE_SAVE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,6 +32,7 @@ enum cv_save_after { CV_SAVE_DESTROY, CV_SAVE_CONTINUE, CV_SAVE_LEAVE_PAUSED };
 struct cv_pass_stats {
     uint32_t pass;                     /* 0 = the one over all of memory */
     uint64_t pages_sent, bytes_sent;   /* by this pass */
+    uint64_t pages_empty;              /* of them without contents on the wire: zero or absent */
     uint64_t dirty_now;                /* pages dirtied since the pass began */
     int64_t ns;                        /* the pass took */
     int64_t elapsed_ns;                /* since the first pass began */
@@ -41,16 +44,23 @@ struct cv_save_options {
     bool keep_disk_locks;              /* the guest goes on here afterwards (H-5) */
     struct cv_mem_options mem;         /* cancel is taken from below */
     int64_t suspend_timeout_ms;        /* the guest's own time to suspend; 0 = 60 s */
+    int64_t emulator_timeout_ms;       /* an emulator's time for any one command; 0 = 20 s */
     int64_t stall_ms;                  /* no byte taken by the output for so long fails; 0 = for ever */
     struct cv_cancel *cancel;          /* may be NULL */
     /* live only; NULL = at most 5 passes or less than 50 dirty pages, as libxc */
     enum cv_pass_verdict (*decide)(void *user, const struct cv_pass_stats *s);
     void *decide_user;
+    /* While pages are sent, guest running or not: now and then, on the calling thread.  -1 with err ends the save.
+     * last: the guest stands still. */
+    int (*between)(void *user, const struct cv_mem_stats *now, bool last, struct cv_error *err);
+    void *between_user;
+    bool states_in_memory;             /* device states go to memory files: nothing lies about if we are killed */
 };
 
 struct cv_save_report {
     int64_t total_ns, down_ns;         /* down: from the suspend request until everything was written */
     int64_t suspend_ns, stop_ns, last_pages_ns, states_ns, tail_ns;
+    int64_t stop_at_ns, last_pages_at_ns, states_at_ns, tail_at_ns;    /* when each began, cv_now_ns */
     int64_t emulator_stop_ns[CV_DM_MAX], emulator_state_ns[CV_DM_MAX];
     uint64_t state_bytes[CV_DM_MAX];
     uint32_t passes;
@@ -76,6 +86,12 @@ struct cv_save {
     struct cv_save_report report;
     int64_t down_since_ns;
     int64_t start_ns;
+    /* the thread of "states-begin"; it has the emulators to itself until "states" joins it */
+    pthread_t states_thread;
+    bool states_thread_started;
+    int states_rc;
+    struct cv_error states_error;
+    struct cv_error between_error;
     /* what there is to undo */
     bool xen_log, emulator_log, suspend_asked, stop_asked;
 };
@@ -100,6 +116,7 @@ int cv_save_suspend_undo(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_stop(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_stop_undo(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_last_pages(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_save_states_begin(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_states(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_states_undo(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_tail(void *op, int64_t deadline_ms, struct cv_error *err);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
@@ -10,10 +11,24 @@
 #include "save/write.h"
 
 #define SUSPEND_TIMEOUT_MS 60000
+#define EMULATOR_TIMEOUT_MS 20000
+
+/* The step's deadline, or the time that an emulator may take for one command, whichever comes first. */
+static int64_t command_deadline(const struct cv_save *s, int64_t deadline_ms)
+{
+    int64_t own = cv_after_ms(s->opt->emulator_timeout_ms ? s->opt->emulator_timeout_ms : EMULATOR_TIMEOUT_MS);
+    return own < deadline_ms ? own : deadline_ms;
+}
 
 static struct cv_emu_wait waiting(const struct cv_save *s, int64_t deadline_ms)
 {
-    return (struct cv_emu_wait){ .deadline_ms = deadline_ms, .cancel = s->opt->cancel };
+    return (struct cv_emu_wait){ .deadline_ms = command_deadline(s, deadline_ms), .cancel = s->opt->cancel };
+}
+
+/* Undo is not cancelled. */
+static struct cv_emu_wait undoing(const struct cv_save *s, int64_t deadline_ms)
+{
+    return (struct cv_emu_wait){ .deadline_ms = command_deadline(s, deadline_ms) };
 }
 
 int cv_save_init(struct cv_save *s, struct cv_host *host, const char *who, const struct cv_save_options *opt,
@@ -117,7 +132,7 @@ int cv_save_track(void *op, int64_t deadline_ms, struct cv_error *err)
 int cv_save_track_undo(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_save *s = op;
-    struct cv_emu_wait w = { .deadline_ms = deadline_ms };
+    struct cv_emu_wait w = undoing(s, deadline_ms);
     int rc = 0;
 
     if (s->xen_log)
@@ -162,6 +177,7 @@ int cv_save_stop(void *op, int64_t deadline_ms, struct cv_error *err)
 
     /* After the guest has suspended, before the last dirty bitmap (H-2). */
     s->stop_asked = true;
+    s->report.stop_at_ns = cv_now_ns();
     int rc = cv_emuset_stop(&s->g.set, &w, &r, err);
     s->report.stop_ns = r.ns;
     for (unsigned i = 0; i < s->g.layout.count; i++)
@@ -172,7 +188,7 @@ int cv_save_stop(void *op, int64_t deadline_ms, struct cv_error *err)
 int cv_save_stop_undo(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_save *s = op;
-    struct cv_emu_wait w = { .deadline_ms = deadline_ms };
+    struct cv_emu_wait w = undoing(s, deadline_ms);
 
     if (!s->stop_asked)
         return 0;
@@ -184,29 +200,93 @@ static int make_state_files(struct cv_save *s, struct cv_error *err)
 {
     for (unsigned i = 0; i < s->g.layout.count; i++) {
         char path[128];
-        s->state_fd[i] = cv_state_file_create(cv_path_state(NULL, s->domid, i, path, sizeof path), err);
+        s->state_fd[i] = cv_state_file_create(cv_path_state(s->g.host->dirs->lib, s->domid, i, path, sizeof path), err);
         if (s->state_fd[i] < 0)
             return -1;
     }
     return 0;
 }
 
-int cv_save_states(void *op, int64_t deadline_ms, struct cv_error *err)
+static int make_state_memory(struct cv_save *s, struct cv_error *err)
 {
-    struct cv_save *s = op;
+    for (unsigned i = 0; i < s->g.layout.count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "device-state-%u", i);
+        s->state_fd[i] = memfd_create(name, MFD_CLOEXEC);
+        if (s->state_fd[i] < 0)
+            return cv_fail(err, CV_E_IO, errno, "make a memory file for emulator %u's device state", i);
+    }
+    return 0;
+}
+
+static int make_state_places(struct cv_save *s, struct cv_error *err)
+{
+    return s->opt->states_in_memory ? make_state_memory(s, err) : make_state_files(s, err);
+}
+
+static int save_states(struct cv_save *s, int64_t deadline_ms, struct cv_error *err)
+{
     struct cv_emu_wait w = waiting(s, deadline_ms);
     struct cv_emu_results r;
-    int64_t begin = cv_now_ns();
 
-    if (make_state_files(s, err) < 0 || s->g.host->ops->get_state(s->g.host, s->g.domid, &s->state, err) < 0)
-        return -1;
+    s->report.states_at_ns = cv_now_ns();
     int rc = cv_emuset_save_state(&s->g.set, s->state_fd, !s->opt->keep_disk_locks, s->state_size, &w, &r, err);
-    s->report.states_ns = cv_now_ns() - begin;
+    s->report.states_ns = cv_now_ns() - s->report.states_at_ns;
     for (unsigned i = 0; i < s->g.layout.count; i++) {
         s->report.emulator_state_ns[i] = r.emu[i].ns;
         s->report.state_bytes[i] = s->state_size[i];
     }
     return rc;
+}
+
+#define STATES_MS 60000
+
+static void *states_thread(void *arg)
+{
+    struct cv_save *s = arg;
+
+    s->states_rc = save_states(s, cv_after_ms(STATES_MS), &s->states_error);
+    return NULL;
+}
+
+/* Device states and memory do not touch each other once everything stands still: QEMU's own migration sends what its
+ * devices write to memory while they are saved no more, either. */
+int cv_save_states_begin(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = op;
+
+    (void)deadline_ms;
+    if (make_state_places(s, err) < 0)
+        return -1;
+    int sys = pthread_create(&s->states_thread, NULL, states_thread, s);
+    if (sys != 0)
+        return cv_fail(err, CV_E_NOMEM, sys, "start a thread for the device states");
+    s->states_thread_started = true;
+    return 0;
+}
+
+static void join_states(struct cv_save *s)
+{
+    if (s->states_thread_started)
+        pthread_join(s->states_thread, NULL);
+    s->states_thread_started = false;
+}
+
+int cv_save_states(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = op;
+    bool begun = s->states_thread_started;
+
+    if (!begun && make_state_places(s, err) < 0)
+        return -1;
+    if (s->g.host->ops->get_state(s->g.host, s->g.domid, &s->state, err) < 0)
+        return -1;
+    if (!begun)
+        return save_states(s, deadline_ms, err);
+    join_states(s);
+    if (s->states_rc < 0)
+        *err = s->states_error;
+    return s->states_rc;
 }
 
 /* Also the clean-up after success: the states are in the stream then. */
@@ -216,11 +296,16 @@ int cv_save_states_undo(void *op, int64_t deadline_ms, struct cv_error *err)
     int rc = 0;
 
     (void)deadline_ms;
+    join_states(s);
     for (unsigned i = 0; i < CV_DM_MAX; i++) {
         char path[128];
         if (s->state_fd[i] < 0)
             continue;
-        cv_path_state(NULL, s->domid, i, path, sizeof path);
+        if (s->opt->states_in_memory) {
+            cv_fd_dispose(&s->state_fd[i]);
+            continue;
+        }
+        cv_path_state(s->g.host->dirs->lib, s->domid, i, path, sizeof path);
         if (unlink(path) < 0 && errno != ENOENT)
             rc = cv_fail(err, CV_E_IO, errno, "remove %s", path);
         cv_fd_dispose(&s->state_fd[i]);
@@ -230,6 +315,7 @@ int cv_save_states_undo(void *op, int64_t deadline_ms, struct cv_error *err)
 
 int cv_save_go_on(struct cv_save *s, int64_t deadline_ms, struct cv_error *err)
 {
+    join_states(s);                    /* nobody else may be talking to the emulators */
     int rc = cv_save_track_undo(s, deadline_ms, err);
 
     rc |= cv_save_stop_undo(s, deadline_ms, err);

@@ -36,6 +36,7 @@ static const struct cv_host_ops xen_ops = {
     .rename = xen_rename,
     .pause = xen_pause,
     .unpause = xen_unpause,
+    .sched_cap = xen_sched_cap,
     .check_saveable = xen_check_saveable,
     .suspend = xen_suspend,
     .resume = xen_resume,
@@ -48,6 +49,7 @@ static const struct cv_host_ops xen_ops = {
     .page_sink_free = xen_page_sink_free,
     .get_cpu_policy = xen_get_cpu_policy,
     .set_cpu_policy = xen_set_cpu_policy,
+    .check_cpu_policy = xen_check_cpu_policy,
     .get_state = xen_get_state,
     .set_state = xen_set_state,
     .xs_read = xen_xs_read,
@@ -65,6 +67,7 @@ int cv_host_open_xen(struct cv_host **h_out, struct cv_sink *log, struct cv_erro
     if (x == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for the host");
     x->base.ops = &xen_ops;
+    x->base.dirs = &cv_host_dirs_usual;
     x->logger = xen_logger_new(log);
     if (x->logger == NULL) {
         free(x);

@@ -94,3 +94,33 @@ int xen_set_cpu_policy(struct cv_host *h, uint32_t domid, const struct cv_cpu_po
     raw_dispose(&r);
     return rc != 0 ? -1 : 0;
 }
+
+/* What Xen itself will say when the policy is imposed, asked while nothing has been built. */
+int xen_check_cpu_policy(struct cv_host *h, const struct cv_cpu_policy *p, struct cv_error *err)
+{
+    struct xen_host *x = xen_host(h);
+    struct raw_policy r = { .leaf_count = (uint32_t)p->leaf_count, .msr_count = 0 };
+
+    if (p->leaf_count > 4096)
+        return cv_fail(err, CV_E_INVALID, 0, "a CPU policy of %zu leaves is no CPU policy", p->leaf_count);
+    if (raw_alloc(&r, err) < 0)
+        return -1;
+    for (uint32_t i = 0; i < r.leaf_count; i++)
+        r.leaves[i] = (xen_cpuid_leaf_t){ p->leaves[i].leaf, p->leaves[i].subleaf, p->leaves[i].a, p->leaves[i].b,
+                                          p->leaves[i].c, p->leaves[i].d };
+    xc_cpu_policy_t *most = xc_cpu_policy_init(), *guest = xc_cpu_policy_init();
+    int rc = 0;
+    if (most == NULL || guest == NULL)
+        rc = cv_fail(err, CV_E_NOMEM, 0, "no memory for the CPU policy");
+    else if (xc_cpu_policy_get_system(x->xc, XEN_SYSCTL_cpu_policy_hvm_max, most) != 0)
+        rc = xen_fail(x, err, "cannot ask Xen for what it can give to a guest");
+    else if (xc_cpu_policy_update_cpuid(x->xc, guest, r.leaves, r.leaf_count) != 0 ||
+             !xc_cpu_policy_is_compatible(x->xc, most, guest))
+        rc = xen_fail_as(x, CV_E_UNSUPPORTED, 0, err, "this host cannot give the guest the CPU that it has");
+    if (most != NULL)
+        xc_cpu_policy_destroy(most);
+    if (guest != NULL)
+        xc_cpu_policy_destroy(guest);
+    raw_dispose(&r);
+    return rc;
+}

@@ -96,23 +96,6 @@ struct suspend {
     bool acked;                        /* the guest emptied it */
 };
 
-/* 1: suspended, 0: not yet, -1: gone or stopped for another reason. */
-static int has_suspended(struct suspend *s, struct cv_error *err)
-{
-    struct cv_domain_info d;
-
-    if (xen_info(&s->x->base, s->domid, &d, err) < 0)
-        return cv_context(err, "the guest went away while it was asked to suspend");
-    if (d.dying)
-        return cv_fail(err, CV_E_HYPERVISOR, 0, "the guest was destroyed while it was asked to suspend");
-    if (!d.shutdown)
-        return 0;
-    if (d.shutdown_reason != CV_SHUTDOWN_SUSPEND)
-        return cv_fail(err, CV_E_HYPERVISOR, 0, "the guest stopped for another reason (%d) in place of suspending",
-                       d.shutdown_reason);
-    return 1;
-}
-
 /* Takes the request back in a transaction: a guest that acknowledges in this very moment wins. */
 static int withdraw(struct suspend *s, struct cv_error *err)
 {
@@ -154,7 +137,7 @@ static int wait_suspended(struct suspend *s, int64_t deadline_ms, struct cv_canc
     for (;;) {
         /* The state is read after the events are drained, so none is missed (H-22). */
         xen_watch_drain(&s->x->base);
-        int done = has_suspended(s, err);
+        int done = xen_is_suspended(s->x, s->domid, err);
         if (done < 0)
             return -1;
         if (done > 0) {
@@ -239,7 +222,7 @@ int xen_suspend(struct cv_host *h, uint32_t domid, int64_t deadline_ms, struct c
     snprintf(s.control, sizeof s.control, "/local/domain/%u/control/shutdown", domid);
     if (open_watches(s.x, err) < 0)
         return -1;
-    int done = has_suspended(&s, err);
+    int done = xen_is_suspended(s.x, domid, err);
     if (done != 0)
         return done < 0 ? -1 : 0;
     if (request(&s, err) < 0)

@@ -45,6 +45,9 @@ int xen_destroy(struct cv_host *h, uint32_t domid, struct cv_error *err);
 int xen_rename(struct cv_host *h, uint32_t domid, const char *name, struct cv_error *err);
 int xen_pause(struct cv_host *h, uint32_t domid, struct cv_error *err);
 int xen_unpause(struct cv_host *h, uint32_t domid, struct cv_error *err);
+int xen_sched_cap(struct cv_host *h, uint32_t domid, unsigned percent, unsigned *before_out, struct cv_error *err);
+/* The state alone, without a word from xenstore: 1 = suspended, 0 = not, -1: gone, dying or stopped otherwise. */
+int xen_is_suspended(struct xen_host *x, uint32_t domid, struct cv_error *err);
 
 /* create.c, skeleton.c, build.c */
 int xen_create(struct cv_host *h, struct cv_domain_spec *spec, uint32_t *domid_out, struct cv_error *err);
@@ -78,6 +81,7 @@ int xen_dirty_take(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_t
 /* state.c, policy.c */
 int xen_get_cpu_policy(struct cv_host *h, uint32_t domid, struct cv_cpu_policy *out, struct cv_error *err);
 int xen_set_cpu_policy(struct cv_host *h, uint32_t domid, const struct cv_cpu_policy *policy, struct cv_error *err);
+int xen_check_cpu_policy(struct cv_host *h, const struct cv_cpu_policy *policy, struct cv_error *err);
 int xen_get_state(struct cv_host *h, uint32_t domid, struct cv_guest_state *out, struct cv_error *err);
 int xen_set_state(struct cv_host *h, uint32_t domid, const struct cv_guest_state *state, struct cv_error *err);
 int xen_introduce(struct cv_host *h, uint32_t domid, const struct cv_guest_state *state, struct cv_error *err);
