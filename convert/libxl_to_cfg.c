@@ -206,7 +206,7 @@ static void put_memory(struct walk *w, json_t *b)
     w->facts->event_channels = (uint32_t)kib(w, b, "event_channels");
     /* unsigned in libxl, and meant as signed */
     if (rtc != NULL && number(w, "rtc_timeoffset", rtc) != 0)
-        put(w, "rtc_timeoffset = %d\n", (int)(int32_t)(uint32_t)number(w, "rtc_timeoffset", rtc));
+        put(w, "rtc_timeoffset = \"%d\"\n", (int)(int32_t)(uint32_t)number(w, "rtc_timeoffset", rtc));
     if (kib(w, b, "max_grant_version") == 1)
         refuse(w, "max_grant_version", "convoy gives its guests version 2");
 }

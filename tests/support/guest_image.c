@@ -175,14 +175,16 @@ static void put_machine(struct make *m)
 static void put_pass(struct make *m, struct cv_saver *s, struct cv_chunk *c, uint32_t pass, bool last)
 {
     static uint64_t bitmap[PFN_COUNT / 64];
-    static const struct { uint64_t first, count; } ranges[] = { { 0, 160 }, { 256, 700 }, { 0x8000, 10 }, { 0xfeff0, 16 } };
+    static const struct { uint64_t first, count; } all[] = { { 0, 160 }, { 256, 700 }, { 0x8000, 10 }, { 0xfeff0, 16 } };
+    static const struct { uint64_t first, count; } few[] = { { 0, 6 }, { 0x8000, 0 }, { 0xfeffc, 1 }, { 0xfefff, 1 } };
     struct cv_mem_stats before = *cv_saver_stats(s);
     uint8_t page[CV_PAGE_SIZE];
 
     c->n = 0;
     memset(bitmap, 0, sizeof bitmap);
-    for (size_t r = 0; r < sizeof ranges / sizeof *ranges; r++)
-        for (uint64_t pfn = ranges[r].first; pfn < ranges[r].first + ranges[r].count; pfn++) {
+    for (size_t r = 0; r < sizeof all / sizeof *all; r++) {
+        uint64_t first = m->opt->small ? few[r].first : all[r].first, count = m->opt->small ? few[r].count : all[r].count;
+        for (uint64_t pfn = first; pfn < first + count; pfn++) {
             unsigned kind = (unsigned)rng_below(&m->rng, 16);
             bool special = pfn >= 0xfeff0;
             if (pass > 0 && kind > 3)
@@ -193,6 +195,7 @@ static void put_pass(struct make *m, struct cv_saver *s, struct cv_chunk *c, uin
             cv_chunk_add(c, pfn, kind == 0 && pass > 0 && !special ? CV_PAGE_ABSENT : kind == 1 && !special ? CV_PAGE_ALLOC : CV_PAGE_DATA, page);
             bitmap[pfn / 64] |= UINT64_C(1) << pfn % 64;
         }
+    }
     must(cv_saver_pass(s, pass, bitmap, PFN_COUNT, NULL, NULL, &err));
     const struct cv_mem_stats *now = cv_saver_stats(s);
     struct cv_rec_pass_end e = { .pass = pass, .flags = last ? CV_PASS_LAST : 0, .records = now->records - before.records,

@@ -18,6 +18,7 @@ struct guest_image_options {
     unsigned passes;                   /* 0 = 1 */
     const char *without_section;       /* begins with this: left out of the device states */
     bool no_policy, no_nodes, nic_roms;
+    bool small;                        /* few pages, for seeds */
 };
 
 /* Appends the stream to *out.  Aborts on failure: it has to work. */
