@@ -30,16 +30,17 @@ step() { printf '== %s (%s s)\n' "$*" "$(cut -d' ' -f1 /proc/uptime)"; }
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 
 # guest_config NAME EMULATORS [EXTRA-LINE...]: writes $WORK_DIR/NAME.cfg for a guest served by 1 to 8 emulators: the
-# default one (VGA, serial, IDE disk), then net, storage, ahci, nvme, net2, storage2, nvme2. Environment: MEMORY, VCPUS,
-# WORK, CMDLINE. Sets GUEST_LOG, GUEST_DISKS and GUEST_NICS.
+# default one (VGA, serial, IDE disk), then net, storage, ahci, net2, storage2, net3, storage3. (nvme is left out: QEMU
+# cannot migrate it.) Environment: MEMORY, VCPUS, WORK, CMDLINE, MAC (last byte). Sets GUEST_LOG, GUEST_DISKS, GUEST_NICS.
 guest_config()
 {
-    local name=$1 n=$2 dms='' vifs='' disks='' i
+    local name=$1 n=$2 dms='' vifs='' disks=''
     shift 2
     GUEST_LOG=$WORK_DIR/$name.serial
     GUEST_DISKS=sda GUEST_NICS=0
-    for i in hda xvdb xvdc xvdd xvde xvdf; do guest_disk "$WORK_DIR/$name-$i.img" 32; done
-    disk() { disks="$disks\"format=raw,vdev=$1,access=rw,${2:+model=$2,}target=$WORK_DIR/$name-$1.img\", "; }
+    rm -f "$GUEST_LOG"
+    disk() { guest_disk "$WORK_DIR/$name-$1.img" 32
+             disks="$disks\"format=raw,vdev=$1,access=rw,${2:+model=$2,}target=$WORK_DIR/$name-$1.img\", "; }
     nic() { vifs="$vifs\"mac=00:16:3e:00:$(printf %02x "$GUEST_NICS"):${MAC:-05},model=e1000,type=ioemu,bridge=xenbr0\", "
             GUEST_NICS=$((GUEST_NICS + 1)); }
     dm() { dms="$dms\"$1\", "; }
@@ -48,10 +49,10 @@ guest_config()
     if [ "$n" -ge 2 ]; then nic; dm name=net,vifs=0; fi
     if [ "$n" -ge 3 ]; then disk xvdb virtio-blk; dm name=storage,disks=xvdb; GUEST_DISKS=$GUEST_DISKS,vda; fi
     if [ "$n" -ge 4 ]; then disk xvdc ahci; dm name=ahci,disks=xvdc; GUEST_DISKS=$GUEST_DISKS,sdb; fi
-    if [ "$n" -ge 5 ]; then disk xvdd nvme; dm name=nvme,disks=xvdd; GUEST_DISKS=$GUEST_DISKS,nvme0n1; fi
-    if [ "$n" -ge 6 ]; then nic; dm name=net2,vifs=1; fi
-    if [ "$n" -ge 7 ]; then disk xvde virtio-blk; dm name=storage2,disks=xvde; GUEST_DISKS=$GUEST_DISKS,vdb; fi
-    if [ "$n" -ge 8 ]; then disk xvdf nvme; dm name=nvme2,disks=xvdf; GUEST_DISKS=$GUEST_DISKS,nvme1n1; fi
+    if [ "$n" -ge 5 ]; then nic; dm name=net2,vifs=1; fi
+    if [ "$n" -ge 6 ]; then disk xvdd virtio-blk; dm name=storage2,disks=xvdd; GUEST_DISKS=$GUEST_DISKS,vdb; fi
+    if [ "$n" -ge 7 ]; then nic; dm name=net3,vifs=2; fi
+    if [ "$n" -ge 8 ]; then disk xvde virtio-blk; dm name=storage3,disks=xvde; GUEST_DISKS=$GUEST_DISKS,vdc; fi
     cat >"$WORK_DIR/$name.cfg" <<END
 type = "hvm"
 name = "$name"
@@ -71,6 +72,33 @@ $(printf '%s\n' "$@")
 END
 }
 
+# guest_start NAME EMULATORS [EXTRA-LINE...]: configured, created, at work; its checks are good.
+guest_start()
+{
+    guest_config "$@"
+    convoy create "$WORK_DIR/$1.cfg" >/dev/null
+    guest_wait "$GUEST_LOG" 0 200
+    guest_check "$GUEST_LOG" 5
+}
+
+# guest_goes_on [LINE]: the guest makes progress, and nothing of it is wrong.
+guest_goes_on() { guest_check "$GUEST_LOG" 5 "${1:-}" || fail "the guest does not go on"; }
+
+# After a restore the emulator begins a new log: wait for a counter beyond LINE's, then check progress since then.
+guest_came_back() { guest_wait "$GUEST_LOG" "$(awk '{ print $2 }' <<<"$1")" 60 && guest_goes_on "$1"; }
+
+# refused TEXT COMMAND...: the command fails, with an error that says so.
+refused()
+{
+    local text=$1 rc=0
+    shift
+    "$@" >"$WORK_DIR/out" 2>&1 || rc=$?
+    [ $rc != 0 ] || fail "not refused: $*"
+    [ $rc -lt 126 ] || [ $rc = 130 ] || fail "exit status $rc: $*: $(cat "$WORK_DIR/out")"
+    grep -qE -- "$text" "$WORK_DIR/out" || fail "'$*' says: $(cat "$WORK_DIR/out") -- wanted: $text"
+    printf '   refused: %s\n' "$(tail -n 1 "$WORK_DIR/out")"
+}
+
 # ioreq_servers DOMID: what Xen says of who serves what, one line a range: "ID io-or-mem-or-pci START END".
 ioreq_servers()
 {
@@ -83,6 +111,8 @@ ioreq_servers()
 no_leftovers()
 {
     local bad=''
+    # The monitor tidies up after an xl destroy in its own time: it ends when it has.
+    timeout 20 tail --pid="$(pgrep -f "convoy monitor $2\$" || echo 0)" -s 0.1 -f /dev/null 2>/dev/null || true
     xl list "$1" >/dev/null 2>&1 && bad="$bad domain"
     pgrep -fa "xen-domid $2( |\$)" && bad="$bad process"
     [ -z "$(ls -A /var/run/xen/qmp-libxl-"$2"* 2>/dev/null)" ] || bad="$bad socket"
