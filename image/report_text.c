@@ -72,14 +72,17 @@ static void put_stream(const struct cv_image *img, FILE *out)
         const char *convoy = json_string_value(json_object_get(facts, "convoy"));
         const char *name = json_string_value(json_object_get(facts, "hostname"));
         const char *source = json_string_value(json_object_get(facts, "source"));
-        char when[40] = "?", b[80], c[40];
+        char when[40] = "?", b[80], c[40], hypervisor[80];
+        snprintf(hypervisor, sizeof hypervisor, "Xen %u.%u", img->host.xen_major, img->host.xen_minor);
         time_t t = (time_t)img->host.time;
         struct tm tm;
         if (gmtime_r(&t, &tm) != NULL)
             strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S UTC", &tm);
+        if (json_is_string(json_object_get(facts, "hypervisor")))
+            clean(json_string_value(json_object_get(facts, "hypervisor")), hypervisor, sizeof hypervisor);
         row(out, "written", "%s by convoy %s%s%s%s%s", when, clean(convoy ? convoy : "?", text, sizeof text), name ? " on " : "",
             clean(name ? name : "", b, sizeof b), source ? ", from " : "", clean(source ? source : "", c, sizeof c));
-        row(out, "Xen", "%u.%u", img->host.xen_major, img->host.xen_minor);
+        row(out, "hypervisor", "%s", hypervisor);
         json_decref(facts);
     }
     for (unsigned i = 0; i < img->note_count; i++)
@@ -167,12 +170,13 @@ static void put_devices(const struct cv_layout *l, FILE *out)
             all[n++] = (struct listed){ &l->dms[i].devices[k], &l->dms[i] };
     qsort(all, n, sizeof *all, by_bdf);
     heading(out, "Devices");
-    fprintf(out, "  %-8s %-4s %-14s %-16s %-12s %s\n", "BDF", "dmid", "emulator", "device", "id", "");
+    fprintf(out, "  %-8s %-4s %-14s %-16s %s\n", "BDF", "dmid", "emulator", "device", "id");
     for (unsigned i = 0; i < n; i++) {
         char id[40];
-        fprintf(out, "  %-8s %-4u %-14s %-16s %-12s %s\n", cv_bdf_string(all[i].dev->bdf, bdf, sizeof bdf), all[i].dm->dmid,
-                clean(all[i].dm->name, name, sizeof name), clean(all[i].dev->driver, driver, sizeof driver),
-                clean(*all[i].dev->id ? all[i].dev->id : "-", id, sizeof id), device_detail(all[i].dev, detail, sizeof detail));
+        device_detail(all[i].dev, detail, sizeof detail);
+        fprintf(out, "  %-8s %-4u %-14s %-16s %-*s%s%s\n", cv_bdf_string(all[i].dev->bdf, bdf, sizeof bdf), all[i].dm->dmid,
+                clean(all[i].dm->name, name, sizeof name), clean(all[i].dev->driver, driver, sizeof driver), *detail ? 12 : 0,
+                clean(*all[i].dev->id ? all[i].dev->id : "-", id, sizeof id), *detail ? " " : "", detail);
     }
 }
 
@@ -181,7 +185,7 @@ static void put_space(const struct cv_layout *l, FILE *out)
     char size[32], what[80];
 
     heading(out, "Guest-physical space of the emulators (ROM, VRAM)");
-    fprintf(out, "  %-14s %-4s %-10s %s\n", "address", "dmid", "size", "");
+    fprintf(out, "  %-14s %-4s %s\n", "address", "dmid", "size");
     for (unsigned i = 0; i < l->count; i++) {
         const struct cv_layout_dm *dm = &l->dms[i];
         fprintf(out, "  %#-14" PRIx64 " %-4u %-10s window, -m %" PRIu64 "\n", dm->window_gfn << 12, i,

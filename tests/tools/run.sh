@@ -1,0 +1,134 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# run.sh CONVOY CHECKOUT [--set-expected]: the tools on small images, as a user calls them: outputs against what is
+# committed, statuses, and what is left behind.
+set -euo pipefail
+convoy=$1 checkout=$2 mode=${3:-}
+here=$checkout/tests/tools
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+bad=0
+
+complain() { printf 'FAILED: %s\n' "$*" >&2; bad=1; }
+
+# same NAME: standard input is what is expected under that name.
+same()
+{
+    if [ "$mode" = --set-expected ]; then
+        cat >"$here/expect/$1"
+    elif ! diff -u "$here/expect/$1" - >"$work/diff"; then
+        complain "$1 differs"
+        head -n 20 "$work/diff" >&2
+    fi
+}
+
+# status WANTED COMMAND...: its exit status; outputs are in $work/out and $work/err.
+status()
+{
+    local wanted=$1 rc=0
+    shift
+    "$@" >"$work/out" 2>"$work/err" || rc=$?
+    [ $rc = "$wanted" ] || { complain "status $rc, not $wanted: $*"; cat "$work/err" >&2; }
+}
+
+one_line() { [ "$(wc -l <"$1")" = 1 ] || complain "not one line in $1: $2"; }
+
+inspect_all()
+{
+    local f name
+    for f in "$checkout"/tests/golden/valid/*.cvy "$here"/*.cvy; do
+        name=$(basename "$f" .cvy)
+        "$convoy" inspect "$f" 2>&1 | same "$name.txt"
+        "$convoy" inspect --json "$f" 2>&1 | same "$name.json"
+        "$convoy" inspect --json - <"$f" | cmp - <("$convoy" inspect --json "$f") || complain "$name through a pipe"
+        status 0 "$convoy" inspect --raw "$f"
+        grep -q '^end records' "$work/out" || complain "raw $name"
+    done
+}
+
+verify_all()
+{
+    local f
+    for f in one three; do
+        status 0 "$convoy" verify "$here/$f.cvy"
+        one_line "$work/out" "$f"
+        [ ! -s "$work/err" ] || complain "verify says something on stderr: $(cat "$work/err")"
+    done
+    status 0 "$convoy" verify --threads 0 - <"$here/three.cvy"
+    status 6 "$convoy" verify "$here/no-section.cvy"
+    one_line "$work/out" no-section
+    for f in tiny memory-only all-kinds; do
+        status 0 "$convoy" verify "$checkout/tests/golden/valid/$f.cvy"
+    done
+    for f in "$checkout"/tests/golden/invalid/*.cvy; do
+        case $(cat "${f%.cvy}.expect") in
+        *"error stream-version "*) status 7 "$convoy" verify "$f" ;;
+        *) status 6 "$convoy" verify "$f" ;;
+        esac
+        one_line "$work/out" "$f"
+    done
+    status 3 "$convoy" verify "$work/none"
+    status 2 "$convoy" verify
+}
+
+extract_all()
+{
+    "$convoy" extract --config -o - "$here/three.cvy" | same three.config
+    "$convoy" extract --layout -o - "$here/three.cvy" | same three.layout
+    for dmid in 0 1 2; do "$convoy" extract --device-state $dmid -o - "$here/three.cvy" | sha256sum; done | same three.states
+    status 0 "$convoy" extract --memory -o "$work/memory" "$here/three.cvy"
+    [ "$(stat -c %s "$work/memory")" = $((0x100000 * 4096)) ] || complain "memory has another size"
+    [ "$(stat -c %b "$work/memory")" -lt 1024 ] || complain "memory has no holes"
+    dd if="$work/memory" bs=4096 count=8 status=none | sha256sum | same three.memory
+    status 3 "$convoy" extract --device-state 5 -o "$work/x" "$here/three.cvy"
+    status 2 "$convoy" extract --device-state 9 -o "$work/x" "$here/three.cvy"
+    status 2 "$convoy" extract --memory -o - "$here/three.cvy"
+    status 2 "$convoy" extract --memory --config -o "$work/x" "$here/three.cvy"
+    status 5 "$convoy" extract --config -o "$work/x" "$checkout/tests/golden/valid/tiny.cvy"
+    head -c 10000 "$here/three.cvy" >"$work/cut"
+    echo old >"$work/old"
+    status 6 "$convoy" extract --memory -o "$work/old" "$work/cut"
+    [ "$(cat "$work/old")" = old ] || complain "an old file was touched"
+    [ ! -e "$work/x" ] || complain "a file is left"
+}
+
+picture()
+{
+    local f
+    for f in one three; do
+        status 0 "$convoy" inspect --picture "$work/$f.svg" "$here/$f.cvy"
+        [ ! -s "$work/out" ] || complain "--picture prints"
+        if command -v python3 >/dev/null; then
+            python3 -c 'import sys, xml.dom.minidom as m; assert m.parse(sys.argv[1]).documentElement.tagName == "svg"' "$work/$f.svg" ||
+                complain "$f.svg is no SVG"
+        fi
+    done
+}
+
+convert_all()
+{
+    status 0 "$convoy" convert --to xl -o "$work/one.xl" "$here/one.cvy"
+    status 0 "$convoy" convert --to convoy --model /usr/bin/qemu-system-i386 -o "$work/back.cvy" "$work/one.xl"
+    status 0 "$convoy" verify "$work/back.cvy"
+    "$convoy" convert --to xl - <"$work/back.cvy" | cmp - "$work/one.xl" || complain "there and back differs"
+    cmp <("$convoy" extract --device-state 0 -o - "$here/one.cvy") <("$convoy" extract --device-state 0 -o - "$work/back.cvy") ||
+        complain "the device state differs"
+    status 5 "$convoy" convert --to xl -o "$work/three.xl" "$here/three.cvy"
+    grep -q 'the guest has 3 emulators (default, net, storage)' "$work/err" || complain "$(cat "$work/err")"
+    one_line "$work/err" three
+    status 2 "$convoy" convert --to convoy -o "$work/y" "$here/one.cvy"
+    status 2 "$convoy" convert --to xl -o "$work/y" "$work/one.xl"
+    status 2 "$convoy" convert --to zip -o "$work/y" "$work/one.xl"
+    printf 'XenSavedDomv2-\n%1000s' x >"$work/xenopsd"
+    status 5 "$convoy" convert --to convoy -o "$work/y" "$work/xenopsd"
+    [ ! -e "$work/three.xl" ] && [ ! -e "$work/y" ] || complain "a file is left"
+}
+
+[ "$mode" != --set-expected ] || mkdir -p "$here/expect"
+inspect_all
+verify_all
+extract_all
+picture
+convert_all
+[ -z "$(find "$work" -name '*.part')" ] || complain "a part is left"
+exit $bad
