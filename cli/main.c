@@ -30,8 +30,10 @@ static const struct cli_command commands[] = {
     { "verify", cmd_verify, "[--threads N] FILE|-", "check the whole of an image" },
     { "extract", cmd_extract, "--device-state DMID|--memory|--config|--layout -o OUT|- FILE|-",
       "write one part of an image to a file" },
+#ifdef CONVOY_WITH_CONVERT
     { "convert", cmd_convert, "--to xl|convoy [-o OUT] [--model PATH] [--compress X] [--threads N] FILE|-",
       "a save file of xl to an image, and back for guests with one emulator" },
+#endif
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

@@ -4,33 +4,6 @@
 
 #include "config/reader.h"
 
-const char *cv_cap_name(enum cv_cap one)
-{
-    switch (one) {
-    case CV_CAP_UI: return "ui";
-    case CV_CAP_IDE: return "ide";
-    case CV_CAP_SERIAL: return "serial";
-    case CV_CAP_PARALLEL: return "parallel";
-    case CV_CAP_AUDIO: return "audio";
-    case CV_CAP_USB: return "usb";
-    case CV_CAP_ACPI: return "acpi";
-    case CV_CAP_PLATFORM: return "platform";
-    case CV_CAP_ALL: break;
-    }
-    return "?";
-}
-
-const char *cv_caps_string(unsigned caps, char *buf, size_t len)
-{
-    size_t at = 0;
-
-    buf[0] = '\0';
-    for (unsigned bit = 1; bit <= CV_CAP_ALL && at < len; bit <<= 1)
-        if (caps & bit)
-            at += (size_t)snprintf(buf + at, len - at, "%s%s", at ? "+" : "", cv_cap_name((enum cv_cap)bit));
-    return buf;
-}
-
 static int read_vga(struct cv_reader *r, struct cv_error *err)
 {
     static const struct {

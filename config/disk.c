@@ -6,12 +6,6 @@
 
 #include "config/reader.h"
 
-const char *cv_disk_model_name(enum cv_disk_model m)
-{
-    static const char *const names[] = { "ide", "ahci", "virtio-blk", "nvme", "undecided" };
-    return names[m];
-}
-
 static int disk_fail(struct cv_reader *r, unsigned n, enum cv_code code, struct cv_error *err, const char *spec,
                      const char *why)
 {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-if(TARGET convoy_emulators)
+if(TARGET convoy_emulators AND XLUTIL_LIBRARY)
   set(fuzz_dir "${PROJECT_SOURCE_DIR}/tests/fuzz")
   convoy_fuzz(fuzz_config SOURCES "${fuzz_dir}/fuzz_config.c" LINKS convoy_emulators SEEDS "${fuzz_dir}/seeds/config")
   convoy_fuzz(fuzz_layout SOURCES "${fuzz_dir}/fuzz_layout.c" LINKS convoy_emulators SEEDS "${fuzz_dir}/seeds/layout")

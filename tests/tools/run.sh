@@ -129,6 +129,6 @@ inspect_all
 verify_all
 extract_all
 picture
-convert_all
+if "$convoy" --help | grep -q 'convoy convert'; then convert_all; fi
 [ -z "$(find "$work" -name '*.part')" ] || complain "a part is left"
 exit $bad

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-if(NOT TARGET convoy_save OR NOT CHECK_FOUND)
+if(NOT TARGET convoy_save OR NOT CHECK_FOUND OR NOT XLUTIL_LIBRARY)
   return()
 endif()
 convoy_test(test_coordinators

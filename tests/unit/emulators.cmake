@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-if(NOT TARGET convoy_emulators)
+if(NOT TARGET convoy_emulators OR NOT XLUTIL_LIBRARY)
   return()
 endif()
 set(emu_tests "${PROJECT_SOURCE_DIR}/tests/unit")
