@@ -300,7 +300,7 @@ static json_t *report_state(struct build *b, unsigned dmid, const struct cv_imag
 json_t *cv_report_json(const struct cv_image *img, struct cv_error *err)
 {
     struct build b = { false };
-    json_t *o = json_object(), *states = json_array();
+    json_t *o = json_object();
 
     set(&b, o, "stream", report_stream(&b, img));
     if (img->has_host)
@@ -314,6 +314,7 @@ json_t *cv_report_json(const struct cv_image *img, struct cv_error *err)
     if (img->has_memory)
         set(&b, o, "memory", report_memory(&b, img));
     if (!cv_image_memory_only(img)) {
+        json_t *states = json_array();
         set(&b, o, "xen", report_xen(&b, img));
         set(&b, o, "xenstore", report_xenstore(&b, img));
         for (unsigned i = 0; i < CV_EMULATORS_MAX; i++)
