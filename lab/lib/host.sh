@@ -6,7 +6,7 @@
 # Each word that is taken away was seen to break Xen, dom0 or its guests under emulation (README.md says how).
 # (The last three are not in TCG anyway; naming them avoids warnings.)
 HOST_CPU=EPYC,-smap,-smep,-monitor,-rdtscp,-xsave,-avx,-avx2,-fma,-f16c,-xsaveopt,-xsaves,-xgetbv1,+svm,+npt,-topoext,-nrip-save,-xsavec
-HOST_XEN_ARGS=${LAB_XEN_ALL:-"console=com1 com1=115200,8n1 dom0_max_vcpus=2 loglvl=all guest_loglvl=all spec-ctrl=no bootscrub=no"}
+HOST_XEN_ARGS=${LAB_XEN_ALL:-"console=com1 com1=115200,8n1 dom0_max_vcpus=2 loglvl=all guest_loglvl=all spec-ctrl=no bootscrub=no sched_ratelimit_us=0"}
 HOST_DOM0_ARGS=${LAB_DOM0_ALL:-"console=hvc0 quiet loglevel=4 mitigations=off panic=1 net.ifnames=0"}
 
 # share_args TAG PATH [readonly]
@@ -46,7 +46,7 @@ host_start()
             printf '%s\n' -chardev stdio,id=tty,signal=off -device virtconsole,chardev=tty,name=tty
     )
     qemu-system-x86_64 -name "convoy lab" -nodefaults -no-user-config -display none -no-reboot \
-        -machine pc -accel tcg,thread=multi,tb-size=1024 -cpu "$HOST_CPU" -smp 2 -m "$memory" \
+        -machine pc -accel tcg,thread=multi,tb-size=1024 -cpu "$HOST_CPU" -smp "${LAB_CPUS:-2}" -m "$memory" \
         -chardev "file,id=console,path=$run/console.log" -serial chardev:console \
         -kernel "$image/xen" -append "$HOST_XEN_ARGS ${LAB_XEN_ARGS:-} dom0_mem=${LAB_DOM0_MEMORY:-1536}M,max:${LAB_DOM0_MEMORY:-1536}M" \
         -initrd "$image/vmlinuz $HOST_DOM0_ARGS,$initramfs" \
