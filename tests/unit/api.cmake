@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Installed as a packager would, then a program outside of this tree is built with pkg-config alone, in C and in C++.
+if(TARGET libconvoy)
+  add_test(NAME installed_library COMMAND "${PROJECT_SOURCE_DIR}/tests/installed-library" "${PROJECT_BINARY_DIR}")
+  set_tests_properties(installed_library PROPERTIES LABELS quick TIMEOUT 120)
+endif()
