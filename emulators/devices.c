@@ -52,7 +52,7 @@ static const char *chardev_of(struct cv_decide *d, const char *serial)
     if (strcmp(serial, "pty") == 0 || strcmp(serial, "null") == 0)
         return serial;
     if (strncmp(serial, "file:", 5) == 0)
-        return cv_pool_printf(&d->l->pool, "file,path=%s", cv_decide_quote(d, serial + 5));
+        return cv_pool_printf(&d->l->pool, "file,path=%s,append=on", cv_decide_quote(d, serial + 5));
     if (strncmp(serial, "/dev/", 5) == 0)
         return cv_pool_printf(&d->l->pool, "serial,path=%s", cv_decide_quote(d, serial));
     return NULL;
@@ -82,15 +82,27 @@ static void pci_serial(struct cv_decide *d, struct cv_layout_dm *dm, unsigned n)
     finish(d, dm, dev, more);
 }
 
+/* Appended to: -serial file: would empty it at each restore, and under a source that still writes during a migration to
+ * the same host. */
+static void serial_file(struct cv_decide *d, struct cv_layout_dm *dm, unsigned n)
+{
+    cv_decide_arg(d, dm, "-chardev");
+    cv_decide_arg(d, dm, "file,id=char-serial%u,path=%s,append=on", n, cv_decide_quote(d, d->c->serials.items[n] + 5));
+    cv_decide_arg(d, dm, "-serial");
+    cv_decide_arg(d, dm, "chardev:char-serial%u", n);
+}
+
 void cv_decide_serial(struct cv_decide *d, struct cv_layout_dm *dm)
 {
     if (!(dm->caps & CV_CAP_SERIAL))
         return;
     for (unsigned n = 0; n < d->c->serials.count; n++) {
-        if (dm->role == CV_DM_DEFAULT)
-            cv_decide_pair(d, dm, "-serial", d->c->serials.items[n]);
-        else
+        if (dm->role != CV_DM_DEFAULT)
             pci_serial(d, dm, n);
+        else if (strncmp(d->c->serials.items[n], "file:", 5) == 0)
+            serial_file(d, dm, n);
+        else
+            cv_decide_pair(d, dm, "-serial", d->c->serials.items[n]);
     }
 }
 

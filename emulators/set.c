@@ -208,6 +208,14 @@ int cv_emuset_vnc_password(struct cv_emuset *set, const char *password, const st
     return simple(set, "change-vnc-password", json_pack("{s:s}", "password", password), &only, NULL, err);
 }
 
+int cv_emuset_announce(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv_error *err)
+{
+    /* QEMU's own defaults; the first one goes out at once. */
+    json_t *args = json_pack("{s:i, s:i, s:i, s:i}", "initial", 50, "max", 550, "rounds", 5, "step", 100);
+
+    return simple(set, "announce-self", args, w, NULL, err);
+}
+
 /* --- status -------------------------------------------------------------------------------------------------------- */
 
 static enum cv_step status_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)

@@ -33,6 +33,7 @@ struct cv_emu {
     int log_fd;               /* its log, for its last words; -1 = unknown */
     bool await;               /* may not listen yet: connect waits for its socket */
     int asked;                /* load: a query-status is under way */
+    bool load_prepared;       /* cv_emuset_prepare_load was done */
 };
 
 struct cv_emuset {
@@ -103,6 +104,11 @@ int cv_emuset_check_migratable(struct cv_emuset *set, const struct cv_emu_wait *
  * or is destroyed), false keeps them (the guest goes on): H-5.  sizes_out[dmid] by fstat after completion. */
 int cv_emuset_save_state(struct cv_emuset *set, const int fds[CV_DM_MAX], bool live, uint64_t sizes_out[CV_DM_MAX],
                          const struct cv_emu_wait *w, struct cv_emu_results *results, struct cv_error *err) CV_CHECKED;
+/* What can be said to incoming emulators before their states are there: the load is one round trip shorter.
+ * late_disks: they open their disks for writing at "cont" only, not as soon as the state is loaded (migration: until the
+ * hand-over is decided, the disks are the source's). */
+int cv_emuset_prepare_load(struct cv_emuset *set, bool late_disks, const struct cv_emu_wait *w, struct cv_error *err)
+    CV_CHECKED;
 /* Loads every emulator's own state from fds[dmid] (readable, at its beginning) into emulators started as incoming, and
  * waits until none is in migration any more.  They stay stopped (-S). */
 int cv_emuset_load_state(struct cv_emuset *set, const int fds[CV_DM_MAX], const struct cv_emu_wait *w,
@@ -116,6 +122,8 @@ int cv_emuset_survey(struct cv_emuset *set, struct cv_layout *l, const struct cv
 /* Gives the default emulator's display its password. */
 int cv_emuset_vnc_password(struct cv_emuset *set, const char *password, const struct cv_emu_wait *w,
                            struct cv_error *err) CV_CHECKED;
+/* Every network card tells its network where it is now (announce-self: RARP, a few times). */
+int cv_emuset_announce(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv_error *err) CV_CHECKED;
 /* Terminals of the default and other emulators' serial ports: tty_out[n] = "/dev/pts/3" or "" (no pty).  xl console
  * looks for them in xenstore at serial/<n>/tty. */
 typedef char cv_emu_tty[64];

@@ -164,9 +164,27 @@ struct load {
     const int *fds;
 };
 
-static json_t *events_on(void)
+static json_t *capabilities(bool late_disks)
 {
-    return json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", "events", "state", 1);
+    return json_pack("{s:[{s:s, s:b}, {s:s, s:b}]}", "capabilities", "capability", "events", "state", 1, "capability",
+                     "late-block-activate", "state", late_disks);
+}
+
+static enum cv_step prepare_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+{
+    bool *late_disks = op->ctx;
+
+    if (step == 0)
+        return cv_op_send(emu, "migrate-set-capabilities", capabilities(*late_disks), -1, err);
+    emu->load_prepared = true;
+    return CV_STEP_DONE;
+}
+
+int cv_emuset_prepare_load(struct cv_emuset *set, bool late_disks, const struct cv_emu_wait *w, struct cv_error *err)
+{
+    struct cv_op op = { .name = "prepare", .step = prepare_step, .ctx = &late_disks, .needs_connection = true };
+
+    return cv_op_run(set, &op, w, NULL, err);
 }
 
 /* In migration until query-status says otherwise; an event says when to ask. */
@@ -191,8 +209,9 @@ static enum cv_step load_step(struct cv_op *op, struct cv_emu *emu, unsigned ste
 {
     struct load *l = op->ctx;
 
-    if (step == 0)
-        return cv_op_send(emu, "migrate-set-capabilities", events_on(), -1, err);
+    if (!emu->load_prepared && step == 0)
+        return cv_op_send(emu, "migrate-set-capabilities", capabilities(false), -1, err);
+    step += emu->load_prepared;
     if (step == 1)
         return pass(emu, "getfd", json_pack("{s:s}", "fdname", "convoy-state"), l->fds[emu->dmid], O_RDONLY, err);
     if (step == 2)

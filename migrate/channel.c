@@ -200,9 +200,9 @@ static int check_hello(const struct cv_msg_hello *mine, const struct cv_msg_hell
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "stream version %u of %s is unknown at %s, which knows up to %u",
                        from->stream_version, from->host, to->host, to->stream_version);
     *refusal_out = CV_REFUSE_FEATURE;
-    if (theirs->features & ~CV_FEATURES_KNOWN)
+    if (theirs->features & ~CV_PROTOCOL_FEATURES)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "features %#x of %s are unknown here",
-                       theirs->features & ~CV_FEATURES_KNOWN, theirs->host);
+                       theirs->features & ~CV_PROTOCOL_FEATURES, theirs->host);
     return 0;
 }
 

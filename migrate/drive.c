@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Performs what the hand-over machines ask for.  No decision about who owns the guest is made here. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/testpoint.h"
 #include "migrate/ports.h"
 
 static int64_t or_default(int64_t given, int64_t value)
@@ -98,7 +100,8 @@ static struct cv_msg message_of(struct cv_handover_run *r, enum cv_ho_say say)
         m = (struct cv_msg){ .type = CV_MSG_ABORT, .abort = { (uint32_t)r->why.code, r->why.text } };
         break;
     case CV_SAY_YES:
-        m = (struct cv_msg){ .type = CV_MSG_RUNNING, .running = { .domid = r->journal->rec.domid } };
+        m = (struct cv_msg){ .type = CV_MSG_RUNNING, .running = { .domid = r->journal->rec.domid,
+                              .decide_ns = (uint64_t)r->decide_ns, .resume_ns = (uint64_t)r->run_ns } };
         break;
     default:
         m = (struct cv_msg){ .type = CV_MSG_FAILED, .failed = { (uint32_t)r->why.code, r->why.text } };
@@ -150,6 +153,21 @@ static int check_ready(struct cv_handover_run *r, const struct cv_msg_ready *rea
                    (unsigned long long)r->sent_records, (unsigned long long)r->sent_bytes);
 }
 
+/* What took how long there; a peer's figures are for the report only. */
+static void note_ready(struct cv_handover_run *r, const struct cv_msg_ready *ready)
+{
+    struct cv_strs list = ready->emulators;
+    const char *text;
+
+    r->peer_ready_ns = (int64_t)ready->load_ns;
+    while ((text = cv_strs_next(&list)) != NULL) {
+        char *end;
+        unsigned long dmid = strtoul(text, &end, 10);
+        if (*end == '=' && dmid < CV_TL_EMULATORS)
+            r->peer_load_ns[dmid] = strtoll(end + 1, NULL, 10);
+    }
+}
+
 /* CV_EV_COUNT: nothing that matters, wait on. */
 static enum cv_ho_event event_of(struct cv_handover_run *r, const struct cv_msg *m)
 {
@@ -159,11 +177,13 @@ static enum cv_ho_event event_of(struct cv_handover_run *r, const struct cv_msg 
     case CV_MSG_PROGRESS:
         return CV_EV_COUNT;
     case CV_MSG_READY:
+        note_ready(r, &m->ready);
         if (check_ready(r, &m->ready, &err) == 0)
             return CV_EV_READY;
         break;
     case CV_MSG_RUNNING:
         r->domid = m->running.domid;
+        r->peer_resume_ns = (int64_t)m->running.resume_ns;
         return CV_EV_YES;
     case CV_MSG_FAILED:
         cv_chan_refused(m, &err);
@@ -235,8 +255,12 @@ static struct cv_span now_span(const struct cv_handover_run *r, int64_t start_ns
     return (struct cv_span){ start_ns - r->clock_zero_ns, cv_now_ns() - r->clock_zero_ns };
 }
 
-static void note_times(struct cv_handover_run *r, int64_t start_ns, enum cv_ho_act act, enum cv_ho_event e)
+static void note_times(struct cv_handover_run *r, int64_t start_ns, enum cv_ho_act act, int arg, enum cv_ho_event e)
 {
+    if (act == CV_ACT_JOURNAL && arg == CV_J_RUNNING)
+        r->decide_ns = cv_now_ns() - start_ns;
+    if (act == CV_ACT_UNPAUSE)
+        r->run_ns = cv_now_ns() - start_ns;
     if (r->timeline == NULL || act != CV_ACT_WAIT)
         return;
     if (e == CV_EV_READY)
@@ -251,8 +275,9 @@ enum cv_ho_outcome cv_handover_run(struct cv_handover_run *r)
 
     for (enum cv_ho_act act; (act = cv_ho_action(&r->machine, &arg)) != CV_ACT_FINISH;) {
         int64_t start = cv_now_ns();
+        cv_testpoint(r->journal->rec.role == CV_ROLE_SOURCE ? "source" : "destination", cv_ho_state_name(&r->machine));
         enum cv_ho_event e = perform(r, act, arg);
-        note_times(r, start, act, e);
+        note_times(r, start, act, arg, e);
         cv_log(r->sink, CV_LOG_DEBUG, "handover state=%s event=%s", cv_ho_state_name(&r->machine), cv_ho_event_name(e));
         /* A message that has no place here is trouble; where trouble has none, the channel is as good as lost. */
         if (!cv_ho_step(&r->machine, e) && !cv_ho_step(&r->machine, CV_EV_TROUBLE) &&

@@ -12,7 +12,7 @@
 
 #define CV_PROTOCOL_MIN 1
 #define CV_PROTOCOL_MAX 1
-#define CV_FEATURES_KNOWN 0u
+#define CV_PROTOCOL_FEATURES 0u
 #define CV_MSG_STR_MAX 4095u          /* bytes of a str without its 0 */
 #define CV_MSG_STRS_MAX 4096u         /* strings in a strs */
 

@@ -69,7 +69,11 @@ struct cv_handover_run {
     struct cv_chan ask_chan;
     bool asking;
     int64_t ask_until_ms;
+    int64_t decide_ns, run_ns;         /* destination: what its journal and "run" took, for RUNNING */
     /* results */
+    int64_t peer_ready_ns;             /* source: there, from END to READY */
+    int64_t peer_load_ns[CV_TL_EMULATORS];
+    int64_t peer_resume_ns;            /* source: there, emulators and unpause */
     struct cv_error why;               /* first fault; CV_E_OUTCOME_UNKNOWN at the end if so */
     uint32_t domid;                    /* source: of the guest there, once it runs */
 };

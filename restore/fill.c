@@ -84,6 +84,9 @@ int cv_restore_fill(void *op, int64_t deadline_ms, struct cv_error *err)
         return cv_fail(err, CV_E_NOMEM, sys, "start a thread for the memory");
     r->thread_started = true;
     int rc = cv_guest_start_emulators(&r->g, true, deadline_ms, r->opt->cancel, err);
+    struct cv_emu_wait w = { .deadline_ms = deadline_ms, .cancel = r->opt->cancel };
+    if (rc == 0)
+        rc = cv_emuset_prepare_load(&r->g.set, r->opt->late_disks, &w, err);
     /* xenstore is slow (milliseconds a node): written here, it costs no down time. */
     if (rc == 0)
         rc = cv_guest_nodes_write(&r->g, err);

@@ -19,7 +19,10 @@ static enum cv_pass_verdict decide_as_libxc(void *user, const struct cv_pass_sta
 static int progress(void *user, const struct cv_mem_stats *now)
 {
     struct cv_save *s = user;
+    bool last = s->down_since_ns != 0;
 
+    if (s->opt->between != NULL && s->opt->between(s->opt->between_user, now, last, &s->between_error) < 0)
+        return 1;
     cv_event(s->sink, "{\"event\":\"pages\",\"pass\":%u,\"pages\":%llu,\"bytes\":%llu,\"of\":%llu}", s->pass,
              (unsigned long long)now->pages, (unsigned long long)now->bytes_out,
              (unsigned long long)s->report.guest_pages);
@@ -43,6 +46,10 @@ static int send_pass(struct cv_save *s, const uint64_t *bitmap, bool last, uint6
 
     if (cv_saver_pass(s->saver, s->pass, bitmap, s->pfn_count, progress, s, err) < 0)
         return cv_context(err, "pass %u", s->pass);
+    if (s->between_error.code != CV_OK) {
+        *err = s->between_error;
+        return -1;
+    }
     const struct cv_mem_stats *now = cv_saver_stats(s->saver);
     if (!last) {
         struct cv_dirty_stats d;
@@ -60,6 +67,7 @@ static int send_pass(struct cv_save *s, const uint64_t *bitmap, bool last, uint6
         return -1;
     *out = (struct cv_pass_stats){ .pass = s->pass, .pages_sent = rec.pages,
                                    .bytes_sent = now->bytes_out - before.bytes_out, .dirty_now = rec.dirty_left,
+                                   .pages_empty = rec.pages - rec.data_pages,
                                    .ns = cv_now_ns() - begin };
     s->pass++;
     s->report.passes = s->pass;
@@ -126,6 +134,7 @@ int cv_save_last_pages(void *op, int64_t deadline_ms, struct cv_error *err)
         return -1;
     if (send_pass(s, s->opt->live ? s->bitmap : NULL, true, NULL, &p, err) < 0)
         return -1;
+    s->report.last_pages_at_ns = begin;
     s->report.last_pages_ns = cv_now_ns() - begin;
     return 0;
 }

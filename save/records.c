@@ -217,6 +217,7 @@ int cv_save_tail(void *op, int64_t deadline_ms, struct cv_error *err)
             return cv_context(err, "emulator %u '%s'", order[i], s->g.layout.dms[order[i]].name);
     if (cv_writer_finish(s->writer, err) < 0)
         return -1;
+    s->report.tail_at_ns = begin;
     s->report.tail_ns = cv_now_ns() - begin;
     s->report.bytes = cv_writer_bytes(s->writer);
     s->report.down_ns = cv_now_ns() - s->down_since_ns;

@@ -312,7 +312,7 @@ static json_t *execute(struct fake *f, const char *command, const json_t *args, 
         return json_pack("[{s:s, s:s}]", "label", "serial0", "filename", "pty:/dev/pts/7");
     else if (IS("query-vnc"))
         return json_pack("{s:b, s:s}", "enabled", 1, "service", "5901");
-    else if (!IS("quit") && !IS("migrate-set-capabilities") && !IS("change-vnc-password"))
+    else if (!IS("quit") && !IS("migrate-set-capabilities") && !IS("change-vnc-password") && !IS("announce-self"))
         return refuse("The command has not been found", why, len);
 #undef IS
     return json_object();

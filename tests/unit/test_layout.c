@@ -94,7 +94,7 @@ START_TEST(serial_audio_and_usb_can_move)
     const struct cv_layout_dm *def = &l.dms[0], *a = &l.dms[1];
 
     ck_assert(!has_arg(def, "-serial") && !has_arg(def, "-usb"));
-    ck_assert(has_arg(a, "pty,id=char-serial0") && has_arg(a, "file,id=char-serial1,path=/x,,y"));
+    ck_assert(has_arg(a, "pty,id=char-serial0") && has_arg(a, "file,id=char-serial1,path=/x,,y,append=on"));
     ck_assert_str_eq(device_arg(a, "serial1"), "pci-serial,id=serial1,chardev=char-serial1,bus=pci.0,addr=05.0");
     ck_assert_str_eq(device_arg(a, "usb"), "ich9-usb-ehci1,id=usb,multifunction=on,bus=pci.0,addr=06.7");
     ck_assert_str_eq(device_arg(a, "uhci2"),

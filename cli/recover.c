@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "migrate/recover.h"
+#include "migrate/watch.h"
+
+#define JOURNAL_VARIABLE "CONVOY_JOURNAL_DIR"
+
+const char *cli_journal_dir(void)
+{
+    const char *dir = getenv(JOURNAL_VARIABLE);
+    return dir != NULL && *dir ? dir : CV_JOURNAL_DIR;
+}
+
+static void runs(void *user, uint32_t domid, const char *name)
+{
+    cli_monitor(user, domid, name);
+}
+
+static void settled(void *user, const struct cv_journal_record *rec, enum cv_ho_outcome outcome, const struct cv_error *why)
+{
+    static const char *const meaning[] = {
+        [CV_OUT_KEPT] = "the guest runs here", [CV_OUT_TAKEN] = "the guest runs there; nothing is left here",
+        [CV_OUT_TAKEN_LEFT] = "the guest runs there; its old copy is still here",
+        [CV_OUT_TAKEN_GONE] = "the guest was there and is gone; start it afresh",
+        [CV_OUT_LOST] = "the guest was here and died with a reboot; start it afresh",
+        [CV_OUT_UNKNOWN] = "nobody knows yet; the guest stands still here", [CV_OUT_STUCK] = "decided, but not done here",
+        [CV_OUT_RUNNING] = "the guest runs here", [CV_OUT_ABORTED] = "the guest is not ours; nothing is left here",
+        [CV_OUT_GONE] = "the guest was here and is gone",
+    };
+    char id[CV_ID_TEXT], text[800];
+    struct cli *c = user;
+
+    cv_id_format(rec->migration, id);
+    if (c->json_events)
+        printf("{\"guest\":\"%s\",\"migration\":\"%s\",\"role\":\"%s\",\"state\":\"%s\",\"outcome\":\"%s\"}\n", rec->name, id,
+               rec->role == CV_ROLE_SOURCE ? "source" : "destination", cv_journal_state_name(rec->state),
+               cv_ho_outcome_name(outcome));
+    else
+        printf("%s (%s, %s): %s\n", rec->name, id, rec->role == CV_ROLE_SOURCE ? "source" : "destination", meaning[outcome]);
+    if (why->code != CV_OK && !c->json_events)
+        printf("    %s\n", cv_error_string(why, text, sizeof text));
+    fflush(stdout);
+}
+
+struct recover_args {
+    struct cv_recover_options opt;
+    const char *who;
+    bool watch;
+};
+
+static int parse(struct cli *c, int argc, char **argv, struct recover_args *a)
+{
+    static const struct option options[] = { { "assume", required_argument, NULL, 'a' }, { "watch", required_argument, NULL, 'w' },
+                                             { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+    int opt;
+
+    *a = (struct recover_args){ .opt = { .store = cli_journal_dir(), .cancel = &c->cancel, .role = -1, .runs = runs,
+                                         .runs_user = c, .settled = settled, .settled_user = c } };
+    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (opt) {
+        case 'j': c->json_events = true; break;
+        case 'w':                      /* between migrate/watch.c and us only */
+            a->watch = true;
+            a->opt.role = strcmp(optarg, "source") == 0 ? CV_ROLE_SOURCE : CV_ROLE_DESTINATION;
+            break;
+        case 'a':
+            a->opt.assume = strcmp(optarg, "running") == 0 ? CV_ASSUME_RUNNING
+                          : strcmp(optarg, "aborted") == 0 ? CV_ASSUME_ABORTED : CV_ASSUME_NOTHING;
+            if (a->opt.assume == CV_ASSUME_NOTHING)
+                return cli_usage(argv, "--assume takes running or aborted");
+            break;
+        default: return cli_usage(argv, NULL);
+        }
+    }
+    if (optind + 1 != argc)
+        return cli_usage(argv, "one domain is wanted");
+    a->who = argv[optind];
+    return 0;
+}
+
+int cmd_recover(struct cli *c, int argc, char **argv)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct recover_args a;
+    unsigned count = 0;
+    int status = parse(c, argc, argv, &a);
+
+    if (status != 0)
+        return status;
+    if (a.watch && !cv_watch_wait(STDIN_FILENO))
+        return 0;
+    struct cv_host *h = cli_host(c, &status);
+    if (h == NULL)
+        return status;
+    if (cv_recover(h, a.who, &a.opt, &c->sink, &count, &err) < 0)
+        status = cli_error(&err);
+    else if (count == 0 && !a.watch)
+        printf("%s: every migration that is known here is settled\n", a.who);
+    h->ops->close(h);
+    return status;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "guest/sweep.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "emulators/layout.h"
+#include "emulators/paths.h"
+
+#define GONE_MS 5000
+
+static bool serves(int pid, const char *domid)
+{
+    char path[40];
+    CV_AUTO_FREE char *text = NULL;
+    size_t len;
+
+    snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
+    if (cv_file_read(path, 1 << 20, &text, &len, NULL) < 0)
+        return false;
+    for (const char *p = text; p < text + len; p += strlen(p) + 1) {
+        const char *next = p + strlen(p) + 1;
+        if (strcmp(p, "-xen-domid") == 0 && next < text + len && strcmp(next, domid) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int end_process(int pid, const char *domid, struct cv_error *err)
+{
+    /* First the handle, then the look: what was looked at is what is killed. */
+    CV_AUTO_FD fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0 || !serves(pid, domid))
+        return 0;
+    syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    if (poll(&p, 1, GONE_MS) <= 0)
+        return cv_fail(err, CV_E_EMULATOR, 0, "process %d of domain %s survives SIGKILL", pid, domid);
+    return 0;
+}
+
+static void remove_sockets(struct cv_host *host, uint32_t domid)
+{
+    char path[200];
+
+    for (unsigned i = 0; i < CV_DM_MAX; i++)
+        unlink(cv_path_qmp(host->dirs->run, domid, i, path, sizeof path));
+    unlink(cv_path_qmp_xl(host->dirs->run, domid, path, sizeof path));
+}
+
+int cv_guest_sweep(struct cv_host *host, uint32_t domid, struct cv_error *err)
+{
+    char text[16];
+    int rc = 0;
+    DIR *d = opendir("/proc");
+
+    if (d == NULL)
+        return cv_fail(err, CV_E_IO, errno, "list the processes");
+    snprintf(text, sizeof text, "%u", domid);
+    for (struct dirent *e; (e = readdir(d)) != NULL;)
+        if (isdigit((unsigned char)e->d_name[0]))
+            rc |= end_process(atoi(e->d_name), text, err);
+    closedir(d);
+    remove_sockets(host, domid);
+    return rc;
+}

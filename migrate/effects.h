@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Effects on a guest, known from a journal's record alone: for recovery, when whoever built or suspended it is gone.
+ * All are idempotent, and look before they touch. */
+#ifndef CONVOY_MIGRATE_EFFECTS_H
+#define CONVOY_MIGRATE_EFFECTS_H
+
+#include "guest/guest.h"
+#include "migrate/ports.h"
+
+struct cv_effects {
+    struct cv_host *host;
+    struct cv_sink *sink;
+    bool ran;                          /* "run" found the guest or set it going: *domid is it */
+    uint32_t domid;
+};
+struct cv_guest_ports cv_effects_ports(struct cv_effects *e);
+
+/* ---- shared with the processes of a migration itself ---- */
+
+/* The incoming guest's name until it is decided. */
+#define CV_INCOMING "--incoming"
+void cv_incoming_name(const char *name, char *buf, size_t size);
+
+/* Source: emulators take their disks back and run, dirty logs off, guest resumed.  An emulator that has died is named
+ * and passed over: it would be missing without us, too.  Connected already. */
+int cv_effect_go_on(struct cv_guest *g, int64_t deadline_ms, struct cv_error *err) CV_CHECKED;
+/* Destination: emulators run, guest unpaused, the network told, the final name given. */
+int cv_effect_run(struct cv_guest *g, const char *name, int64_t deadline_ms, struct cv_error *err) CV_CHECKED;
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* OFFER: what the source says of the guest before the first page, and what the destination checks of it while a
+ * refusal is still free. */
+#ifndef CONVOY_MIGRATE_OFFER_H
+#define CONVOY_MIGRATE_OFFER_H
+
+#include "guest/guest.h"
+#include "migrate/messages.h"
+
+/* The message and what it points into.  { 0 } is empty. */
+struct cv_offer {
+    struct cv_msg msg;
+    struct cv_buf emulators, bridges, disks, facts, policy;
+    char *layout;
+};
+/* g: open and connected (its emulators' versions are known). */
+int cv_offer_make(struct cv_offer *o, struct cv_guest *g, bool live, struct cv_error *err) CV_CHECKED;
+void cv_offer_dispose(struct cv_offer *o);
+
+struct cv_offer_check {
+    struct cv_host *host;
+    uint8_t guest[16];                 /* HELLO's */
+    uint32_t own_domid;                /* the source's domain when it is on this very host, else 0 */
+    /* results */
+    uint64_t free_bytes;               /* left after this guest */
+    struct cv_buf notes_data;
+    struct cv_strs notes;              /* warnings for the user */
+};
+/* 0, or -1 with the code for REFUSE in *refusal_out and the text in err. */
+int cv_offer_check(struct cv_offer_check *c, const struct cv_msg_offer *offer, uint32_t *refusal_out,
+                   struct cv_error *err) CV_CHECKED;
+void cv_offer_check_dispose(struct cv_offer_check *c);
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The destination's judgement of an OFFER: everything that can be known without building anything. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "migrate/offer.h"
+
+/* Xen wants some memory of its own for a domain: page tables, vcpus, the domain itself. */
+#define DOMAIN_OVERHEAD_PAGES 1024u
+#define ASK_VERSION_MS 20000
+
+static int refuse(uint32_t *refusal_out, uint32_t refusal)
+{
+    *refusal_out = refusal;
+    return -1;
+}
+
+struct look {
+    const struct cv_offer_check *c;
+    const char *name;
+    struct cv_domain_info same_uuid, same_name;
+};
+
+static int look_at(void *user, const struct cv_domain_info *d)
+{
+    struct look *l = user;
+
+    if (d->domid == l->c->own_domid || d->dying)
+        return 0;
+    if (memcmp(d->uuid, l->c->guest, sizeof d->uuid) == 0)
+        l->same_uuid = *d;
+    if (strcmp(d->name, l->name) == 0)
+        l->same_name = *d;
+    return 0;
+}
+
+static int check_domains(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
+{
+    struct look l = { .c = c, .name = o->name };
+
+    if (c->host->ops->list(c->host, look_at, &l, err) < 0)
+        return refuse(refusal_out, CV_REFUSE_INTERNAL);
+    if (l.same_uuid.domid != 0) {
+        cv_fail(err, CV_E_BUSY, 0, "this guest is there already, as domain %u '%s'", l.same_uuid.domid, l.same_uuid.name);
+        return refuse(refusal_out, CV_REFUSE_GUEST_THERE);
+    }
+    if (l.same_name.domid != 0) {
+        cv_fail(err, CV_E_BUSY, 0, "domain %u has the name '%s'", l.same_name.domid, o->name);
+        return refuse(refusal_out, CV_REFUSE_NAME_TAKEN);
+    }
+    return 0;
+}
+
+static int check_host(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
+{
+    uint64_t need = o->memory_bytes / CV_PAGE_SIZE + DOMAIN_OVERHEAD_PAGES;
+    struct cv_host_facts f;
+
+    if (c->host->ops->facts(c->host, &f, err) < 0)
+        return refuse(refusal_out, CV_REFUSE_INTERNAL);
+    if (f.version_major < o->xen_major || (f.version_major == o->xen_major && f.version_minor < o->xen_minor)) {
+        cv_fail(err, CV_E_UNSUPPORTED, 0, "%s there, and the guest comes from %u.%u", f.hypervisor, o->xen_major, o->xen_minor);
+        return refuse(refusal_out, CV_REFUSE_XEN_VERSION);
+    }
+    if (f.free_pages < need) {
+        cv_fail(err, CV_E_NOMEM, 0, "the guest needs %llu MiB, and %llu MiB are free", (unsigned long long)need / 256,
+                (unsigned long long)f.free_pages / 256);
+        return refuse(refusal_out, CV_REFUSE_MEMORY);
+    }
+    c->free_bytes = (f.free_pages - need) * CV_PAGE_SIZE;
+    return 0;
+}
+
+static int check_policy(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
+{
+    size_t count = o->cpu_policy.len / 24;
+    const uint8_t *at = o->cpu_policy.data;
+    struct cv_cpu_policy p = { .leaf_count = count };
+
+    if (count == 0 || o->cpu_policy.len % 24 != 0 || count > 4096)
+        return 0;                      /* nothing that we understand: the domain's creation will tell */
+    p.leaves = calloc(count, sizeof *p.leaves);
+    if (p.leaves == NULL) {
+        cv_fail(err, CV_E_NOMEM, 0, "no memory for a CPU policy");
+        return refuse(refusal_out, CV_REFUSE_INTERNAL);
+    }
+    for (size_t i = 0; i < count; i++, at += 24)
+        p.leaves[i] = (struct cv_policy_leaf){ cv_load32(at), cv_load32(at + 4), cv_load32(at + 8), cv_load32(at + 12),
+                                               cv_load32(at + 16), cv_load32(at + 20) };
+    int rc = c->host->ops->check_cpu_policy(c->host, &p, err);
+    cv_cpu_policy_dispose(&p);
+    return rc < 0 ? refuse(refusal_out, CV_REFUSE_CPU_POLICY) : 0;
+}
+
+/* ---- emulators -------------------------------------------------------------------------------------------------------- */
+
+/* First line of "program --version": "QEMU emulator version 7.2.22 (...)".  Empty if it does not say. */
+static void program_version(const char *program, char *version, size_t size)
+{
+    char text[256] = "";
+    size_t got = 0;
+    int fds[2];
+
+    version[0] = '\0';
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return;
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(fds[1], STDOUT_FILENO);
+        execl(program, program, "--version", (char *)NULL);
+        _exit(127);
+    }
+    close(fds[1]);
+    if (pid > 0 && cv_read_full(fds[0], text, sizeof text - 1, &got, cv_after_ms(ASK_VERSION_MS), NULL, NULL) == 0)
+        text[got] = '\0';
+    close(fds[0]);
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+    const char *at = strstr(text, "version ");
+    if (at != NULL)
+        snprintf(version, size, "%.*s", (int)strspn(at + 8, "0123456789."), at + 8);
+}
+
+/* QEMU reads states of older versions, of machines whose type names a version (xenfv does, "pc" means the newest). */
+static bool takes_state(const char *from, const char *to, const char *machine)
+{
+    int a[2] = { 0, 0 }, b[2] = { 0, 0 };
+
+    if (sscanf(from, "%d.%d", &a[0], &a[1]) != 2 || sscanf(to, "%d.%d", &b[0], &b[1]) != 2)
+        return true;                   /* no version, no judgement: the load tells */
+    if (a[0] == b[0] && a[1] == b[1])
+        return true;
+    bool newer = b[0] > a[0] || (b[0] == a[0] && b[1] > a[1]);
+    size_t word = strcspn(machine, ",");
+    bool pinned = strncmp(machine, "xenfv", 5) == 0 || (word > 0 && strcspn(machine, "0123456789") < word);
+    return newer && pinned;
+}
+
+static int check_emulator(const char *const s[5], char seen[2][256], uint32_t *refusal_out, struct cv_error *err)
+{
+    if (*s[2] == '\0')
+        return 0;
+    if (access(s[2], X_OK) < 0) {
+        cv_fail(err, CV_E_NOT_FOUND, errno, "emulator %s '%s': %s", s[0], s[1], s[2]);
+        return refuse(refusal_out, CV_REFUSE_NO_EMULATOR);
+    }
+    if (strcmp(seen[0], s[2]) != 0) {  /* most guests have one program for all: asked once */
+        snprintf(seen[0], sizeof seen[0], "%s", s[2]);
+        program_version(s[2], seen[1], sizeof seen[1]);
+    }
+    if (takes_state(s[3], seen[1], s[4]))
+        return 0;
+    cv_fail(err, CV_E_UNSUPPORTED, 0, "emulator %s '%s': %s is version %s there, and %s here (machine %s)", s[0], s[1], s[2],
+            seen[1], s[3], s[4]);
+    return refuse(refusal_out, CV_REFUSE_EMULATOR_VERSION);
+}
+
+static int check_emulators(const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
+{
+    struct cv_strs list = o->emulators;
+    char seen[2][256] = { "", "" };
+
+    for (;;) {
+        const char *s[5];
+        for (unsigned i = 0; i < 5; i++)
+            s[i] = cv_strs_next(&list);
+        if (s[0] == NULL)
+            return 0;
+        if (s[4] == NULL) {
+            cv_fail(err, CV_E_PEER, 0, "the list of emulators is cut short");
+            return refuse(refusal_out, CV_REFUSE_CONFIG);
+        }
+        if (check_emulator(s, seen, refusal_out, err) < 0)
+            return -1;
+    }
+}
+
+/* ---- bridges and disks ------------------------------------------------------------------------------------------------ */
+
+static int check_bridges(const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
+{
+    struct cv_strs list = o->bridges;
+    const char *name;
+
+    while ((name = cv_strs_next(&list)) != NULL) {
+        char path[256];
+        snprintf(path, sizeof path, "/sys/class/net/%.64s/bridge", name);
+        if (strchr(name, '/') != NULL || access(path, F_OK) < 0) {
+            cv_fail(err, CV_E_NOT_FOUND, 0, "'%s' is no bridge there", name);
+            return refuse(refusal_out, CV_REFUSE_NO_BRIDGE);
+        }
+    }
+    return 0;
+}
+
+static int check_disks(const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
+{
+    struct cv_strs list = o->disks;
+    const char *text;
+
+    while ((text = cv_strs_next(&list)) != NULL) {
+        bool ro = strncmp(text, "ro ", 3) == 0;
+        if (!ro && strncmp(text, "rw ", 3) != 0) {
+            cv_fail(err, CV_E_PEER, 0, "the list of disks is not understood");
+            return refuse(refusal_out, CV_REFUSE_CONFIG);
+        }
+        if (access(text + 3, ro ? R_OK : R_OK | W_OK) < 0) {
+            cv_fail(err, CV_E_NOT_FOUND, errno, "disk %s", text + 3);
+            return refuse(refusal_out, CV_REFUSE_NO_DISK);
+        }
+    }
+    return 0;
+}
+
+static int check_facts(const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
+{
+    struct cv_strs list = o->facts;
+    const char *text;
+
+    while ((text = cv_strs_next(&list)) != NULL)
+        if (text[0] == '!') {
+            cv_fail(err, CV_E_UNSUPPORTED, 0, "'%.100s' is not known there", text + 1);
+            return refuse(refusal_out, CV_REFUSE_FEATURE);
+        }
+    return 0;
+}
+
+int cv_offer_check(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
+{
+    struct cv_layout l;
+
+    if (check_facts(o, refusal_out, err) < 0 || check_domains(c, o, refusal_out, err) < 0 ||
+        check_host(c, o, refusal_out, err) < 0)
+        return -1;
+    if (cv_layout_decode(o->layout.data, o->layout.len, &l, err) < 0)
+        return refuse(refusal_out, CV_REFUSE_CONFIG);
+    cv_layout_dispose(&l);
+    if (check_policy(c, o, refusal_out, err) < 0 || check_emulators(o, refusal_out, err) < 0 ||
+        check_disks(o, refusal_out, err) < 0 ||
+        /* Models of emulators have no network. */
+        (!c->host->dirs->model_emulators && check_bridges(o, refusal_out, err) < 0))
+        return -1;
+    return 0;
+}
+
+void cv_offer_check_dispose(struct cv_offer_check *c)
+{
+    cv_buf_dispose(&c->notes_data);
+}

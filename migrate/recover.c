@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "migrate/recover.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "migrate/effects.h"
+#include "stream-format/stream.h"
+
+#define RECORDS_MAX 64u
+
+struct search {
+    const char *who;
+    int role;
+    struct cv_journal_record found[RECORDS_MAX];
+    unsigned count, known;
+    struct cv_error damaged;
+};
+
+/* Of the 32 digits, as migrations and guests are named by people: with dashes, too. */
+static bool is_id(const char *text, const uint8_t id[16])
+{
+    char want[CV_ID_TEXT];
+    unsigned n = 0;
+
+    cv_id_format(id, want);
+    for (; *text; text++) {
+        if (*text == '-')
+            continue;
+        if (n == 32 || tolower((unsigned char)*text) != want[n++])
+            return false;
+    }
+    return n == 32;
+}
+
+static int see(void *user, const struct cv_journal_record *rec, const struct cv_error *why)
+{
+    struct search *s = user;
+
+    if (why != NULL) {
+        s->damaged = *why;
+        return 0;
+    }
+    if (s->role >= 0 && rec->role != (enum cv_journal_role)s->role)
+        return 0;
+    if (strcmp(rec->name, s->who) != 0 && !is_id(s->who, rec->guest) && !is_id(s->who, rec->migration))
+        return 0;
+    s->known++;
+    if (!cv_journal_settled(rec->state) && s->count < RECORDS_MAX)
+        s->found[s->count++] = *rec;
+    return 0;
+}
+
+static int source_first(const void *a, const void *b)
+{
+    const struct cv_journal_record *x = a, *y = b;
+    return (int)x->role - (int)y->role;
+}
+
+static struct cv_handover machine_for(const struct cv_journal_record *rec, enum cv_assume assume)
+{
+    if (rec->role == CV_ROLE_DESTINATION)
+        return cv_ho_destination_recover(rec->state);
+    if (rec->state == CV_J_COMMITTING && assume != CV_ASSUME_NOTHING)
+        return cv_ho_source_told(assume == CV_ASSUME_RUNNING);
+    return cv_ho_source_recover(rec->state);
+}
+
+static void say_hello(struct cv_msg_hello *h, const struct cv_journal_record *rec, const uint8_t boot[16], const char *host)
+{
+    *h = (struct cv_msg_hello){ .role = CV_PEER_SOURCE, .version_min = CV_PROTOCOL_MIN, .version_max = CV_PROTOCOL_MAX,
+                                .stream_version = CV_STREAM_VERSION, .features = CV_PROTOCOL_FEATURES,
+                                .keepalive_ms = CV_KEEPALIVE_MS, .host = host, .software = "convoy " CONVOY_VERSION };
+    memcpy(h->migration.b, rec->migration, 16);
+    memcpy(h->guest.b, rec->guest, 16);
+    memcpy(h->boot.b, boot, 16);
+}
+
+static int settle(struct cv_host *host, struct cv_journal *j, const struct cv_recover_options *opt, const char *store,
+                  struct cv_sink *sink, struct cv_error *err)
+{
+    struct cv_effects e = { .host = host, .sink = sink };
+    struct cv_guest_ports ports = cv_effects_ports(&e);
+    struct cv_msg_hello hello;
+    struct cv_link link;
+    char name[65] = "";
+    struct cv_handover_run run = { .machine = machine_for(&j->rec, opt->assume), .journal = j, .guest = &ports,
+                                   .connect = &link.port, .cancel = opt->cancel, .sink = sink, .times = opt->times,
+                                   .store = store, .hello = &hello };
+
+    cv_link_init(&link, opt->dial, opt->dial_user);
+    gethostname(name, sizeof name - 1);
+    if (cv_journal_boot_id(run.boot, err) < 0)
+        return -1;
+    say_hello(&hello, &j->rec, run.boot, name);
+    if (cv_journal_store_id(store, hello.store.b, err) < 0)
+        return -1;
+    enum cv_ho_outcome outcome = cv_handover_run(&run);
+    cv_link_dispose(&link);
+    if (e.ran && opt->runs != NULL)
+        opt->runs(opt->runs_user, e.domid, j->rec.name);
+    if (opt->settled != NULL)
+        opt->settled(opt->settled_user, &j->rec, outcome, &run.why);
+    if (outcome != CV_OUT_UNKNOWN && outcome != CV_OUT_STUCK && outcome != CV_OUT_TAKEN_LEFT)
+        return 0;
+    *err = run.why;
+    return -1;
+}
+
+static int recover_one(struct cv_host *host, const struct cv_journal_record *rec, const struct cv_recover_options *opt,
+                       const char *store, struct cv_sink *sink, struct cv_error *err)
+{
+    struct cv_journal j = CV_JOURNAL_INIT;
+    char id[CV_ID_TEXT];
+
+    cv_id_format(rec->migration, id);
+    if (cv_journal_open(&j, store, rec->migration, rec->role, err) < 0) {
+        if (err->code == CV_E_BUSY)
+            cv_fail(err, CV_E_BUSY, 0, "migration %s of '%s' is still under way here", id, rec->name);
+        return -1;
+    }
+    int rc = cv_journal_settled(j.rec.state) ? 0 : settle(host, &j, opt, store, sink, err);
+    cv_journal_close(&j);
+    return rc < 0 ? cv_context(err, "migration %s of '%s'", id, rec->name) : 0;
+}
+
+int cv_recover(struct cv_host *host, const char *who, const struct cv_recover_options *opt, struct cv_sink *sink,
+               unsigned *count_out, struct cv_error *err)
+{
+    const char *store = opt->store ? opt->store : CV_JOURNAL_DIR;
+    struct search *s = calloc(1, sizeof *s);
+    int rc = 0;
+
+    if (s == NULL)
+        return cv_fail(err, CV_E_NOMEM, 0, "no memory for a search of the journals");
+    s->who = who;
+    s->role = opt->role;
+    rc = cv_journal_list(store, see, s, err);
+    if (rc == 0 && s->known == 0) {
+        *err = s->damaged;
+        rc = s->damaged.code != CV_OK ? -1 : cv_fail(err, CV_E_NOT_FOUND, 0, "no migration of '%s' is known here", who);
+    }
+    qsort(s->found, s->count, sizeof s->found[0], source_first);
+    *count_out = s->count;
+    for (unsigned i = 0; rc >= 0 && i < s->count; i++) {
+        struct cv_error e = CV_ERROR_INIT;
+        if (recover_one(host, &s->found[i], opt, store, sink, &e) == 0)
+            continue;
+        if (rc == 0)
+            *err = e;
+        rc = 1;                        /* the others are tried as well */
+    }
+    free(s);
+    return rc != 0 ? -1 : 0;
+}

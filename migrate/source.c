@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "migrate/source.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "migrate/effects.h"
+#include "migrate/source_internal.h"
+#include "migrate/unsettled.h"
+#include "stream-format/stream.h"
+
+#define HELLO_MS 30000
+#define OFFER_MS 60000
+#define STALL_MS 30000
+/* A write that fails says less than what the other side said before it closed. */
+#define LAST_WORDS_MS 1000
+
+/* ---- prepare -------------------------------------------------------------------------------------------------------- */
+
+static int channel_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_source *s = op;
+
+    if (cv_link_open(&s->link, s->opt->command, err) < 0 ||
+        cv_chan_init(&s->chan, s->link.main.in, s->link.main.out, CV_PEER_SOURCE, err) < 0)
+        return -1;
+    s->chan_open = true;
+    return cv_chan_hello_source(&s->chan, &s->hello, &s->theirs, deadline_ms, s->opt->cancel, err);
+}
+
+static int channel_undo(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_source *s = op;
+
+    (void)deadline_ms, (void)err;
+    if (s->chan_open)
+        cv_chan_dispose(&s->chan);
+    s->chan_open = false;
+    cv_link_dispose(&s->link);
+    return 0;
+}
+
+static int journal_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_source *s = op;
+    struct cv_journal_record rec = { .role = CV_ROLE_SOURCE, .state = CV_J_OPEN, .domid = s->save.domid };
+
+    (void)deadline_ms;
+    memcpy(rec.migration, s->migration, sizeof rec.migration);
+    memcpy(rec.guest, s->save.g.spec.uuid, sizeof rec.guest);
+    memcpy(rec.boot, s->boot, sizeof rec.boot);
+    memcpy(rec.peer_store, s->theirs.hello.store.b, sizeof rec.peer_store);
+    snprintf(rec.name, sizeof rec.name, "%s", s->save.g.spec.name);
+    snprintf(rec.peer, sizeof rec.peer, "%s", s->opt->peer);
+    if (snprintf(rec.command, sizeof rec.command, "%s", s->opt->command) >= (int)sizeof rec.command)
+        return cv_fail(err, CV_E_INVALID, 0, "the command is longer than %zu bytes", sizeof rec.command);
+    return cv_journal_create(&s->journal, s->store, &rec, err);
+}
+
+static int watch_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_source *s = op;
+
+    (void)deadline_ms;
+    return cv_watch_start(&s->watch, s->opt->watcher, s->migration, CV_ROLE_SOURCE, err);
+}
+
+static int unsettled_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_source *s = op;
+
+    (void)deadline_ms;
+    return cv_unsettled_refuse(s->store, s->save.g.spec.uuid, s->migration, err);
+}
+
+static const struct cv_step prepare[] = {
+    { "unsettled", unsettled_run, NULL, CV_NEVER, false },
+    { "connect", cv_save_connect, cv_save_connect_undo, 15 * 1000, false },
+    { "preflight", cv_save_preflight, NULL, 15 * 1000, false },
+    { "channel", channel_run, channel_undo, HELLO_MS, false },
+    { "journal", journal_run, NULL, CV_NEVER, true },
+};
+
+/* ---- move ------------------------------------------------------------------------------------------------------------ */
+
+static void tell_notes(struct cv_source *s, const struct cv_msg_accept *accept)
+{
+    struct cv_strs list = accept->notes;
+    const char *text;
+
+    while ((text = cv_strs_next(&list)) != NULL)
+        cv_log(s->sink, CV_LOG_WARN, "%s: %s", s->opt->peer, text);
+}
+
+static int offer_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_source *s = op;
+    struct cv_msg m;
+
+    if (cv_offer_make(&s->offer, &s->save.g, s->opt->live, err) < 0 ||
+        cv_chan_send(&s->chan, &s->offer.msg, deadline_ms, s->opt->cancel, err) < 0 ||
+        cv_chan_recv(&s->chan, &m, deadline_ms, s->opt->cancel, err) < 0)
+        return -1;
+    int rc = 0;
+    if (m.type == CV_MSG_ACCEPT)
+        tell_notes(s, &m.accept);
+    else
+        rc = cv_chan_refused(&m, err);
+    cv_msg_dispose(&m);
+    return rc;
+}
+
+static int open_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_source *s = op;
+    int fd;
+
+    (void)deadline_ms;
+    s->moved_ns = cv_now_ns();
+    /* Its first use costs: not while the guest stands still. */
+    if (s->save.g.host->ops->watch_fd(s->save.g.host, &fd, err) < 0)
+        return -1;
+    return cv_save_open_stream(&s->save, s->link.main.out, false, err);
+}
+
+/* What can be written down before it is true is; the rest is one rename. */
+static int ready_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_source *s = op;
+
+    if (cv_source_flush_disks(op, deadline_ms, err) < 0)
+        return -1;
+    return cv_journal_prepare(&s->journal, CV_J_COMMITTING, err);
+}
+
+static int ended_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_source *s = op;
+
+    (void)deadline_ms, (void)err;
+    cv_chan_stream_ended(&s->chan);
+    return 0;
+}
+
+/* Without undo: see source.h. */
+static const struct cv_step move[] = {
+    { "watch", watch_run, NULL, CV_NEVER, false },
+    { "offer", offer_run, NULL, OFFER_MS, false },
+    { "open", open_run, NULL, CV_NEVER, false },
+    { "head", cv_save_head, NULL, CV_NEVER, false },
+    { "track", cv_save_track, NULL, 15 * 1000, false },
+    { "passes", cv_save_passes, NULL, CV_NEVER, false },
+    { "ready", ready_run, NULL, CV_NEVER, false },
+    { "suspend", cv_save_suspend, NULL, CV_NEVER, false },
+    { "stop", cv_save_stop, NULL, 20 * 1000, false },
+    { "states-begin", cv_save_states_begin, NULL, CV_NEVER, false },
+    { "last-pages", cv_save_last_pages, NULL, CV_NEVER, false },
+    { "states", cv_save_states, NULL, 60 * 1000, false },
+    { "tail", cv_save_tail, NULL, CV_NEVER, false },
+    { "ended", ended_run, NULL, CV_NEVER, false },
+};
+
+/* A broken channel is often the end of a story that the other side has told before. */
+static void hear_last_words(struct cv_source *s, struct cv_error *err)
+{
+    struct cv_error said = CV_ERROR_INIT;
+    struct cv_msg m;
+
+    if (s->heard != CV_EV_COUNT || (err->code != CV_E_IO && err->code != CV_E_PEER))
+        return;
+    int64_t until = cv_after_ms(LAST_WORDS_MS);
+    while (cv_chan_recv(&s->chan, &m, until, NULL, &said) == 0) {
+        bool failed = m.type == CV_MSG_FAILED;
+        if (failed) {
+            cv_chan_refused(&m, err);
+            s->heard = CV_EV_NO;
+        }
+        cv_msg_dispose(&m);
+        if (failed)
+            return;
+    }
+}
+
+static enum cv_ho_event event_of(struct cv_source *s, const struct cv_error *err)
+{
+    if (s->heard != CV_EV_COUNT)
+        return s->heard;
+    return err->code == CV_E_PEER ? CV_EV_LOST : CV_EV_TROUBLE;
+}
+
+/* ---- effects --------------------------------------------------------------------------------------------------------- */
+
+static enum cv_effect resume(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_source *s = user;
+
+    (void)rec;
+    cv_save_states_undo(&s->save, deadline_ms, err);
+    cv_source_uncap(s);
+    bool touched = s->save.emulator_log || s->save.xen_log || s->save.suspend_asked || s->save.stop_asked;
+    if (touched && cv_effect_go_on(&s->save.g, deadline_ms, err) < 0)
+        return CV_EFFECT_FAILED;
+    cv_emuset_disconnect(&s->save.g.set);
+    return CV_EFFECT_DONE;
+}
+
+/* Killed, not asked: they gave their disks away, so there is nothing that they could still write. */
+static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_source *s = user;
+    struct cv_guest *g = &s->save.g;
+
+    (void)rec, (void)deadline_ms;
+    cv_save_states_undo(&s->save, deadline_ms, err);
+    if (cv_guest_kill_emulators(g, err) < 0)
+        return CV_EFFECT_FAILED;
+    if (g->domid != 0 && g->host->ops->destroy(g->host, g->domid, err) < 0)
+        return CV_EFFECT_FAILED;
+    g->domid = 0;
+    return CV_EFFECT_DONE;
+}
+
+/* ---- the whole --------------------------------------------------------------------------------------------------------- */
+
+static int identify(struct cv_source *s, struct cv_error *err)
+{
+    struct cv_msg_hello *h = &s->hello;
+
+    if (getrandom(s->migration, sizeof s->migration, 0) != (ssize_t)sizeof s->migration)
+        return cv_fail(err, CV_E_IO, errno, "random numbers");
+    if (cv_journal_boot_id(s->boot, err) < 0 || cv_journal_store_id(s->store, h->store.b, err) < 0)
+        return -1;
+    gethostname(s->host_name, sizeof s->host_name - 1);
+    h->role = CV_PEER_SOURCE;
+    h->version_min = CV_PROTOCOL_MIN;
+    h->version_max = CV_PROTOCOL_MAX;
+    h->stream_version = CV_STREAM_VERSION;
+    h->features = CV_PROTOCOL_FEATURES;
+    h->keepalive_ms = CV_KEEPALIVE_MS;
+    memcpy(h->migration.b, s->migration, 16);
+    memcpy(h->guest.b, s->save.g.spec.uuid, 16);
+    memcpy(h->boot.b, s->boot, 16);
+    h->host = s->host_name;
+    h->software = "convoy " CONVOY_VERSION;
+    return 0;
+}
+
+static void run_handover(struct cv_source *s, struct cv_handover_run *run, int move_rc, struct cv_error *err)
+{
+    struct cv_guest_ports ports = { .user = s, .resume = resume, .destroy = destroy };
+
+    *run = (struct cv_handover_run){
+        .machine = cv_ho_source(), .journal = &s->journal, .chan = &s->chan, .guest = &ports, .connect = &s->link.port,
+        .cancel = s->opt->cancel, .sink = s->sink, .times = s->opt->times, .store = s->store, .hello = &s->hello,
+        .timeline = &s->result->timeline, .clock_zero_ns = s->save.start_ns,
+    };
+    memcpy(run->boot, s->boot, sizeof run->boot);
+    if (move_rc == 0) {
+        run->sent_bytes = cv_writer_bytes(s->save.writer);
+        run->sent_records = cv_writer_records(s->save.writer) - 1;     /* END counts what stands in front of it */
+        cv_ho_step(&run->machine, CV_EV_SENT_ALL);
+    } else {
+        hear_last_words(s, err);
+        run->why = *err;
+        cv_ho_step(&run->machine, event_of(s, err));
+    }
+    s->result->outcome = cv_handover_run(run);
+    s->result->domid = run->domid;
+}
+
+static int conclude(struct cv_source *s, const struct cv_handover_run *run, struct cv_error *err)
+{
+    if (s->result->outcome == CV_OUT_TAKEN)
+        return 0;
+    *err = run->why;
+    switch (s->result->outcome) {
+    case CV_OUT_KEPT: return cv_context(err, "the guest goes on here");
+    case CV_OUT_UNKNOWN: return -1;
+    case CV_OUT_TAKEN_LEFT:
+        return cv_context(err, "the guest runs at %s, but its old copy could not be removed here (convoy recover)", s->opt->peer);
+    case CV_OUT_TAKEN_GONE:
+        return cv_fail(err, CV_E_PEER, 0, "the guest was at %s, and died there: start it afresh", s->opt->peer);
+    default: return cv_context(err, "the guest does not go on here by itself (convoy recover)");
+    }
+}
+
+static int migrate(struct cv_source *s, struct cv_error *err)
+{
+    struct cv_phases p = { .steps = prepare, .count = sizeof prepare / sizeof prepare[0], .sink = s->sink,
+                           .cancel = s->opt->cancel, .who = "source" };
+    struct cv_handover_run run;
+
+    if (identify(s, err) < 0 || cv_phases_run(&p, s, err) < 0)
+        return -1;
+    s->phases = (struct cv_phases){ .steps = move, .count = sizeof move / sizeof move[0], .sink = s->sink,
+                                    .cancel = s->opt->cancel, .who = "source" };
+    int rc = cv_phases_run(&s->phases, s, err);
+    run_handover(s, &run, rc, err);
+    cv_source_report(s, &run, cv_now_ns());
+    return conclude(s, &run, err);
+}
+
+int cv_migrate(struct cv_host *host, const char *who, const struct cv_migrate_options *opt, struct cv_sink *sink,
+               struct cv_migrate_result *result, struct cv_error *err)
+{
+    struct cv_source s = { .opt = opt, .sink = sink, .result = result, .journal = CV_JOURNAL_INIT, .watch = CV_WATCH_INIT,
+                           .heard = CV_EV_COUNT, .store = opt->store ? opt->store : CV_JOURNAL_DIR,
+                           .save_opt = { .live = opt->live, .mem = opt->mem, .cancel = opt->cancel, .stall_ms = STALL_MS,
+                                         .states_in_memory = true } };
+
+    memset(result, 0, sizeof *result);
+    cv_source_passes_init(&s);
+    cv_link_init(&s.link, opt->dial, opt->dial_user);
+    int rc = cv_save_init(&s.save, host, who, &s.save_opt, sink, err);
+    if (rc == 0)
+        rc = migrate(&s, err);
+    channel_undo(&s, 0, NULL);
+    cv_msg_dispose(&s.theirs);
+    cv_offer_dispose(&s.offer);
+    cv_save_states_undo(&s.save, 0, NULL);
+    cv_save_dispose(&s.save);
+    cv_journal_close(&s.journal);
+    cv_watch_end(&s.watch);
+    return rc < 0 ? cv_context(err, "migrate '%s'", who) : 0;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef CONVOY_MIGRATE_UNSETTLED_H
+#define CONVOY_MIGRATE_UNSETTLED_H
+
+#include "migrate/journal.h"
+
+/* One migration of a guest at a time: CV_E_BUSY when this store has an unsettled record of the guest, in either role, of
+ * another migration than this one.  A damaged record is CV_E_STREAM: it may be the guest's. */
+int cv_unsettled_refuse(const char *store, const uint8_t guest[16], const uint8_t migration[16], struct cv_error *err)
+    CV_CHECKED;
+
+#endif
