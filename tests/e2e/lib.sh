@@ -112,7 +112,9 @@ no_leftovers()
 {
     local bad=''
     # The monitor tidies up after an xl destroy in its own time: it ends when it has.
-    timeout 20 tail --pid="$(pgrep -f "convoy monitor $2\$" || echo 0)" -s 0.1 -f /dev/null 2>/dev/null || true
+    local monitor
+    monitor=$(pgrep -f "convoy monitor $2\$" || true)
+    [ -z "$monitor" ] || timeout 20 tail --pid="$monitor" -s 0.1 -f /dev/null || true
     xl list "$1" >/dev/null 2>&1 && bad="$bad domain"
     pgrep -fa "xen-domid $2( |\$)" && bad="$bad process"
     [ -z "$(ls -A /var/run/xen/qmp-libxl-"$2"* 2>/dev/null)" ] || bad="$bad socket"
