@@ -57,12 +57,12 @@ int cv_pagemap_take(struct cv_pagemap *m, const struct cv_pages *p, struct cv_er
     if (m->left_out)
         return 0;
     while (cv_pages_next_run(p, &at, &run)) {
-        /* An absent page that was never there is what "never mentioned" says too, and costs no block. */
         if (run.pfn + run.length > m->pfn_count)
             return cv_fail(err, CV_E_STREAM, 0, "pfn %#llx is not below %#llx", (unsigned long long)(run.pfn + run.length - 1),
                            (unsigned long long)m->pfn_count);
         for (uint64_t pfn = run.pfn; pfn < run.pfn + run.length; pfn++) {
-            if (run.kind == CV_RUN_ABSENT && m->blocks[pfn / CV_PAGEMAP_BLOCK] == NULL)
+            /* A page that was never there and is absent is what "never mentioned" says too. */
+            if (run.kind == CV_RUN_ABSENT && cv_pagemap_kind(m, pfn) == CV_PAGEMAP_NONE)
                 continue;
             struct cv_pagemap_block *b = block_at(m, pfn, err);
             if (b == NULL)

@@ -15,7 +15,8 @@
 #define CV_PAGEMAP_CELL 512u           /* pages of one density cell: 2 MiB */
 #define CV_PAGEMAP_BLOCK 65536u        /* pages of one block */
 
-/* As enum cv_run_kind; SKIP stands for pages that no pass mentions. */
+/* As enum cv_run_kind; SKIP stands for pages that no pass mentions, or only as absent.  ABSENT: it was there in an earlier
+ * pass and is not any more. */
 #define CV_PAGEMAP_NONE CV_RUN_SKIP
 
 struct cv_pagemap_block;
