@@ -12,7 +12,7 @@
 #include "image/image.h"
 
 /* A file that jumps about would be one pass a page: nobody writes that. */
-#define PASSES_MAX 65536u
+#define PASSES_MAX 1024u
 
 struct from_xl {
     const struct cv_convert_options *opt;
