@@ -66,7 +66,7 @@ static struct {
     long ram_mb, verify_mb_s, dirty_mb_s, entropy;
     long disk_ops_s, disk_mb;
     long net_pps, net_size, nics;
-    long report_hz, stall_s, pv;
+    long report_hz, stall_s, pv, dmesg;
     char disks[128];
 } par = {
     .ram_mb = 32, .entropy = 25, .disk_mb = 16, .net_pps = 100, .net_size = 128, .nics = -1,
@@ -81,6 +81,7 @@ static const struct {
     { "entropy", &par.entropy },      { "diskops", &par.disk_ops_s }, { "diskmb", &par.disk_mb },
     { "net", &par.net_pps },          { "netsize", &par.net_size },   { "nics", &par.nics },
     { "report", &par.report_hz },     { "stall", &par.stall_s },      { "pv", &par.pv },
+    { "dmesg", &par.dmesg },
 };
 
 /* ---- failures: kept for ever, said again and again ---- */
@@ -436,18 +437,20 @@ static void write_file(const char *path, const char *text)
     }
 }
 
-/* The address comes from the MAC's last byte, so that whoever gives the MACs knows the addresses. */
+/* The address comes from the MAC's last two bytes, so that whoever gives the MACs knows the addresses. */
 static int nic_configure(const char *name, uint32_t *address_out)
 {
     struct ifreq r = { 0 };
     struct sockaddr_in address = { .sin_family = AF_INET }, mask = { .sin_family = AF_INET };
+    const unsigned char *mac;
     int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc = -1;
 
     snprintf(r.ifr_name, sizeof r.ifr_name, "%.15s", name);
     if (ioctl(s, SIOCGIFHWADDR, &r) < 0)
         goto out;
-    address.sin_addr.s_addr = htonl(0x0a4d0000u | (2u + (unsigned char)r.ifr_hwaddr.sa_data[5] % 252u));
-    mask.sin_addr.s_addr = htonl(0xffffff00u);
+    mac = (const unsigned char *)r.ifr_hwaddr.sa_data;
+    address.sin_addr.s_addr = htonl(0x0a4d0000u | (uint32_t)mac[4] << 8 | (2u + mac[5] % 252u));
+    mask.sin_addr.s_addr = htonl(0xffff0000u);
     memcpy(&r.ifr_addr, &address, sizeof address);
     if (ioctl(s, SIOCSIFADDR, &r) < 0)
         goto out;
@@ -663,6 +666,18 @@ static void say_ready(void)
     fflush(stdout);
 }
 
+/* What the kernel has said so far, for who wants to know why a boot takes so long. */
+static void say_dmesg(void)
+{
+    enum { READ_ALL = 3, SIZE = 1 << 20 };
+    char *text = malloc(SIZE);
+    long n = text != NULL ? syscall(SYS_syslog, READ_ALL, text, SIZE) : 0;
+
+    if (n > 0)
+        fwrite(text, 1, (size_t)n, stdout);
+    free(text);
+}
+
 /* ---- the report ---- */
 
 /* The counter is kept twice: were memory mixed up on the way, both would hardly agree. */
@@ -743,6 +758,8 @@ int main(int argc, char **argv)
     pthread_create(&t, NULL, ticker, NULL);
     find_devices();
     ram_start();
+    if (par.dmesg != 0)
+        say_dmesg();
     say_ready();
     for (;;) {
         count();

@@ -6,6 +6,7 @@
 shopt -s inherit_errexit
 
 LAB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034 # for those who read this file
 CHECKOUT=$(dirname "$LAB_DIR")
 CACHE=${CONVOY_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/convoy}
 mkdir -p "$CACHE"
@@ -47,6 +48,7 @@ apt_sources()
 {
     local here
     here=$(outer_suite)
+    # shellcheck disable=SC2016 # apt replaces these, not the shell
     apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(CREATED_BY)' |
         awk -v here="$here" -v suite="$1" '
             $3 == "Packages" && ($2 == here || $2 == here "-updates" || $2 == here "-security") && !seen[$1 $2]++ {

@@ -32,6 +32,7 @@ compile_in_tree()
     local tree=$1 source=$2 build=$3 stage=$4 ns=(unshare -m)
     [ "$(id -u)" = 0 ] || ns=(unshare -r -m)
     export -f compile
+    # shellcheck disable=SC2016 # the arguments are the inner shell's
     "${ns[@]}" bash -euo pipefail -c '
         tree=$1
         mount --bind "$2" "$tree/checkout"; mount --bind "$3" "$tree/build"; mount --bind "$4" "$tree/stage"

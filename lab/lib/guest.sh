@@ -2,6 +2,7 @@
 # For scripts in dom0 (. /convoy/lab/lib/guest.sh): start the network peer, follow a guest by its serial log, and judge
 # whether it goes on right. Nothing here polls: all waits are for new lines of a log.
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # the upper-case names are for those who read this file
 
 GUEST_KERNEL=/guest/vmlinuz
 GUEST_RAMDISK=/guest/initramfs
@@ -61,7 +62,7 @@ guest_wait()
             *GUEST-FAIL* | *"Kernel panic"*) printf "%s\n" "$line" >&2; exit 3 ;;
             "G "*" ok" | "G "*FAIL) set -- "$1" "$2" $line; [ "$4" -le "$2" ] || exit 0; set -- "$1" "$2" ;;
             esac
-        done < <(exec tail -n +1 -s 0.1 -F "$1" 2>/dev/null)
+        done < <(exec tail --pid=$$ -n +1 -F "$1" 2>/dev/null)
         exit 3' - "$log" "$above" || rc=$?
     [ $rc != 124 ] || guest_note "guest: no counter above $above within $limit s; last line: $(guest_line "$log" 2>/dev/null)"
     return $rc
@@ -71,7 +72,7 @@ guest_wait()
 guest_wait_for()
 {
     # shellcheck disable=SC2016
-    timeout "${3:-120}" bash -c 'grep -aqm1 -E "$2" < <(exec tail -n +1 -s 0.1 -F "$1" 2>/dev/null)' - "$1" "$2" ||
+    timeout "${3:-120}" bash -c 'grep -aqm1 -E "$2" < <(exec tail --pid=$$ -n +1 -F "$1" 2>/dev/null)' - "$1" "$2" ||
         { guest_note "guest: no line '$2' within ${3:-120} s"; return 1; }
 }
 

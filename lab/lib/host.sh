@@ -45,6 +45,8 @@ host_start()
         [ "$in" != tty ] ||
             printf '%s\n' -chardev stdio,id=tty,signal=off -device virtconsole,chardev=tty,name=tty
     )
+    # LAB_QEMU_ARGS and the other LAB_ variables here are for experiments.
+    # shellcheck disable=SC2086
     qemu-system-x86_64 -name "convoy lab" -nodefaults -no-user-config -display none -no-reboot \
         -machine pc -accel tcg,thread=multi,tb-size=1024 -cpu "$HOST_CPU" -smp "${LAB_CPUS:-2}" -m "$memory" \
         -chardev "file,id=console,path=$run/console.log" -serial chardev:console \
@@ -52,5 +54,6 @@ host_start()
         -initrd "$image/vmlinuz $HOST_DOM0_ARGS,$initramfs" \
         -drive "file=$image/root.img,format=raw,if=virtio,snapshot=on" \
         -device virtio-serial-pci "${args[@]}" ${LAB_QEMU_ARGS:-} <&0 2>"$run/qemu.log" &
+    # shellcheck disable=SC2034 # for the caller
     HOST_PID=$!
 }

@@ -36,6 +36,7 @@ host_image_build()
     else
         # A user namespace in which this user is root: the files then belong to root in the image.
         export -f host_image_unpack
+        # shellcheck disable=SC2016 # the argument is the inner shell's
         unshare -r bash -euo pipefail -c 'host_image_unpack "$1"' - "$dir"
     fi
     gunzip -c "$dir"/root/boot/xen-*.gz >"$dir/xen"
