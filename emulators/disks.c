@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Disks of one emulator and their controllers.  Images are opened by convoy and passed as descriptors: an emulator that has
- * dropped its rights opens its images again when it becomes active after a restore, and could not.  Image locks stay on (libxl turns them off because its PV back end opens
- * the image, too): two emulators that write one image are the worst that can happen. */
+ * dropped its rights opens its images again when it becomes active after a restore, and could not.  Locks are convoy's
+ * business (image_lock.h): QEMU's own stay on a passed description for ever, also when it lets go of the image, so that a
+ * guest could neither move nor go on after a migration that failed. */
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@ struct ahci {
 static void drive(struct cv_decide *d, struct cv_layout_dm *dm, const struct cv_config_disk *disk)
 {
     cv_decide_arg(d, dm, "-drive");
-    cv_decide_arg(d, dm, "if=none,id=drive-%s,format=%s,cache=writeback,readonly=%s%s,file=/dev/fdset/@{disk-set:%s}",
+    cv_decide_arg(d, dm, "if=none,id=drive-%s,format=%s,cache=writeback,readonly=%s%s,file=/dev/fdset/@{disk-set:%s},file.locking=off",
                   disk->vdev, disk->format, disk->readonly ? "on" : "off", disk->discard ? ",discard=unmap" : "", disk->vdev);
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "emulators/image_lock.h"
 #include "emulators/op.h"
 #include "emulators/paths.h"
 
@@ -44,8 +45,30 @@ void cv_emuset_disconnect(struct cv_emuset *set)
             cv_qmp_dispose(set->emus[i].qmp);
 }
 
+static void drop_images(struct cv_emuset *set)
+{
+    for (unsigned i = 0; i < set->image_count; i++)
+        cv_fd_dispose(&set->image_fds[i]);
+    set->image_count = 0;
+}
+
+#define LOCK_AGAIN_MS 20
+
+int cv_emuset_lock_disks(struct cv_emuset *set, int64_t deadline_ms, struct cv_error *err)
+{
+    for (unsigned i = 0; i < set->image_count; i++)
+        while (cv_image_lock(set->image_fds[i], set->image_paths[i], err) < 0) {
+            if (cv_now_ms() >= deadline_ms)
+                return -1;
+            usleep(LOCK_AGAIN_MS * 1000);
+        }
+    drop_images(set);
+    return 0;
+}
+
 void cv_emuset_dispose(struct cv_emuset *set)
 {
+    drop_images(set);
     cv_emuset_disconnect(set);
     for (unsigned i = 0; i < set->count; i++) {
         struct cv_emu *emu = &set->emus[i];

@@ -41,6 +41,10 @@ struct cv_emuset {
     unsigned count;
     unsigned domid;
     struct cv_sink *sink;     /* may be NULL */
+    /* CV_SPAWN_INCOMING_LATE: images that are still another's, locked by cv_emuset_lock_disks */
+    int image_fds[CV_CONFIG_DISKS_MAX];
+    const char *image_paths[CV_CONFIG_DISKS_MAX];    /* borrowed from the layout */
+    unsigned image_count;
 };
 
 enum cv_emu_state { CV_EMU_UNTOUCHED, CV_EMU_PENDING, CV_EMU_DONE, CV_EMU_FAILED, CV_EMU_TIMED_OUT, CV_EMU_DIED,
@@ -122,6 +126,9 @@ int cv_emuset_survey(struct cv_emuset *set, struct cv_layout *l, const struct cv
 /* Gives the default emulator's display its password. */
 int cv_emuset_vnc_password(struct cv_emuset *set, const char *password, const struct cv_emu_wait *w,
                            struct cv_error *err) CV_CHECKED;
+/* The guest runs here: locks the images that were left unlocked at its emulators' start, until they end.  Waits for
+ * those who are about to let go.  A second call does nothing. */
+int cv_emuset_lock_disks(struct cv_emuset *set, int64_t deadline_ms, struct cv_error *err) CV_CHECKED;
 /* Every network card tells its network where it is now (announce-self: RARP, a few times). */
 int cv_emuset_announce(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv_error *err) CV_CHECKED;
 /* Terminals of the default and other emulators' serial ports: tty_out[n] = "/dev/pts/3" or "" (no pty).  xl console

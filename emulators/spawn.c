@@ -18,6 +18,7 @@
 
 #include "base/fd.h"
 #include "emulators/cmdline.h"
+#include "emulators/image_lock.h"
 #include "emulators/paths.h"
 #include "emulators/process.h"
 #include "emulators/qmp.h"
@@ -161,7 +162,23 @@ static int give_image(struct cv_process *p, const char *path, int mode, int *num
     return give_socket(p, fd, number, err);
 }
 
-static int give_disks(const struct cv_layout_dm *dm, struct cv_process *p, struct cv_cmdline *c, struct cv_error *err)
+/* Our second descriptor of the same description: what it locks, the emulator holds. */
+static int lock_or_keep(struct start *s, const char *path, int fd, struct cv_error *err)
+{
+    struct cv_emuset *set = s->set;
+
+    if (s->opt->mode != CV_SPAWN_INCOMING_LATE)
+        return cv_image_lock(fd, path, err);
+    int kept = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (kept < 0 || set->image_count == CV_CONFIG_DISKS_MAX)
+        return cv_fail(err, CV_E_IO, errno, "keep a descriptor");
+    set->image_fds[set->image_count] = kept;
+    set->image_paths[set->image_count++] = path;
+    return 0;
+}
+
+static int give_disks(struct start *s, const struct cv_layout_dm *dm, struct cv_process *p, struct cv_cmdline *c,
+                      struct cv_error *err)
 {
     for (unsigned i = 0; i < dm->device_count; i++) {
         const struct cv_layout_device *dev = &dm->devices[i];
@@ -173,7 +190,8 @@ static int give_disks(const struct cv_layout_dm *dm, struct cv_process *p, struc
         *disk = (struct cv_cmdline_disk){ dev->vdev, -1, -1 };
         /* QEMU picks the descriptor of exactly the mode that it wants; before it is active it wants to read only */
         if (give_image(p, dev->path, O_RDONLY, &disk->read_fd, err) < 0 ||
-            (!dev->readonly && give_image(p, dev->path, O_RDWR, &disk->write_fd, err) < 0))
+            (!dev->readonly && (give_image(p, dev->path, O_RDWR, &disk->write_fd, err) < 0 ||
+                                lock_or_keep(s, dev->path, p->fds[disk->write_fd - 3], err) < 0)))
             return cv_context(err, "disk %s", dev->vdev);
     }
     return 0;
@@ -185,7 +203,7 @@ static int prepare(struct start *s, const struct cv_layout_dm *dm, struct cv_pro
 {
     struct cv_emu *emu = &s->set->emus[dm->dmid];
     struct cv_cmdline c = { .domid = s->set->domid, .qmp_fd = -1, .xl_qmp_fd = -1, .gate_fd = -1,
-                            .incoming = s->opt->mode == CV_SPAWN_INCOMING, .run_as = "" };
+                            .incoming = s->opt->mode != CV_SPAWN_CREATE, .run_as = "" };
     struct cv_strings argv;
 
     emu->owns_sockets = true;
@@ -203,7 +221,7 @@ static int prepare(struct start *s, const struct cv_layout_dm *dm, struct cv_pro
         c.sandbox = has_seccomp(dm->model);
         p->no_new_privs = true;
     }
-    if (give_taps(s, dm, p, &c, pool, err) < 0 || give_disks(dm, p, &c, err) < 0 || cv_cmdline_build(dm, &c, pool, &argv, err) < 0)
+    if (give_taps(s, dm, p, &c, pool, err) < 0 || give_disks(s, dm, p, &c, err) < 0 || cv_cmdline_build(dm, &c, pool, &argv, err) < 0)
         return -1;
     p->argv = argv.items;
     return 0;

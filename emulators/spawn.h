@@ -17,7 +17,8 @@
 #include "emulators/layout.h"
 #include "emulators/set.h"
 
-enum cv_spawn_mode { CV_SPAWN_CREATE, CV_SPAWN_INCOMING };
+/* INCOMING_LATE: as INCOMING, but the images are still in use elsewhere: cv_emuset_lock_disks comes later. */
+enum cv_spawn_mode { CV_SPAWN_CREATE, CV_SPAWN_INCOMING, CV_SPAWN_INCOMING_LATE };
 
 struct cv_spawn_options {
     enum cv_spawn_mode mode;

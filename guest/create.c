@@ -71,7 +71,7 @@ static int build_run(void *op, int64_t deadline_ms, struct cv_error *err)
 static int emulators_run(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct create *c = op;
-    return cv_guest_start_emulators(c->g, false, deadline_ms, c->opt->cancel, err);
+    return cv_guest_start_emulators(c->g, CV_SPAWN_CREATE, deadline_ms, c->opt->cancel, err);
 }
 
 static int emulators_undo(void *op, int64_t deadline_ms, struct cv_error *err)

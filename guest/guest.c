@@ -77,10 +77,10 @@ void cv_guest_dispose(struct cv_guest *g)
     g->config_text = NULL;
 }
 
-int cv_guest_start_emulators(struct cv_guest *g, bool incoming, int64_t deadline_ms, struct cv_cancel *cancel,
+int cv_guest_start_emulators(struct cv_guest *g, enum cv_spawn_mode mode, int64_t deadline_ms, struct cv_cancel *cancel,
                              struct cv_error *err)
 {
-    struct cv_spawn_options opt = { .mode = incoming ? CV_SPAWN_INCOMING : CV_SPAWN_CREATE, .guest_name = g->spec.name,
+    struct cv_spawn_options opt = { .mode = mode, .guest_name = g->spec.name,
                                     .run_dir = g->host->dirs->run, .log_dir = g->host->dirs->log,
                                     .no_sandbox = g->host->dirs->model_emulators,
                                     .no_tap = g->host->dirs->model_emulators,

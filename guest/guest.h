@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "emulators/layout.h"
 #include "emulators/set.h"
+#include "emulators/spawn.h"
 #include "host/host.h"
 
 #define CV_GUEST_CONFIG_MAX (64 * 1024)
@@ -62,9 +63,9 @@ int cv_guest_create(struct cv_guest *g, struct cv_host *host, const char *config
 /* Ends the domain and its emulators, and removes all that belonged to them.  Works on half-built guests too. */
 int cv_guest_destroy(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
 
-/* Starts the layout's emulators for g->domid (mode: create, or incoming), surveys their RAM blocks and checks them
+/* Starts the layout's emulators for g->domid , surveys their RAM blocks and checks them
  * against the layout. On failure none is left. */
-int cv_guest_start_emulators(struct cv_guest *g, bool incoming, int64_t deadline_ms, struct cv_cancel *cancel,
+int cv_guest_start_emulators(struct cv_guest *g, enum cv_spawn_mode mode, int64_t deadline_ms, struct cv_cancel *cancel,
                              struct cv_error *err) CV_CHECKED;
 /* Kills what cv_guest_start_emulators started. */
 int cv_guest_kill_emulators(struct cv_guest *g, struct cv_error *err) CV_CHECKED;

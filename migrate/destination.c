@@ -13,6 +13,7 @@
 
 #define HELLO_MS 30000
 #define OFFER_MS 60000
+#define LOCK_MS 2000
 /* Longer than a guest may take to suspend: the stream is silent then. */
 #define STALL_MS 120000
 
@@ -229,6 +230,9 @@ static int hand_over(struct destination *d, int build_rc, enum cv_ho_outcome *ou
         if (d->opt->runs != NULL)
             d->opt->runs(d->opt->runs_user, d->r.g.domid, d->name);
         cv_handover_hear_done(&run);
+        /* On the same host, the source's emulators have gone by now. */
+        if (cv_emuset_lock_disks(&d->r.g.set, cv_after_ms(LOCK_MS), err) < 0)
+            cv_log(d->sink, CV_LOG_WARN, "%s: the guest runs with a disk that is not locked", err->text);
         return 0;
     }
     *err = run.why;

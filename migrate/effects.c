@@ -39,6 +39,19 @@ static unsigned living(struct cv_guest *g, const struct cv_emu_results *r)
     return mask;
 }
 
+/* What broke may have been a connection only; the emulator behind it is to run on. */
+static void reconnect(struct cv_guest *g, const struct cv_emu_results *r, int64_t deadline_ms)
+{
+    struct cv_emu_wait w = { .deadline_ms = deadline_ms };
+    struct cv_error e = CV_ERROR_INIT;
+
+    for (unsigned i = 0; i < g->set.count; i++)
+        if (r->emu[i].state != CV_EMU_DONE && !is_dead(g, r, i))
+            w.mask |= 1u << i;
+    if (w.mask != 0 && cv_emuset_connect(&g->set, &w, NULL, &e) < 0)
+        cv_log(g->sink, CV_LOG_WARN, "%s", e.text);
+}
+
 /* Until the other side's emulators have let go of the images' locks: it has been told, but may not have got there. */
 static int take_disks_and_run(struct cv_guest *g, unsigned mask, int64_t deadline_ms, struct cv_error *err)
 {
@@ -58,8 +71,10 @@ int cv_effect_go_on(struct cv_guest *g, int64_t deadline_ms, struct cv_error *er
     cv_emu_status status[CV_DM_MAX];
     struct cv_emu_results r;
 
-    if (cv_emuset_status(&g->set, &w, status, &r, err) < 0)
+    if (cv_emuset_status(&g->set, &w, status, &r, err) < 0) {
         cv_log(g->sink, CV_LOG_DEBUG, "%s", err->text);
+        reconnect(g, &r, deadline_ms);
+    }
     w.mask = living(g, &r);
     if (g->host->ops->dirty_log(g->host, g->domid, false, err) < 0)
         cv_log(g->sink, CV_LOG_WARN, "%s", err->text);
@@ -94,7 +109,7 @@ int cv_effect_run(struct cv_guest *g, const char *name, int64_t deadline_ms, str
     w.mask = with_network(&g->layout);
     if (w.mask != 0 && cv_emuset_announce(&g->set, &w, &e) < 0)
         cv_log(g->sink, CV_LOG_WARN, "the network was not told of the guest's new place: %s", e.text);
-    if (g->host->ops->rename(g->host, g->domid, name, &e) < 0)
+    if (g->host->ops->rename(g->host, g->domid, name, &e) < 0 && g->host->ops->rename(g->host, g->domid, name, &e) < 0)
         cv_log(g->sink, CV_LOG_WARN, "the guest has not got its name: %s", e.text);
     snprintf(g->spec.name, sizeof g->spec.name, "%s", name);
     return 0;

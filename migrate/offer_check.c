@@ -2,6 +2,7 @@
 /* The destination's judgement of an OFFER: everything that can be known without building anything. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,8 +121,10 @@ static void program_version(const char *program, char *version, size_t size)
     if (pid > 0 && cv_read_full(fds[0], text, sizeof text - 1, &got, cv_after_ms(ASK_VERSION_MS), NULL, NULL) == 0)
         text[got] = '\0';
     close(fds[0]);
-    if (pid > 0)
+    if (pid > 0) {
+        kill(pid, SIGKILL);            /* it has said what it had to say */
         waitpid(pid, NULL, 0);
+    }
     const char *at = strstr(text, "version ");
     if (at != NULL)
         snprintf(version, size, "%.*s", (int)strspn(at + 8, "0123456789."), at + 8);

@@ -28,8 +28,8 @@ static int fill_pages(struct cv_restore *r, struct cv_loader *loader, struct cv_
         struct cv_rec_pass_end end;
         if (cv_rec_pass_end_decode(&end, rec->body.data, rec->body.len, err) < 0)
             return cv_record_context(rec, err);
-        /* A page may come again: what came before it must be in place. */
-        if (cv_loader_barrier(loader, err) < 0)
+        /* A page may come again: what came before it must be in place, and as much of it as was announced. */
+        if (cv_loader_pass_end(loader, rec, err) < 0)
             return -1;
         if (end.flags & CV_PASS_LAST)
             return 0;
@@ -83,7 +83,7 @@ int cv_restore_fill(void *op, int64_t deadline_ms, struct cv_error *err)
     if (sys != 0)
         return cv_fail(err, CV_E_NOMEM, sys, "start a thread for the memory");
     r->thread_started = true;
-    int rc = cv_guest_start_emulators(&r->g, true, deadline_ms, r->opt->cancel, err);
+    int rc = cv_guest_start_emulators(&r->g, r->opt->late_disks ? CV_SPAWN_INCOMING_LATE : CV_SPAWN_INCOMING, deadline_ms, r->opt->cancel, err);
     struct cv_emu_wait w = { .deadline_ms = deadline_ms, .cancel = r->opt->cancel };
     if (rc == 0)
         rc = cv_emuset_prepare_load(&r->g.set, r->opt->late_disks, &w, err);
