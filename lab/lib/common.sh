@@ -83,7 +83,11 @@ cached()
             mkdir "$dir.new"
             "$builder" "$dir.new" "$@" >&2
             mv "$dir.new" "$dir"
+            # What no checkout has used for two weeks goes.
+            find "$CACHE/$kind" -mindepth 1 -maxdepth 1 -type d ! -name '*.new' ! -path "$dir" -mtime +14 \
+                -exec rm -rf {} +
         ) 9>"$CACHE/$kind/$key.lock"
     fi
+    touch "$dir"
     printf '%s\n' "$dir"
 }
