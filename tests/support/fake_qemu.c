@@ -493,6 +493,10 @@ int main(int argc, char **argv)
     static struct fake f = { .listener = -1, .client = -1, .gate = -1, .tag = "fake", .version = "7.2.0", .status = "prelaunch",
                              .named_fd = -1, .received_fd = -1 };
 
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        puts("QEMU emulator version 7.2.0 (fake)");
+        return 0;
+    }
     for (int i = 0; i < FDS_MAX; i++)
         f.fdset[i] = -1;
     for (int i = 1; i < argc; i++) {
