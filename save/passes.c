@@ -57,17 +57,12 @@ static int send_pass(struct cv_save *s, const uint64_t *bitmap, bool last, uint6
             return -1;
         *dirty_after = count_bits(s->bitmap, s->pfn_count);
     }
-    struct cv_rec_pass_end rec = {
-        .pass = s->pass, .flags = last ? CV_PASS_LAST : 0, .records = now->records - before.records,
-        .data_pages = (now->bytes_raw - before.bytes_raw) / CV_PAGE_SIZE, .pages = now->pages - before.pages,
-        .dirty_left = last ? 0 : *dirty_after, .duration_us = (uint64_t)(cv_now_ns() - begin) / 1000,
-    };
-    CV_AUTO_BUF body = { 0 };
-    if (cv_rec_pass_end_encode(&rec, &body, err) < 0 || cv_save_put_body(s, CV_REC_PASS_END, &body, err) < 0)
+    uint64_t left = last ? 0 : *dirty_after, pages = now->pages - before.pages;
+    if (cv_saver_pass_end(s->saver, last, left, (uint64_t)(cv_now_ns() - begin) / 1000, err) < 0)
         return -1;
-    *out = (struct cv_pass_stats){ .pass = s->pass, .pages_sent = rec.pages,
-                                   .bytes_sent = now->bytes_out - before.bytes_out, .dirty_now = rec.dirty_left,
-                                   .pages_empty = rec.pages - rec.data_pages,
+    *out = (struct cv_pass_stats){ .pass = s->pass, .pages_sent = pages,
+                                   .bytes_sent = now->bytes_out - before.bytes_out, .dirty_now = left,
+                                   .pages_empty = pages - (now->bytes_raw - before.bytes_raw) / CV_PAGE_SIZE,
                                    .ns = cv_now_ns() - begin };
     s->pass++;
     s->report.passes = s->pass;
