@@ -92,6 +92,19 @@ static int restart(struct cv_host *host, const char *config, struct cv_sink *sin
     return 0;
 }
 
+/* Somebody else ended the domain (xl destroy): of its emulators xl knows one, and of our nodes nothing. */
+static int clean_up_after(struct cv_guest *g, uint32_t domid, struct cv_error *err)
+{
+    char path[64];
+    int rc = cv_guest_kill_emulators(g, err);
+
+    snprintf(path, sizeof path, "/local/domain/0/dms/%u", domid);
+    rc |= g->host->ops->xs_remove(g->host, path, err);
+    snprintf(path, sizeof path, "/local/domain/0/device-model/%u", domid);
+    rc |= g->host->ops->xs_remove(g->host, path, err);
+    return rc != 0 ? -1 : 0;
+}
+
 int cv_monitor_run(struct cv_host *host, uint32_t domid, struct cv_cancel *cancel, struct cv_sink *sink,
                    uint32_t *next_out, struct cv_error *err)
 {
@@ -117,7 +130,7 @@ int cv_monitor_run(struct cv_host *host, uint32_t domid, struct cv_cancel *cance
     CV_AUTO_FREE char *config = strdup(g.config_text);
     int rc = 0;
     if (end == END_GONE)
-        rc = cv_guest_kill_emulators(&g, err);
+        rc = clean_up_after(&g, domid, err);
     else
         rc = cv_guest_destroy(&g, err);
     cv_guest_dispose(&g);
