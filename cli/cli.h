@@ -51,6 +51,7 @@ int cmd_unpause(struct cli *c, int argc, char **argv);
 int cmd_save(struct cli *c, int argc, char **argv);
 int cmd_restore(struct cli *c, int argc, char **argv);
 int cmd_monitor(struct cli *c, int argc, char **argv);
+int cmd_cycle(struct cli *c, int argc, char **argv);
 int cmd_migrate(struct cli *c, int argc, char **argv);
 int cmd_migrate_receive(struct cli *c, int argc, char **argv);
 int cmd_recover(struct cli *c, int argc, char **argv);

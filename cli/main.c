@@ -24,6 +24,7 @@ static const struct cli_command commands[] = {
       "move a running guest to another host" },
     { "migrate-receive", cmd_migrate_receive, "[--threads N]", "the other end of migrate (started by it)" },
     { "recover", cmd_recover, "[--assume running|aborted] [--json] DOMAIN", "settle a migration that was cut off" },
+    { "cycle", cmd_cycle, "DOMAIN", "" },
     { "monitor", cmd_monitor, "DOMID", "watch over a guest (started by create and restore)" },
 #endif
     { "inspect", cmd_inspect, "[--json|--raw] [--picture FILE.svg] FILE|-", "show what is in an image" },
@@ -63,7 +64,7 @@ static int usage(FILE *f)
 {
     fprintf(f, "usage: convoy [-v|-q] COMMAND [ARGUMENT...]\n\n");
     for (size_t i = 0; i < COMMANDS; i++)
-        if (strcmp(commands[i].name, "monitor") != 0)
+        if (*commands[i].summary && strcmp(commands[i].name, "monitor") != 0)
             fprintf(f, "  convoy %s %s\n      %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
     return f == stdout ? 0 : CLI_USAGE;
 }
