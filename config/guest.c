@@ -152,7 +152,7 @@ static int read_switches(struct cv_reader *r, struct cv_error *err)
         { "acpi", &c->acpi, true }, { "apic", &c->apic, true }, { "pae", &c->pae, true }, { "nx", &c->nx, true },
         { "hap", &c->hap, true }, { "hpet", &c->hpet, true }, { "acpi_s3", &c->acpi_s3, true },
         { "acpi_s4", &c->acpi_s4, true }, { "xen_platform_pci", &c->xen_platform_pci, true },
-        { "hvm_pirq", &c->hvm_pirq, true }, { "nomigrate", &c->nomigrate, false }, { "localtime", &c->localtime, false },
+        { "hvm_pirq", &c->hvm_pirq, false }, { "nomigrate", &c->nomigrate, false }, { "localtime", &c->localtime, false },
     };
 
     for (size_t i = 0; i < sizeof switches / sizeof *switches; i++) {

@@ -83,8 +83,11 @@ static int emulators_undo(void *op, int64_t deadline_ms, struct cv_error *err)
 /* Undone with the domain: its tree is removed as a whole. */
 static int nodes_run(void *op, int64_t deadline_ms, struct cv_error *err)
 {
-    (void)deadline_ms;
-    return cv_guest_nodes_write(((struct create *)op)->g, err);
+    struct create *c = op;
+
+    if (cv_guest_nodes_write(c->g, err) < 0)
+        return -1;
+    return cv_guest_consoles_write(c->g, deadline_ms, c->opt->cancel, err);
 }
 
 static int run_run(void *op, int64_t deadline_ms, struct cv_error *err)
@@ -105,7 +108,7 @@ static const struct cv_step steps[] = {
     { "domain", domain_run, domain_undo, CV_NEVER, false },
     { "build", build_run, NULL, CV_NEVER, false },
     { "emulators", emulators_run, emulators_undo, 60 * 1000, false },
-    { "nodes", nodes_run, NULL, CV_NEVER, false },
+    { "nodes", nodes_run, NULL, 20 * 1000, false },
     { "run", run_run, NULL, 20 * 1000, true },
 };
 

@@ -49,7 +49,10 @@ void cv_guest_dispose(struct cv_guest *g);
 /* Writes and removes what is kept in xenstore.  write: after the emulators have started. */
 int cv_guest_nodes_write(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
 int cv_guest_nodes_read(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
-/* CV_OK-less question: does the domain carry our nodes? */
+/* Terminals of the serial ports and the VNC port, as xl console and xl vncviewer look for them. */
+int cv_guest_consoles_write(struct cv_guest *g, int64_t deadline_ms, struct cv_cancel *cancel,
+                            struct cv_error *err) CV_CHECKED;
+/* Does the domain carry our nodes? */
 bool cv_guest_is_ours(struct cv_host *host, uint32_t domid);
 
 /* Makes a guest from its configuration, running, or paused.  On failure nothing is left. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <jansson.h>
 #include <uuid/uuid.h>
@@ -18,12 +19,18 @@ void cv_spec_from_config(struct cv_domain_spec *s, const struct cv_guest_config 
         .vcpus = c->maxvcpus, .vcpus_online = c->vcpus,
         .tsc_mode = c->tsc_mode,
         .hap = c->hap, .acpi = c->acpi, .apic = c->apic, .pae = c->pae, .hpet = c->hpet,
+        .pirq = c->hvm_pirq, .nomigrate = c->nomigrate,
         .viridian = (uint32_t)c->viridian,
         .timer_mode = 1,               /* no delay for missed ticks: xl's default */
         .max_grant_frames = c->max_grant_frames, .max_maptrack_frames = c->max_maptrack_frames,
         .paging_pool_kb = c->shadow_memory_kib,
         .rtc_offset_s = c->rtc_timeoffset,
     };
+    if (c->localtime) {
+        time_t now = time(NULL);
+        struct tm tm;
+        s->rtc_offset_s += localtime_r(&now, &tm) != NULL ? tm.tm_gmtoff : 0;
+    }
     snprintf(s->name, sizeof s->name, "%s", c->name);
     memcpy(s->uuid, c->uuid, sizeof s->uuid);
     snprintf(s->firmware, sizeof s->firmware, "%s", c->bios_path);
@@ -35,7 +42,7 @@ void cv_spec_from_config(struct cv_domain_spec *s, const struct cv_guest_config 
     F(ram_kb) F(ram_target_kb) F(target_kb) F(max_kb) F(video_kb) F(extra_pages) F(max_pages) F(vcpus) F(vcpus_online) \
     F(tsc_mode) F(viridian) F(timer_mode) F(max_evtchn_port) F(max_grant_frames) F(max_maptrack_frames) \
     F(emulation_flags) F(mmio_hole_kb) F(paging_pool_kb) F(rtc_offset_s)
-#define SPEC_BOOLS(F) F(hap) F(acpi) F(apic) F(nested_hvm) F(pae) F(hpet)
+#define SPEC_BOOLS(F) F(hap) F(acpi) F(apic) F(nested_hvm) F(pae) F(hpet) F(pirq) F(nomigrate)
 #define SPEC_STRINGS(F) F(name) F(firmware) F(loader) F(acpi_table)
 
 int cv_spec_encode(const struct cv_domain_spec *s, char **json_out, struct cv_error *err)

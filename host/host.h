@@ -58,6 +58,8 @@ struct cv_domain_spec {
     uint32_t vcpus_online;             /* at boot */
     uint32_t tsc_mode;                 /* Xen's numbers: 0 default, 1 always emulate, 2 native */
     bool hap, acpi, apic, nested_hvm, pae, hpet;
+    bool pirq;                         /* emulated interrupts over event channels: asked for, else avoided where Xen can */
+    bool nomigrate;                    /* never to be saved or migrated */
     uint32_t viridian;                 /* HVM_PARAM_VIRIDIAN value, 0 = none */
     uint32_t timer_mode;
     uint32_t max_evtchn_port, max_grant_frames, max_maptrack_frames;

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/output.h"
+#include "save/write.h"
 
 /* op of the table; save is first, so that its steps take the same pointer. */
 struct save_to {
@@ -24,7 +25,9 @@ static int open_run(void *op, int64_t deadline_ms, struct cv_error *err)
     if (t->fd < 0) {
         if (cv_output_open(&t->out, t->path, err) < 0)
             return -1;
-        return cv_save_open_stream(&t->save, t->out.fd, true, err);
+        if (cv_save_open_stream(&t->save, t->out.fd, true, err) < 0)
+            return -1;
+        return cv_save_check_space(&t->save, t->out.dir_fd, err);
     }
     return cv_save_open_stream(&t->save, t->fd, false, err);
 }

@@ -50,8 +50,8 @@ static int create_domain(struct xen_host *x, struct cv_domain_spec *spec, uint32
     uint32_t tries[2] = { all & ~XEN_X86_EMU_USE_PIRQ, all };
     int n = 2;
 
-    if (spec->emulation_flags != 0) {
-        tries[0] = spec->emulation_flags;
+    if (spec->emulation_flags != 0 || spec->pirq) {
+        tries[0] = spec->emulation_flags != 0 ? spec->emulation_flags : all;
         n = 1;
     }
     for (int i = 0; i < n; i++) {
