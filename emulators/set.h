@@ -34,6 +34,9 @@ struct cv_emu {
     bool await;               /* may not listen yet: connect waits for its socket */
     int asked;                /* load: a query-status is under way */
     bool load_prepared;       /* cv_emuset_prepare_load was done */
+    bool state_given;         /* and it has the descriptor of its state */
+    bool save_prepared;       /* cv_emuset_prepare_save was done: fdset has its state file */
+    long long fdset;
 };
 
 struct cv_emuset {
@@ -103,6 +106,11 @@ int cv_emuset_dirty_log(struct cv_emuset *set, bool on, const struct cv_emu_wait
 int cv_emuset_check_migratable(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv_emu_results *results,
                                struct cv_error *err) CV_CHECKED;
 
+/* Gives every emulator its state file while the guest still runs: the save is two round trips shorter.  The files stay with
+ * the emulators until cv_emuset_unprepare_save, or their end. */
+int cv_emuset_prepare_save(struct cv_emuset *set, const int fds[CV_DM_MAX], const struct cv_emu_wait *w,
+                           struct cv_error *err) CV_CHECKED;
+int cv_emuset_unprepare_save(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv_error *err) CV_CHECKED;
 /* Saves every emulator's device state.  fds[dmid]: writable regular files of ours, empty, at offset 0 (one each, see
  * cv_state_file_create); they stay ours.  The emulators must be stopped.  live: true drops disk locks (the guest moves
  * or is destroyed), false keeps them (the guest goes on): H-5.  sizes_out[dmid] by fstat after completion. */
@@ -110,8 +118,8 @@ int cv_emuset_save_state(struct cv_emuset *set, const int fds[CV_DM_MAX], bool l
                          const struct cv_emu_wait *w, struct cv_emu_results *results, struct cv_error *err) CV_CHECKED;
 /* What can be said to incoming emulators before their states are there: the load is one round trip shorter.
  * late_disks: they open their disks for writing at "cont" only, not as soon as the state is loaded (migration: until the
- * hand-over is decided, the disks are the source's). */
-int cv_emuset_prepare_load(struct cv_emuset *set, bool late_disks, const struct cv_emu_wait *w, struct cv_error *err)
+ * hand-over is decided, the disks are the source's).  fds: files that will hold the states, empty yet; NULL: not yet. */
+int cv_emuset_prepare_load(struct cv_emuset *set, bool late_disks, const int fds[CV_DM_MAX], const struct cv_emu_wait *w, struct cv_error *err)
     CV_CHECKED;
 /* Loads every emulator's own state from fds[dmid] (readable, at its beginning) into emulators started as incoming, and
  * waits until none is in migration any more.  They stay stopped (-S). */

@@ -93,14 +93,22 @@ static enum cv_step pass(struct cv_emu *emu, const char *command, json_t *args, 
     return cv_op_send(emu, command, args, other, err);
 }
 
+static int take_fdset(struct cv_emu *emu, long long *fdset_out, struct cv_error *err)
+{
+    if (*emu->qmp->refusal || json_unpack(emu->qmp->reply, "{s:I}", "fdset-id", fdset_out) < 0)
+        return cv_fail(err, CV_E_EMULATOR, 0, "add-fd: %s",
+                       *emu->qmp->refusal ? emu->qmp->refusal : "no fdset-id in its answer");
+    return 0;
+}
+
 static enum cv_step save_begin(struct save *s, struct cv_emu *emu, struct cv_error *err)
 {
     char file[40];
 
-    if (*emu->qmp->refusal || json_unpack(emu->qmp->reply, "{s:I}", "fdset-id", &s->fdset[emu->dmid]) < 0) {
-        cv_fail(err, CV_E_EMULATOR, 0, "add-fd: %s", *emu->qmp->refusal ? emu->qmp->refusal : "no fdset-id in its answer");
+    if (emu->save_prepared)
+        s->fdset[emu->dmid] = emu->fdset;
+    else if (take_fdset(emu, &s->fdset[emu->dmid], err) < 0)
         return CV_STEP_FAILED;
-    }
     snprintf(file, sizeof file, "/dev/fdset/%lld", s->fdset[emu->dmid]);
     return cv_op_send(emu, "xen-save-devices-state", json_pack("{s:s, s:b}", "filename", file, "live", s->live), -1, err);
 }
@@ -135,7 +143,7 @@ static enum cv_step save_step(struct cv_op *op, struct cv_emu *emu, unsigned ste
 {
     struct save *s = op->ctx;
 
-    switch (step) {
+    switch (step + emu->save_prepared) {
     case 0:
         return pass(emu, "add-fd", NULL, s->fds[emu->dmid], O_WRONLY, err);
     case 1:
@@ -143,10 +151,48 @@ static enum cv_step save_step(struct cv_op *op, struct cv_emu *emu, unsigned ste
     case 2:                   /* the descriptor must not stay there, whatever came of it */
         if (*emu->qmp->refusal)
             cv_fail(&s->refused[emu->dmid], CV_E_EMULATOR, 0, "xen-save-devices-state: %s", emu->qmp->refusal);
+        if (emu->save_prepared)
+            return save_end(s, emu, err);
         return cv_op_send(emu, "remove-fd", json_pack("{s:I}", "fdset-id", s->fdset[emu->dmid]), -1, err);
     default:
         return save_end(s, emu, err);
     }
+}
+
+static enum cv_step prepare_save_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+{
+    const int *fds = op->ctx;
+
+    if (step == 0)
+        return pass(emu, "add-fd", NULL, fds[emu->dmid], O_WRONLY, err);
+    if (take_fdset(emu, &emu->fdset, err) < 0)
+        return CV_STEP_FAILED;
+    emu->save_prepared = true;
+    return CV_STEP_DONE;
+}
+
+int cv_emuset_prepare_save(struct cv_emuset *set, const int fds[CV_DM_MAX], const struct cv_emu_wait *w, struct cv_error *err)
+{
+    struct cv_op op = { .name = "prepare", .step = prepare_save_step, .ctx = (void *)fds, .needs_connection = true,
+                        .sees_refusals = true };
+
+    return cv_op_run(set, &op, w, NULL, err);
+}
+
+static enum cv_step unprepare_save_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+{
+    (void)op;
+    if (step > 0 || !emu->save_prepared)
+        return CV_STEP_DONE;
+    emu->save_prepared = false;
+    return cv_op_send(emu, "remove-fd", json_pack("{s:I}", "fdset-id", emu->fdset), -1, err);
+}
+
+int cv_emuset_unprepare_save(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv_error *err)
+{
+    struct cv_op op = { .name = "unprepare", .step = unprepare_save_step, .needs_connection = true };
+
+    return cv_op_run(set, &op, w, NULL, err);
 }
 
 int cv_emuset_save_state(struct cv_emuset *set, const int fds[CV_DM_MAX], bool live, uint64_t sizes_out[CV_DM_MAX],
@@ -170,19 +216,34 @@ static json_t *capabilities(bool late_disks)
                      "late-block-activate", "state", late_disks);
 }
 
+struct prepare {
+    bool late_disks;
+    const int *fds;           /* NULL: no states yet */
+};
+
+static enum cv_step give_state(struct cv_emu *emu, int fd, struct cv_error *err)
+{
+    return pass(emu, "getfd", json_pack("{s:s}", "fdname", "convoy-state"), fd, O_RDONLY, err);
+}
+
 static enum cv_step prepare_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
-    bool *late_disks = op->ctx;
+    struct prepare *p = op->ctx;
 
     if (step == 0)
-        return cv_op_send(emu, "migrate-set-capabilities", capabilities(*late_disks), -1, err);
+        return cv_op_send(emu, "migrate-set-capabilities", capabilities(p->late_disks), -1, err);
     emu->load_prepared = true;
+    if (step == 1 && p->fds != NULL)
+        return give_state(emu, p->fds[emu->dmid], err);
+    emu->state_given = p->fds != NULL;
     return CV_STEP_DONE;
 }
 
-int cv_emuset_prepare_load(struct cv_emuset *set, bool late_disks, const struct cv_emu_wait *w, struct cv_error *err)
+int cv_emuset_prepare_load(struct cv_emuset *set, bool late_disks, const int fds[CV_DM_MAX], const struct cv_emu_wait *w,
+                           struct cv_error *err)
 {
-    struct cv_op op = { .name = "prepare", .step = prepare_step, .ctx = &late_disks, .needs_connection = true };
+    struct prepare p = { .late_disks = late_disks, .fds = fds };
+    struct cv_op op = { .name = "prepare", .step = prepare_step, .ctx = &p, .needs_connection = true };
 
     return cv_op_run(set, &op, w, NULL, err);
 }
@@ -211,9 +272,9 @@ static enum cv_step load_step(struct cv_op *op, struct cv_emu *emu, unsigned ste
 
     if (!emu->load_prepared && step == 0)
         return cv_op_send(emu, "migrate-set-capabilities", capabilities(false), -1, err);
-    step += emu->load_prepared;
+    step += emu->load_prepared + emu->state_given;
     if (step == 1)
-        return pass(emu, "getfd", json_pack("{s:s}", "fdname", "convoy-state"), l->fds[emu->dmid], O_RDONLY, err);
+        return give_state(emu, l->fds[emu->dmid], err);
     if (step == 2)
         return cv_op_send(emu, "migrate-incoming", json_pack("{s:s}", "uri", "fd:convoy-state"), -1, err);
     /* Odd steps from 3 on: ask for the status.  Even ones: look at the answer, and rest until an event or a moment. */
@@ -228,11 +289,14 @@ static enum cv_step load_step(struct cv_op *op, struct cv_emu *emu, unsigned ste
     return CV_STEP_LATER;
 }
 
+/* An event says when to ask again; this is only for one that was lost. */
+#define LOAD_RETRY_MS 100
+
 int cv_emuset_load_state(struct cv_emuset *set, const int fds[CV_DM_MAX], const struct cv_emu_wait *w,
                          struct cv_emu_results *results, struct cv_error *err)
 {
     struct load l = { .fds = fds };
-    struct cv_op op = { .name = "load", .step = load_step, .ctx = &l, .needs_connection = true, .retry_ms = 5 };
+    struct cv_op op = { .name = "load", .step = load_step, .ctx = &l, .needs_connection = true, .retry_ms = LOAD_RETRY_MS };
 
     for (unsigned i = 0; i < set->count; i++)
         set->emus[i].asked = 0;

@@ -80,6 +80,8 @@ int cv_effect_go_on(struct cv_guest *g, int64_t deadline_ms, struct cv_error *er
         cv_log(g->sink, CV_LOG_WARN, "%s", err->text);
     if (w.mask != 0 && cv_emuset_dirty_log(&g->set, false, &w, NULL, err) < 0)
         cv_log(g->sink, CV_LOG_WARN, "%s", err->text);
+    if (w.mask != 0 && cv_emuset_unprepare_save(&g->set, &w, err) < 0)
+        cv_log(g->sink, CV_LOG_WARN, "%s", err->text);
     if (w.mask != 0 && take_disks_and_run(g, w.mask, deadline_ms, err) < 0)
         return -1;
     return g->host->ops->resume(g->host, g->domid, err);

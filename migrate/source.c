@@ -132,7 +132,7 @@ static int ready_run(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_source *s = op;
 
-    if (cv_source_flush_disks(op, deadline_ms, err) < 0)
+    if (cv_source_flush_disks(op, deadline_ms, err) < 0 || cv_save_prepare_states(op, deadline_ms, err) < 0)
         return -1;
     return cv_journal_prepare(&s->journal, CV_J_COMMITTING, err);
 }
@@ -154,7 +154,7 @@ static const struct cv_step move[] = {
     { "head", cv_save_head, NULL, CV_NEVER, false },
     { "track", cv_save_track, NULL, 15 * 1000, false },
     { "passes", cv_save_passes, NULL, CV_NEVER, false },
-    { "ready", ready_run, NULL, CV_NEVER, false },
+    { "ready", ready_run, NULL, 20 * 1000, false },
     { "suspend", cv_save_suspend, NULL, CV_NEVER, false },
     { "stop", cv_save_stop, NULL, 20 * 1000, false },
     { "states-begin", cv_save_states_begin, NULL, CV_NEVER, false },

@@ -86,10 +86,14 @@ int cv_restore_fill(void *op, int64_t deadline_ms, struct cv_error *err)
     int rc = cv_guest_start_emulators(&r->g, r->opt->late_disks ? CV_SPAWN_INCOMING_LATE : CV_SPAWN_INCOMING, deadline_ms, r->opt->cancel, err);
     struct cv_emu_wait w = { .deadline_ms = deadline_ms, .cancel = r->opt->cancel };
     if (rc == 0)
-        rc = cv_emuset_prepare_load(&r->g.set, r->opt->late_disks, &w, err);
+        rc = cv_restore_make_state_files(r, err);
+    if (rc == 0)
+        rc = cv_emuset_prepare_load(&r->g.set, r->opt->late_disks, r->state_fd, &w, err);
     /* xenstore is slow (milliseconds a node): written here, it costs no down time. */
     if (rc == 0)
         rc = cv_guest_nodes_write(&r->g, err);
+    if (rc == 0)
+        rc = cv_guest_consoles_write(&r->g, deadline_ms, r->opt->cancel, err);
     r->report.emulators_ns = cv_now_ns() - begin;
     if (rc < 0)
         cv_cancel_request(&r->fill_cancel);

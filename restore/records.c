@@ -114,24 +114,33 @@ static int take_params(struct cv_restore *r, const struct cv_record *rec, struct
     return 0;
 }
 
-/* Into a memfd: the emulator gets a descriptor, and nothing lies about when we die. */
+/* The emulators get descriptors of memory files, so that nothing lies about when we die. */
+int cv_restore_make_state_files(struct cv_restore *r, struct cv_error *err)
+{
+    for (unsigned i = 0; i < r->g.layout.count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "device-state-%u", i);
+        r->state_fd[i] = memfd_create(name, MFD_CLOEXEC);
+        if (r->state_fd[i] < 0)
+            return cv_fail(err, CV_E_IO, errno, "make a memory file for emulator %u's device state", i);
+    }
+    return 0;
+}
+
 static int take_device_state(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_device_state d;
-    char name[32];
 
     if (cv_rec_device_state_decode(&d, rec->body.data, rec->body.len, err) < 0)
         return -1;
-    if (d.dmid >= r->g.layout.count || r->state_fd[d.dmid] >= 0)
+    if (d.dmid >= r->g.layout.count || r->state_taken[d.dmid])
         return cv_fail(err, CV_E_STREAM, 0, "a device state of emulator %u, which is not expected", d.dmid);
-    snprintf(name, sizeof name, "device-state-%u", d.dmid);
-    int fd = r->state_fd[d.dmid] = memfd_create(name, MFD_CLOEXEC);
-    if (fd < 0)
-        return cv_fail(err, CV_E_IO, errno, "make a memory file for emulator %u's device state", d.dmid);
+    int fd = r->state_fd[d.dmid];
     if (cv_write_full(fd, d.blob, d.blob_len, CV_NEVER, NULL, err) < 0)
         return -1;
     if (lseek(fd, 0, SEEK_SET) < 0)
         return cv_fail(err, CV_E_IO, errno, "rewind emulator %u's device state", d.dmid);
+    r->state_taken[d.dmid] = true;
     return 0;
 }
 

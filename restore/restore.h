@@ -55,7 +55,8 @@ struct cv_restore {
     struct cv_cpu_policy policy;
     bool has_policy;
     struct cv_guest_state state;
-    int state_fd[CV_DM_MAX];           /* memfds with the device states; -1 = none */
+    int state_fd[CV_DM_MAX];           /* memfds for the device states, the emulators have them already; -1 = none */
+    bool state_taken[CV_DM_MAX];       /* it came, and lies there */
     struct cv_restore_report report;
     uint64_t records;
     int64_t start_ns, filled_ns;

@@ -190,7 +190,7 @@ int cv_restore_states(void *op, int64_t deadline_ms, struct cv_error *err)
     r->report.bytes = cv_reader_bytes(r->reader);
     r->records = cv_reader_end(r->reader)->records;
     for (unsigned i = 0; i < r->g.layout.count; i++)
-        if (r->state_fd[i] < 0)
+        if (!r->state_taken[i])
             return cv_fail(err, CV_E_STREAM, 0, "the device state of emulator %u '%s' is missing", i,
                            r->g.layout.dms[i].name);
     return 0;

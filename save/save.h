@@ -116,6 +116,8 @@ int cv_save_suspend_undo(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_stop(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_stop_undo(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_last_pages(void *op, int64_t deadline_ms, struct cv_error *err);
+/* (migration) The guest still runs: emulators get their state files, so that less is left for the down time. */
+int cv_save_prepare_states(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_states_begin(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_states(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_states_undo(void *op, int64_t deadline_ms, struct cv_error *err);

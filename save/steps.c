@@ -105,6 +105,8 @@ int cv_save_preflight(void *op, int64_t deadline_ms, struct cv_error *err)
     if (s->g.host->ops->info(s->g.host, s->g.domid, &d, err) < 0 ||
         s->g.host->ops->check_saveable(s->g.host, s->g.domid, err) < 0)
         return -1;
+    if (s->g.spec.nomigrate)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "the guest's configuration says nomigrate = 1");
     if (d.paused)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain %u '%s' is paused and cannot suspend itself: unpause it first",
                        d.domid, d.name);
@@ -221,6 +223,8 @@ static int make_state_memory(struct cv_save *s, struct cv_error *err)
 
 static int make_state_places(struct cv_save *s, struct cv_error *err)
 {
+    if (s->state_fd[0] >= 0)
+        return 0;                      /* prepared */
     return s->opt->states_in_memory ? make_state_memory(s, err) : make_state_files(s, err);
 }
 
@@ -247,6 +251,16 @@ static void *states_thread(void *arg)
 
     s->states_rc = save_states(s, cv_after_ms(STATES_MS), &s->states_error);
     return NULL;
+}
+
+int cv_save_prepare_states(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = op;
+    struct cv_emu_wait w = waiting(s, deadline_ms);
+
+    if (make_state_places(s, err) < 0)
+        return -1;
+    return cv_emuset_prepare_save(&s->g.set, s->state_fd, &w, err);
 }
 
 /* Device states and memory do not touch each other once everything stands still: QEMU's own migration sends what its

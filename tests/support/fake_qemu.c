@@ -263,6 +263,14 @@ static json_t *do_blocks(struct fake *f)
     return json_string(text);
 }
 
+/* As QEMU: ending a log that was not begun is an assertion. */
+static void set_dirty_log(struct fake *f, bool on)
+{
+    if (!on && !f->dirty_log)
+        abort();
+    f->dirty_log = on;
+}
+
 static json_t *execute(struct fake *f, const char *command, const json_t *args, char *why, size_t len)
 {
     int major = 7, minor = 2, micro = 0;
@@ -282,7 +290,7 @@ static json_t *execute(struct fake *f, const char *command, const json_t *args, 
     else if (IS("cont"))
         f->status = "running";
     else if (IS("xen-set-global-dirty-log"))
-        f->dirty_log = json_is_true(json_object_get(args, "enable"));
+        set_dirty_log(f, json_is_true(json_object_get(args, "enable")));
     else if (IS("add-fd"))
         return do_add_fd(f, why, len);
     else if (IS("remove-fd"))
