@@ -42,7 +42,9 @@ void cv_spec_from_config(struct cv_domain_spec *s, const struct cv_guest_config 
     F(ram_kb) F(ram_target_kb) F(target_kb) F(max_kb) F(video_kb) F(extra_pages) F(max_pages) F(vcpus) F(vcpus_online) \
     F(tsc_mode) F(viridian) F(timer_mode) F(max_evtchn_port) F(max_grant_frames) F(max_maptrack_frames) \
     F(emulation_flags) F(mmio_hole_kb) F(paging_pool_kb) F(rtc_offset_s)
-#define SPEC_BOOLS(F) F(hap) F(acpi) F(apic) F(nested_hvm) F(pae) F(hpet) F(pirq) F(nomigrate)
+#define SPEC_BOOLS(F) F(hap) F(acpi) F(apic) F(nested_hvm) F(pae) F(hpet)
+/* Came later: false where an image does not have them. */
+#define SPEC_LATER_BOOLS(F) F(pirq) F(nomigrate)
 #define SPEC_STRINGS(F) F(name) F(firmware) F(loader) F(acpi_table)
 
 int cv_spec_encode(const struct cv_domain_spec *s, char **json_out, struct cv_error *err)
@@ -59,6 +61,7 @@ int cv_spec_encode(const struct cv_domain_spec *s, char **json_out, struct cv_er
 #undef PUT
 #define PUT(m) bad |= json_object_set_new(o, #m, json_boolean(s->m));
     SPEC_BOOLS(PUT)
+    SPEC_LATER_BOOLS(PUT)
 #undef PUT
 #define PUT(m) bad |= json_object_set_new(o, #m, json_string(s->m));
     SPEC_STRINGS(PUT)
@@ -122,6 +125,9 @@ static int decode_object(json_t *o, struct cv_domain_spec *s, struct cv_error *e
 #undef GET
 #define GET(m) if (take_bool(o, #m, &s->m, err) < 0) return -1;
     SPEC_BOOLS(GET)
+#undef GET
+#define GET(m) if (json_object_get(o, #m) != NULL && take_bool(o, #m, &s->m, err) < 0) return -1;
+    SPEC_LATER_BOOLS(GET)
 #undef GET
 #define GET(m) if (take_string(o, #m, s->m, sizeof s->m, err) < 0) return -1;
     SPEC_STRINGS(GET)

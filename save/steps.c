@@ -11,6 +11,7 @@
 #include "save/write.h"
 
 #define SUSPEND_TIMEOUT_MS 60000
+#define PROBE_TIMEOUT_MS 1000
 #define EMULATOR_TIMEOUT_MS 20000
 
 /* The step's deadline, or the time that an emulator may take for one command, whichever comes first. */
@@ -146,6 +147,18 @@ int cv_save_track_undo(void *op, int64_t deadline_ms, struct cv_error *err)
     return rc != 0 ? -1 : 0;
 }
 
+/* A guest whose emulator hangs cannot suspend: then that is the news. */
+static int blame_emulators(struct cv_save *s, struct cv_error *err)
+{
+    struct cv_emu_wait w = { .deadline_ms = cv_after_ms(PROBE_TIMEOUT_MS) };
+    struct cv_error e = CV_ERROR_INIT;
+    cv_emu_status status[CV_DM_MAX];
+
+    if (err == NULL || err->code != CV_E_TIMEOUT || cv_emuset_status(&s->g.set, &w, status, NULL, &e) == 0)
+        return -1;
+    return cv_fail(err, CV_E_TIMEOUT, 0, "%s (%s)", err->text, e.text);
+}
+
 int cv_save_suspend(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_save *s = op;
@@ -155,7 +168,7 @@ int cv_save_suspend(void *op, int64_t deadline_ms, struct cv_error *err)
     s->down_since_ns = cv_now_ns();
     s->suspend_asked = true;
     if (s->g.host->ops->suspend(s->g.host, s->g.domid, cv_after_ms(limit), s->opt->cancel, err) < 0)
-        return -1;
+        return blame_emulators(s, err);
     s->report.suspend_ns = cv_now_ns() - s->down_since_ns;
     return 0;
 }
