@@ -15,7 +15,8 @@ static const struct cli_command commands[] = {
     { "destroy", cmd_destroy, "DOMAIN", "end a guest at once" },
     { "pause", cmd_pause, "DOMAIN", "stop a guest's vcpus" },
     { "unpause", cmd_unpause, "DOMAIN", "let them run again" },
-    { "save", cmd_save, "[-c|-p] [--live] [--compress X] [--threads N] [--emulator-timeout S] [--json] DOMAIN FILE|-",
+    { "save", cmd_save, "[-c|-p] [--live] [--compress X] [--threads N] [--emulator-timeout S]\n"
+      "      [--suspend-timeout S] [--json] DOMAIN FILE|-",
       "save a guest to a file or a pipe" },
     { "restore", cmd_restore, "[-p] [--name NAME] [--threads N] [--emulator-timeout S] [--json] FILE|-", "bring a saved guest back" },
     { "migrate", cmd_migrate,

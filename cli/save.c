@@ -18,7 +18,8 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
     static const struct option options[] = {
         { "live", no_argument, NULL, 'l' }, { "compress", required_argument, NULL, 'C' },
         { "threads", required_argument, NULL, 'T' }, { "json", no_argument, NULL, 'j' },
-        { "emulator-timeout", required_argument, NULL, 'E' }, { NULL, 0, NULL, 0 } };
+        { "emulator-timeout", required_argument, NULL, 'E' }, { "suspend-timeout", required_argument, NULL, 'S' },
+        { NULL, 0, NULL, 0 } };
     struct cv_error err = CV_ERROR_INIT;
     int opt;
 
@@ -36,6 +37,10 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
         case 'j': c->json_events = true; break;
         case 'E':
             if (cli_seconds(optarg, "--emulator-timeout", &a->opt.emulator_timeout_ms, &err) < 0)
+                return cli_error(&err);
+            break;
+        case 'S':
+            if (cli_seconds(optarg, "--suspend-timeout", &a->opt.suspend_timeout_ms, &err) < 0)
                 return cli_error(&err);
             break;
         case 'C':

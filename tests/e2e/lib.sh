@@ -77,7 +77,7 @@ guest_start()
 {
     guest_config "$@"
     convoy create "$WORK_DIR/$1.cfg" >/dev/null
-    guest_wait "$GUEST_LOG" 0 200
+    guest_wait "$GUEST_LOG" 0 400
     guest_check "$GUEST_LOG" 5
 }
 
