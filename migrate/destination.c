@@ -32,6 +32,7 @@ struct destination {
     char host_name[65];
     char name[CV_NAME_MAX], incoming[CV_NAME_MAX];
     bool has_restore;
+    struct cv_handover_run *handover;  /* while it is under way */
     struct cv_buf load_times;
 };
 
@@ -172,7 +173,7 @@ static enum cv_effect run_guest(void *user, const struct cv_journal_record *rec,
     struct destination *d = user;
 
     (void)rec;
-    return cv_effect_run(&d->r.g, d->name, deadline_ms, err) < 0 ? CV_EFFECT_FAILED : CV_EFFECT_DONE;
+    return cv_effect_run(&d->r.g, d->name, deadline_ms, &d->handover->run_ns, err) < 0 ? CV_EFFECT_FAILED : CV_EFFECT_DONE;
 }
 
 static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err)
@@ -216,6 +217,7 @@ static int hand_over(struct destination *d, int build_rc, enum cv_ho_outcome *ou
         .sink = d->sink, .times = d->opt->times, .store = d->store,
     };
 
+    d->handover = &run;
     memcpy(run.boot, d->boot, sizeof run.boot);
     if (build_rc == 0) {
         fill_ready(d, &run.ready.ready);

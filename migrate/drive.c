@@ -183,6 +183,7 @@ static enum cv_ho_event event_of(struct cv_handover_run *r, const struct cv_msg 
         break;
     case CV_MSG_RUNNING:
         r->domid = m->running.domid;
+        r->peer_decide_ns = (int64_t)m->running.decide_ns;
         r->peer_resume_ns = (int64_t)m->running.resume_ns;
         return CV_EV_YES;
     case CV_MSG_FAILED:
@@ -259,7 +260,7 @@ static void note_times(struct cv_handover_run *r, int64_t start_ns, enum cv_ho_a
 {
     if (act == CV_ACT_JOURNAL && arg == CV_J_RUNNING)
         r->decide_ns = cv_now_ns() - start_ns;
-    if (act == CV_ACT_UNPAUSE)
+    if (act == CV_ACT_UNPAUSE && r->run_ns == 0)
         r->run_ns = cv_now_ns() - start_ns;
     if (r->timeline == NULL || act != CV_ACT_WAIT)
         return;

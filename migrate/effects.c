@@ -100,13 +100,16 @@ static unsigned with_network(const struct cv_layout *l)
     return mask;
 }
 
-int cv_effect_run(struct cv_guest *g, const char *name, int64_t deadline_ms, struct cv_error *err)
+int cv_effect_run(struct cv_guest *g, const char *name, int64_t deadline_ms, int64_t *run_ns_out, struct cv_error *err)
 {
+    int64_t begin = cv_now_ns();
     struct cv_emu_wait w = { .deadline_ms = deadline_ms };
     struct cv_error e = CV_ERROR_INIT;
 
     if (cv_emuset_cont(&g->set, &w, NULL, err) < 0 || g->host->ops->unpause(g->host, g->domid, err) < 0)
         return -1;
+    if (run_ns_out != NULL)
+        *run_ns_out = cv_now_ns() - begin;
     /* It runs: from here on nothing is a reason to say otherwise. */
     w.mask = with_network(&g->layout);
     if (w.mask != 0 && cv_emuset_announce(&g->set, &w, &e) < 0)
@@ -215,7 +218,7 @@ static enum cv_effect do_run(void *user, const struct cv_journal_record *rec, in
         return CV_EFFECT_DONE;
     if (open_guest(e, d.domid, &g, deadline_ms, err) < 0)
         return CV_EFFECT_FAILED;
-    int rc = cv_effect_run(&g, rec->name, deadline_ms, err);
+    int rc = cv_effect_run(&g, rec->name, deadline_ms, NULL, err);
     cv_guest_dispose(&g);
     return rc < 0 ? CV_EFFECT_FAILED : CV_EFFECT_DONE;
 }

@@ -69,11 +69,12 @@ struct cv_handover_run {
     struct cv_chan ask_chan;
     bool asking;
     int64_t ask_until_ms;
-    int64_t decide_ns, run_ns;         /* destination: what its journal and "run" took, for RUNNING */
+    int64_t decide_ns, run_ns;         /* destination: what its journal and "run" took, for RUNNING; the port may
+                                          fill in run_ns, if it did more than let the guest run */
     /* results */
     int64_t peer_ready_ns;             /* source: there, from END to READY */
     int64_t peer_load_ns[CV_TL_EMULATORS];
-    int64_t peer_resume_ns;            /* source: there, emulators and unpause */
+    int64_t peer_decide_ns, peer_resume_ns;         /* source: there, the journal; emulators and unpause */
     struct cv_error why;               /* first fault; CV_E_OUTCOME_UNKNOWN at the end if so */
     uint32_t domid;                    /* source: of the guest there, once it runs */
 };

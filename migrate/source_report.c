@@ -42,16 +42,21 @@ static void split_load(struct cv_source *s, struct cv_timeline *t, const struct 
     load->start_ns = load->end_ns - there;
 }
 
+/* The answer comes after the network was told and the name given, while the guest runs already: COMMIT's way there is
+ * taken to be short, and what the other side says of itself is added up. */
 static void split_commit(struct cv_timeline *t, const struct cv_handover_run *run)
 {
-    struct cv_span *commit = &t->part[CV_TL_COMMIT];
+    struct cv_span *commit = &t->part[CV_TL_COMMIT], *resume = &t->part[CV_TL_RESUME];
+    int64_t heard = commit->end_ns;
 
     if (commit->end_ns <= commit->start_ns)
         return;
-    int64_t whole = commit->end_ns - commit->start_ns;
-    int64_t resume = run->peer_resume_ns < whole ? run->peer_resume_ns : whole;
-    t->part[CV_TL_RESUME] = (struct cv_span){ commit->end_ns - resume, commit->end_ns };
-    commit->end_ns -= resume;
+    commit->end_ns = commit->start_ns + run->peer_decide_ns;
+    if (commit->end_ns > heard)
+        commit->end_ns = heard;
+    *resume = (struct cv_span){ commit->end_ns, commit->end_ns + run->peer_resume_ns };
+    if (resume->end_ns > heard)
+        resume->end_ns = heard;
 }
 
 void cv_source_report(struct cv_source *s, const struct cv_handover_run *run, int64_t end_ns)

@@ -159,6 +159,28 @@ int xen_skeleton_write(struct xen_host *x, uint32_t domid, const struct cv_domai
     }
 }
 
+struct namesake {
+    uint32_t domid;
+    uuid_t uuid;
+    bool any;
+};
+
+static int is_namesake(void *user, const struct cv_domain_info *d)
+{
+    struct namesake *n = user;
+
+    n->any = d->domid != n->domid && !d->dying && memcmp(d->uuid, n->uuid, sizeof d->uuid) == 0;
+    return n->any;
+}
+
+/* A guest that moved within this host has the nodes of its uuid from now on. */
+static bool belongs_to_another(struct xen_host *x, uint32_t domid, const char *vm)
+{
+    struct namesake n = { .domid = domid };
+
+    return uuid_parse(vm + strlen("/vm/"), n.uuid) == 0 && xen_list(&x->base, is_namesake, &n, NULL) == 0 && n.any;
+}
+
 int xen_skeleton_remove(struct xen_host *x, uint32_t domid, struct cv_error *err)
 {
     char path[XEN_XS_PATH_MAX];
@@ -167,7 +189,7 @@ int xen_skeleton_remove(struct xen_host *x, uint32_t domid, struct cv_error *err
 
     snprintf(path, sizeof path, "/local/domain/%u/vm", domid);
     CV_AUTO_FREE char *vm = xs_read(x->xs, XBT_NULL, path, &n);
-    if (vm != NULL && strncmp(vm, "/vm/", 4) == 0)
+    if (vm != NULL && strncmp(vm, "/vm/", 4) == 0 && !belongs_to_another(x, domid, vm))
         rc |= xen_xs_remove(&x->base, vm, err);
     static const char *const trees[] = { "/local/domain", "/libxl", "/local/domain/0/device-model",
                                          "/local/domain/0/dms" };
