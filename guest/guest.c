@@ -131,3 +131,11 @@ int cv_guest_destroy(struct cv_guest *g, struct cv_error *err)
         g->domid = 0;
     return rc != 0 ? -1 : 0;
 }
+
+int cv_guest_expect_late_suspend(struct cv_guest *g, bool on, struct cv_error *err)
+{
+    char path[96];
+
+    snprintf(path, sizeof path, CV_GUEST_LATE_SUSPEND, g->domid);
+    return on ? g->host->ops->xs_write(g->host, path, "1", err) : g->host->ops->xs_remove(g->host, path, err);
+}

@@ -20,6 +20,7 @@
 #include "emulators/spawn.h"
 #include "host/host.h"
 
+#define CV_GUEST_LATE_SUSPEND "/local/domain/0/dms/%u/late-suspend"
 #define CV_GUEST_CONFIG_MAX (64 * 1024)
 
 /* { 0 } is the empty guest; cv_guest_dispose is safe on it and twice. */
@@ -54,6 +55,10 @@ int cv_guest_consoles_write(struct cv_guest *g, int64_t deadline_ms, struct cv_c
                             struct cv_error *err) CV_CHECKED;
 /* Does the domain carry our nodes? */
 bool cv_guest_is_ours(struct cv_host *host, uint32_t domid);
+
+/* on: a suspend request was given up after the guest may have taken it; should it suspend now, with nobody waiting, its
+ * monitor resumes it.  off: before the next request. */
+int cv_guest_expect_late_suspend(struct cv_guest *g, bool on, struct cv_error *err) CV_CHECKED;
 
 /* Makes a guest from its configuration, running, or paused.  On failure nothing is left. */
 struct cv_create_options {

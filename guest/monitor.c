@@ -18,6 +18,19 @@
 /* The domain's shell stays until the last foreign mapping is gone; we look again after every release event. */
 enum end { END_NONE, END_GONE, END_POWEROFF, END_REBOOT, END_CRASH };
 
+/* Nobody waits any more for the suspension that this guest was asked for: it would stand still for ever. */
+static void resume_if_late(struct cv_host *host, uint32_t domid)
+{
+    char path[96], *value = NULL;
+
+    snprintf(path, sizeof path, CV_GUEST_LATE_SUSPEND, domid);
+    if (host->ops->xs_read(host, path, &value, NULL) < 0 || value == NULL)
+        return;
+    free(value);
+    if (host->ops->xs_remove(host, path, NULL) == 0)
+        host->ops->resume(host, domid, NULL);
+}
+
 static enum end look(struct cv_host *host, uint32_t domid, const uint8_t *uuid)
 {
     struct cv_domain_info d;
@@ -30,7 +43,7 @@ static enum end look(struct cv_host *host, uint32_t domid, const uint8_t *uuid)
     if (!d.shutdown)
         return END_NONE;
     switch (d.shutdown_reason) {
-    case CV_SHUTDOWN_SUSPEND: return END_NONE;
+    case CV_SHUTDOWN_SUSPEND: resume_if_late(host, domid); return END_NONE;
     case CV_SHUTDOWN_REBOOT: return END_REBOOT;
     case CV_SHUTDOWN_CRASH: return END_CRASH;
     default: return END_POWEROFF;

@@ -165,6 +165,8 @@ int cv_save_suspend(void *op, int64_t deadline_ms, struct cv_error *err)
     int64_t limit = s->opt->suspend_timeout_ms ? s->opt->suspend_timeout_ms : SUSPEND_TIMEOUT_MS;
 
     (void)deadline_ms;
+    if (cv_guest_expect_late_suspend(&s->g, false, err) < 0)
+        return -1;
     s->down_since_ns = cv_now_ns();
     s->suspend_asked = true;
     if (s->g.host->ops->suspend(s->g.host, s->g.domid, cv_after_ms(limit), s->opt->cancel, err) < 0)
@@ -181,7 +183,10 @@ int cv_save_suspend_undo(void *op, int64_t deadline_ms, struct cv_error *err)
     if (!s->suspend_asked)
         return 0;
     s->suspend_asked = false;
-    return s->g.host->ops->resume(s->g.host, s->g.domid, err);
+    /* Before the look at the domain's state, so that one that suspends in between is not missed. */
+    int rc = s->report.suspend_ns == 0 ? cv_guest_expect_late_suspend(&s->g, true, err) : 0;
+    rc |= s->g.host->ops->resume(s->g.host, s->g.domid, err);
+    return rc != 0 ? -1 : 0;
 }
 
 int cv_save_stop(void *op, int64_t deadline_ms, struct cv_error *err)

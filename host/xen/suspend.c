@@ -15,9 +15,10 @@
 /* Xen's public headers want xenctrl.h before them. */
 #include <xen/hvm/params.h>
 
-/* A guest that acknowledged will stop: leaving then would strand it, so we wait this long whatever the caller's
- * deadline and cancel say. */
-#define ACKED_GRACE_MS 60000
+/* A guest that acknowledged will stop: we wait this long for it whatever the caller's deadline and cancel say, so that
+ * it can be resumed at once.  One that takes longer still (an emulator hangs) is the monitor's to resume
+ * (guest/monitor.c, the late-suspend node). */
+#define ACKED_GRACE_MS 10000
 
 static int open_watches(struct xen_host *x, struct cv_error *err)
 {
