@@ -49,10 +49,11 @@ static const struct { uint8_t state, from, type, next; } allowed[] = {
 #undef A
 };
 
+/* The source is silent from OFFER on: what it says while ACCEPT is on its way would lie in front of the raw stream. */
 static bool may_keep_alive(enum cv_chan_state state, int role)
 {
     return state != CV_CHAN_START && state != CV_CHAN_HEARD && state != CV_CHAN_CLOSED &&
-           (state != CV_CHAN_STREAM || role == CV_PEER_DESTINATION);
+           ((state != CV_CHAN_OFFERED && state != CV_CHAN_STREAM) || role == CV_PEER_DESTINATION);
 }
 
 int cv_chan_next(enum cv_chan_state state, int role, uint32_t type)

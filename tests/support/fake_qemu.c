@@ -502,6 +502,8 @@ int main(int argc, char **argv)
                              .named_fd = -1, .received_fd = -1 };
 
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        const char *delay = getenv("FAKE_QEMU_VERSION_DELAY");
+        sleep(delay ? (unsigned)atoi(delay) : 0);
         puts("QEMU emulator version 7.2.0 (fake)");
         return 0;
     }

@@ -366,6 +366,24 @@ START_TEST(every_host_call_fails)
 }
 END_TEST
 
+/* The destination takes longer for its checks than the source can keep silent: no keep-alive lies in the stream. */
+START_TEST(a_slow_offer_does_no_harm)
+{
+    struct cv_migrate_result r;
+    struct cv_error err = CV_ERROR_INIT;
+    struct world w;
+
+    world_begin(&w);
+    make_guest(&w.src, NULL);
+    setenv("FAKE_QEMU_VERSION_DELAY", "5", 1);
+    int rc = migrate(&w, true, &r, &err);
+    unsetenv("FAKE_QEMU_VERSION_DELAY");
+    ck_assert_msg(rc == 0, "%s", emu_text(&err));
+    ck_assert(one_runs(&w, false));
+    world_end(&w);
+}
+END_TEST
+
 static const char *const emulator_faults[] = {
     "--fail stop", "--fail xen-save-devices-state", "--die-at stop", "--die-at xen-save-devices-state", "--no-eof",
     "--fail migrate-incoming", "--die-at migrate-incoming", "--die-at migrate-set-capabilities",
@@ -452,6 +470,7 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     tcase_set_timeout(t, 900);
     tcase_add_loop_test(t, it_moves, 0, 2);
+    tcase_add_test(t, a_slow_offer_does_no_harm);
     tcase_add_loop_test(t, every_emulator_fails, 0, (int)(EMULATORS * FAULTS));
     tcase_add_loop_test(t, every_host_call_fails, 0, 4);
     tcase_add_loop_test(t, the_channel_is_cut_anywhere, 0, 2);
