@@ -144,7 +144,8 @@ static int wait_suspended(struct suspend *s, int64_t deadline_ms, struct cv_canc
         if (done > 0) {
             if (!giving_up)
                 return 0;
-            *err = why;
+            if (err != NULL)
+                *err = why;
             return -1;
         }
         if (cv_poll_one(xs_fileno(s->x->watches), POLLIN, deadline_ms, giving_up ? NULL : cancel, &why) >= 0)
