@@ -144,6 +144,10 @@ struct cv_host_ops {
     /* ---- memory ---- */
     /* pfns are in [0, *count_out). */
     int (*pfn_count)(struct cv_host *h, uint32_t domid, uint64_t *count_out, struct cv_error *err);
+    /* Which pfns hold a page now: bit i of bitmap (at least ceil(count/64) words) = pfn i.
+     * *pages_out: how many pages the domain had when the search began, as info() counts them. */
+    int (*populated)(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_t count, uint64_t *pages_out,
+                     struct cv_error *err);
     int (*dirty_log)(struct cv_host *h, uint32_t domid, bool on, struct cv_error *err);
     /* Reads and clears.  bitmap: at least ceil(count/64) words; bit i = pfn i.
      * final: the guest and all emulators are stopped; pages that Xen itself holds are counted as dirty too. */

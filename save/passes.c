@@ -37,15 +37,17 @@ static uint64_t count_bits(const uint64_t *bitmap, uint64_t bits)
     return n;
 }
 
-/* One pass over bitmap (NULL: everything), and its PASS_END. */
-static int send_pass(struct cv_save *s, const uint64_t *bitmap, bool last, uint64_t *dirty_after,
+/* One pass over the pages in s->bitmap, and its PASS_END. */
+static int send_pass(struct cv_save *s, bool last, uint64_t *dirty_after,
                      struct cv_pass_stats *out, struct cv_error *err)
 {
     struct cv_mem_stats before = *cv_saver_stats(s->saver);
     int64_t begin = cv_now_ns();
 
-    if (cv_saver_pass(s->saver, s->pass, bitmap, s->pfn_count, progress, s, err) < 0)
+    if (cv_saver_pass(s->saver, s->pass, s->bitmap, s->pfn_count, progress, s, err) < 0)
         return cv_context(err, "pass %u", s->pass);
+    for (size_t i = 0; i < (s->pfn_count + 63) / 64; i++)
+        s->sent[i] |= s->bitmap[i];
     if (s->between_error.code != CV_OK) {
         *err = s->between_error;
         return -1;
@@ -70,6 +72,18 @@ static int send_pass(struct cv_save *s, const uint64_t *bitmap, bool last, uint6
     return 0;
 }
 
+/* Everything that is there, for the first pass. */
+static int search(struct cv_save *s, struct cv_error *err)
+{
+    int64_t begin = cv_now_ns();
+
+    if (s->g.host->ops->populated(s->g.host, s->g.domid, s->bitmap, s->pfn_count, &s->pages_searched, err) < 0)
+        return cv_context(err, "search for the guest's pages");
+    cv_log(s->sink, CV_LOG_DEBUG, "%llu of %llu pages found in %lld ms", (unsigned long long)count_bits(s->bitmap, s->pfn_count),
+           (unsigned long long)s->pages_searched, (long long)(cv_now_ns() - begin) / 1000000);
+    return 0;
+}
+
 int cv_save_passes(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_save *s = op;
@@ -79,11 +93,13 @@ int cv_save_passes(void *op, int64_t deadline_ms, struct cv_error *err)
     (void)deadline_ms;
     if (!s->opt->live)
         return 0;
+    if (search(s, err) < 0)
+        return -1;
     for (;;) {
         struct cv_pass_stats p;
         uint64_t dirty = 0;
 
-        if (send_pass(s, s->pass == 0 ? NULL : s->bitmap, false, &dirty, &p, err) < 0)
+        if (send_pass(s, false, &dirty, &p, err) < 0)
             return -1;
         p.elapsed_ns = cv_now_ns() - begin;
         cv_event(s->sink, "{\"event\":\"pass\",\"pass\":%u,\"pages\":%llu,\"bytes\":%llu,\"dirty\":%llu,\"ms\":%lld}", p.pass,
@@ -101,19 +117,34 @@ int cv_save_passes(void *op, int64_t deadline_ms, struct cv_error *err)
     }
 }
 
-/* bitmap holds what the last live pass left: to that comes what was dirtied since, by the guest and its emulators. */
+/* bitmap holds what the last live pass left: to that comes what was dirtied since, by the guest and its emulators.  A guest
+ * whose number of pages has changed has ballooned meanwhile: what it has got and was never sent is added, rather than to
+ * rely on every such page being in the log. */
 static int add_final_dirt(struct cv_save *s, struct cv_error *err)
 {
+    struct cv_host *h = s->g.host;
     size_t words = (s->pfn_count + 63) / 64;
     uint64_t *left = malloc(words * sizeof *left);
     struct cv_dirty_stats d;
+    struct cv_domain_info now;
 
     if (left == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for a bitmap of %llu pages", (unsigned long long)s->pfn_count);
     memcpy(left, s->bitmap, words * sizeof *left);
-    int rc = s->g.host->ops->dirty_take(s->g.host, s->g.domid, s->bitmap, s->pfn_count, true, &d, err);
+    int rc = h->ops->dirty_take(h, s->g.domid, s->bitmap, s->pfn_count, true, &d, err);
     for (size_t i = 0; rc == 0 && i < words; i++)
-        s->bitmap[i] |= left[i];
+        left[i] |= s->bitmap[i];
+    if (rc == 0)
+        rc = h->ops->info(h, s->g.domid, &now, err);
+    if (rc == 0 && now.pages != s->pages_searched) {
+        cv_log(s->sink, CV_LOG_INFO, "the guest has ballooned: %llu pages, it had %llu", (unsigned long long)now.pages,
+               (unsigned long long)s->pages_searched);
+        rc = search(s, err);
+        for (size_t i = 0; rc == 0 && i < words; i++)
+            left[i] |= s->bitmap[i] & ~s->sent[i];
+    }
+    for (size_t i = 0; rc == 0 && i < words; i++)
+        s->bitmap[i] = left[i];
     free(left);
     return rc;
 }
@@ -125,9 +156,9 @@ int cv_save_last_pages(void *op, int64_t deadline_ms, struct cv_error *err)
     struct cv_pass_stats p;
 
     (void)deadline_ms;
-    if (s->opt->live && add_final_dirt(s, err) < 0)
+    if ((s->opt->live ? add_final_dirt(s, err) : search(s, err)) < 0)
         return -1;
-    if (send_pass(s, s->opt->live ? s->bitmap : NULL, true, NULL, &p, err) < 0)
+    if (send_pass(s, true, NULL, &p, err) < 0)
         return -1;
     s->report.last_pages_at_ns = begin;
     s->report.last_pages_ns = cv_now_ns() - begin;

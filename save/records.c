@@ -150,7 +150,8 @@ int cv_save_head(void *op, int64_t deadline_ms, struct cv_error *err)
     if (s->g.host->ops->pfn_count(s->g.host, s->g.domid, &s->pfn_count, err) < 0)
         return -1;
     s->bitmap = calloc((s->pfn_count + 63) / 64, sizeof *s->bitmap);
-    if (s->bitmap == NULL)
+    s->sent = calloc((s->pfn_count + 63) / 64, sizeof *s->sent);
+    if (s->bitmap == NULL || s->sent == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for a bitmap of %llu pages", (unsigned long long)s->pfn_count);
     if (put_host(s, err) < 0 || put_guest(s, err) < 0 || put_layout(s, err) < 0 || put_vcpus(s, err) < 0 ||
         put_memory(s, err) < 0 || put_policy(s, err) < 0)

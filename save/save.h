@@ -79,6 +79,8 @@ struct cv_save {
     struct cv_saver *saver;
     uint64_t pfn_count;
     uint64_t *bitmap;                  /* pfn_count bits; pages still to be sent */
+    uint64_t *sent;                    /* pfn_count bits; pages of any pass so far */
+    uint64_t pages_searched;           /* the guest's number of pages when it was searched for them */
     uint32_t pass;                     /* of the next pass */
     struct cv_guest_state state;       /* Xen's, taken in "states" */
     int state_fd[CV_DM_MAX];           /* qemu-save.<domid>.<dmid>; -1 = none */

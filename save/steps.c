@@ -67,11 +67,13 @@ void cv_save_dispose(struct cv_save *s)
     cv_writer_free(s->writer);
     cv_guest_state_dispose(&s->state);
     free(s->bitmap);
+    free(s->sent);
     cv_guest_dispose(&s->g);
     s->saver = NULL;
     s->source = NULL;
     s->writer = NULL;
     s->bitmap = NULL;
+    s->sent = NULL;
 }
 
 int cv_save_connect(void *op, int64_t deadline_ms, struct cv_error *err)

@@ -41,6 +41,7 @@ static const struct cv_host_ops xen_ops = {
     .suspend = xen_suspend,
     .resume = xen_resume,
     .pfn_count = xen_pfn_count,
+    .populated = xen_populated,
     .dirty_log = xen_dirty_log,
     .dirty_take = xen_dirty_take,
     .page_source = xen_page_source,

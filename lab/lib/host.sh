@@ -22,28 +22,56 @@ port_args()
     printf '%s\n' -chardev "$2,id=$1" -device "virtserialport,chardev=$1,name=$1"
 }
 
-# host_start RUN-DIR IMAGE-DIR INITRAMFS MEMORY-MB IN-CHARDEV EXTRA-SHARE...
-# RUN-DIR/ctl (the control share) is filled by the caller; QEMU's pid is left in HOST_PID.
-# An extra share is TAG=PATH or, read-only, TAG:PATH.
+# One raw image in eight partitions, /dev/vdb1 to vdb8 in the dom0 of every host it is attached to: a SAN of small means.
+SAN_PARTITION_MB=64
+
+# san_create FILE: holes only; the table is written by sfdisk, which needs no root for a file.
+san_create()
+{
+    local i
+    truncate -s $((9 * SAN_PARTITION_MB))M "$1"
+    {
+        echo 'label: gpt'
+        for i in 1 2 3 4 5 6 7 8; do echo "size=${SAN_PARTITION_MB}MiB, name=san$i"; done
+    } | PATH=$PATH:/sbin:/usr/sbin sfdisk --quiet "$1" >&2
+}
+
+# san_args FILE: no lock, for every host writes to it, and no cache of this machine's between them.
+san_args()
+{
+    printf '%s\n' -drive "file.filename=${1//,/,,},file.locking=off,file.driver=file,driver=raw,if=none,id=san,cache=writethrough,discard=unmap,detect-zeroes=unmap" \
+        -device virtio-blk-pci,drive=san,addr=0x1d
+}
+
+# link_args NUMBER FOLDER: the two networks of host NUMBER (1 or 2). lan carries the guests' packets, link is for migrations.
+# A stream has flow control, so that nothing is lost on it but what lab-link makes it lose.
+link_args()
+{
+    local net slot=0x1b role=server=on
+    [ "$1" = 1 ] || role=server=off
+    for net in lan link; do
+        printf '%s\n' -netdev "stream,id=$net,$role,addr.type=unix,addr.path=$2/$net.sock" \
+            -device "virtio-net-pci,netdev=$net,mac=52:54:00:00:0${#net}:0$1,addr=$slot,romfile="
+        slot=0x1c
+    done
+}
+
+# host_start RUN-DIR IMAGE-DIR INITRAMFS MEMORY-MB
+# RUN-DIR/ctl (the control share) is filled by the caller, so are the arrays HOST_SHARES (TAG=PATH or, read-only,
+# TAG:PATH) and HOST_ARGS (more of QEMU's arguments). Leaves QEMU's pid in HOST_PID.
 host_start()
 {
-    local run=$1 image=$2 initramfs=$3 memory=$4 in=$5 s args=()
-    shift 5
+    local run=$1 image=$2 initramfs=$3 memory=$4 s args=()
     mapfile -t args < <(
         share_args ctl "$run/ctl"
         share_args convoy "$CHECKOUT" readonly
-        for s in "$@"; do
+        for s in "${HOST_SHARES[@]}"; do
             case $s in
             *=*) share_args "${s%%=*}" "${s#*=}" ;;
             *) share_args "${s%%:*}" "${s#*:}" readonly ;;
             esac
         done
-        port_args out "file,path=$run/out,append=on"
-        port_args err "file,path=$run/err,append=on"
         port_args ctl "file,path=$run/events,append=on"
-        [ -z "$in" ] || [ "$in" = tty ] || port_args in "$in"
-        [ "$in" != tty ] ||
-            printf '%s\n' -chardev stdio,id=tty,signal=off -device virtconsole,chardev=tty,name=tty
     )
     # LAB_QEMU_ARGS and the other LAB_ variables here are for experiments.
     # shellcheck disable=SC2086
@@ -53,7 +81,7 @@ host_start()
         -kernel "$image/xen" -append "$HOST_XEN_ARGS ${LAB_XEN_ARGS:-} dom0_mem=${LAB_DOM0_MEMORY:-1536}M,max:${LAB_DOM0_MEMORY:-1536}M" \
         -initrd "$image/vmlinuz $HOST_DOM0_ARGS,$initramfs" \
         -drive "file=$image/root.img,format=raw,if=virtio,snapshot=on" \
-        -device virtio-serial-pci "${args[@]}" ${LAB_QEMU_ARGS:-} <&0 2>"$run/qemu.log" &
+        -device virtio-serial-pci "${args[@]}" ${HOST_ARGS[@]+"${HOST_ARGS[@]}"} ${LAB_QEMU_ARGS:-} <&0 2>"$run/qemu.log" &
     # shellcheck disable=SC2034 # for the caller
     HOST_PID=$!
 }

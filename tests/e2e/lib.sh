@@ -2,9 +2,26 @@
 # For end-to-end tests in dom0: guests with N emulators, and the world after an operation.
 # shellcheck shell=bash
 . /convoy/lab/lib/guest.sh
+# By ssh from the other host nothing of the lab's environment is there.
+# shellcheck source=/dev/null
+[ -n "${LAB_HOST:-}" ] || . /run/ctl/env
 
 WORK_DIR=${WORK_DIR:-/var/tmp/e2e}
 mkdir -p "$WORK_DIR"
+
+# on HOST FUNCTION|COMMAND...: here or, by the guests' network, on the other host, with what this file defines.
+on()
+{
+    local host=$1
+    shift
+    if [ "$host" = "$LAB_HOSTNAME" ]; then
+        "$@"
+    else
+        # shellcheck disable=SC2029 # expanded here is what is meant
+        ssh -n "$host-lan" "GUEST_LOG=${GUEST_LOG:-}; set -euo pipefail; . /convoy/tests/e2e/lib.sh; $(printf '%q ' "$@")"
+    fi
+}
+other_host() { if [ "$1" = host1 ]; then echo host2; else echo host1; fi; }
 
 # What a failure leaves to look at.
 # shellcheck disable=SC2317 # called by trap
@@ -31,17 +48,19 @@ fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 
 # guest_config NAME EMULATORS [EXTRA-LINE...]: writes $WORK_DIR/NAME.cfg for a guest served by 1 to 8 emulators: the
 # default one (VGA, serial, IDE disk), then net, storage, ahci, net2, storage2, net3, storage3. (nvme is left out: QEMU
-# cannot migrate it.) Environment: MEMORY, VCPUS, WORK, CMDLINE, MAC (last byte). Sets GUEST_LOG, GUEST_DISKS, GUEST_NICS.
+# cannot migrate it.) Environment: MEMORY, VCPUS, WORK, CMDLINE, MAC (last byte), NIC (model), SAN (the first partition of
+# the shared disk that it may use; files if not set). Sets GUEST_LOG, GUEST_DISKS, GUEST_NICS.
 guest_config()
 {
-    local name=$1 n=$2 dms='' vifs='' disks=''
+    local name=$1 n=$2 dms='' vifs='' disks='' san=${SAN:-}
     shift 2
     GUEST_LOG=$WORK_DIR/$name.serial
     GUEST_DISKS=sda GUEST_NICS=0
     rm -f "$GUEST_LOG"
-    disk() { guest_disk "$WORK_DIR/$name-$1.img" 32
-             disks="$disks\"format=raw,vdev=$1,access=rw,${2:+model=$2,}target=$WORK_DIR/$name-$1.img\", "; }
-    nic() { vifs="$vifs\"mac=00:16:3e:00:$(printf %02x "$GUEST_NICS"):${MAC:-05},model=e1000,type=ioemu,bridge=xenbr0\", "
+    disk() { local target=$WORK_DIR/$name-$1.img
+             if [ -n "$san" ]; then target=/dev/vdb$san; san=$((san + 1)); blkdiscard -z "$target"; else guest_disk "$target" 32; fi
+             disks="$disks\"format=raw,vdev=$1,access=rw,${2:+model=$2,}target=$target\", "; }
+    nic() { vifs="$vifs\"mac=00:16:3e:00:$(printf %02x "$GUEST_NICS"):${MAC:-05},model=${NIC:-e1000},type=ioemu,bridge=xenbr0\", "
             GUEST_NICS=$((GUEST_NICS + 1)); }
     dm() { dms="$dms\"$1\", "; }
     disk hda

@@ -213,6 +213,24 @@ static int fake_pfn_count(struct cv_host *h, uint32_t domid, uint64_t *count_out
     return 0;
 }
 
+static int fake_populated(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_t count, uint64_t *pages_out,
+                          struct cv_error *err)
+{
+    struct fake_domain *d = domain(h, domid);
+
+    TRIP(h, err);
+    contract(d->logging || d->suspended, "searched while it changes and nobody keeps a log");
+    contract(count == FAKE_PFNS, "another size than pfn_count's");
+    memset(bitmap, 0, (FAKE_PFNS + 63) / 64 * 8);
+    *pages_out = 0;
+    for (unsigned i = 0; i < FAKE_PFNS; i++) {
+        *pages_out += d->there[i];
+        if (d->there[i])
+            bitmap[i / 64] |= UINT64_C(1) << (i % 64);
+    }
+    return 0;
+}
+
 /* The running guest writes: a few pages change between any two calls. */
 static void guest_writes(struct fake_domain *d)
 {
@@ -431,7 +449,7 @@ static const struct cv_host_ops fake_ops = {
     .name = "model", .close = fake_close, .facts = fake_facts, .find = fake_find, .info = fake_info, .list = fake_list,
     .create = fake_create, .build = fake_build, .introduce = fake_introduce, .destroy = fake_destroy,
     .rename = fake_rename, .pause = fake_pause, .unpause = fake_unpause, .sched_cap = fake_sched_cap, .check_saveable = fake_check_saveable,
-    .suspend = fake_suspend, .resume = fake_resume, .pfn_count = fake_pfn_count, .dirty_log = fake_dirty_log,
+    .suspend = fake_suspend, .resume = fake_resume, .pfn_count = fake_pfn_count, .populated = fake_populated, .dirty_log = fake_dirty_log,
     .dirty_take = fake_dirty_take, .page_source = fake_page_source, .page_source_free = fake_page_source_free,
     .page_sink = fake_page_sink, .page_sink_free = fake_page_sink_free, .get_cpu_policy = fake_get_cpu_policy,
     .set_cpu_policy = fake_set_cpu_policy, .check_cpu_policy = fake_check_cpu_policy, .get_state = fake_get_state, .set_state = fake_set_state,
