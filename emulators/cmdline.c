@@ -4,35 +4,60 @@
 #include <stdio.h>
 #include <string.h>
 
-static long long disk_set(const char *vdev, size_t len, const struct cv_cmdline *c)
+static int find_disk(const char *vdev, size_t len, const struct cv_cmdline *c)
 {
     for (unsigned i = 0; i < c->disk_count; i++)
         if (strlen(c->disks[i].vdev) == len && memcmp(c->disks[i].vdev, vdev, len) == 0)
-            return i;
+            return (int)i;
     return -1;
 }
 
-/* Value of one placeholder's name.  -1 if unknown or not set. */
-static long long value_of(const char *name, size_t len, const struct cv_cmdline *c)
+static bool is(const char *name, size_t len, const char *word) { return len == strlen(word) && memcmp(name, word, len) == 0; }
+
+/* The length of prefix if name begins with it, else 0. */
+static size_t begins(const char *name, size_t len, const char *prefix)
 {
-    if (len == 5 && memcmp(name, "domid", len) == 0)
-        return c->domid;
-    if (len == 6 && memcmp(name, "qmp-fd", len) == 0)
+    size_t n = strlen(prefix);
+    return len > n && memcmp(name, prefix, n) == 0 ? n : 0;
+}
+
+/* A number that a placeholder stands for.  -1 if unknown or not set. */
+static int number_of(const char *name, size_t len, const struct cv_cmdline *c)
+{
+    size_t n;
+
+    if (is(name, len, "domid"))
+        return (int)c->domid;
+    if (is(name, len, "qmp-fd"))
         return c->qmp_fd;
-    if (len == 9 && memcmp(name, "xl-qmp-fd", len) == 0)
+    if (is(name, len, "xl-qmp-fd"))
         return c->xl_qmp_fd;
-    if (len > 9 && memcmp(name, "disk-set:", 9) == 0)
-        return disk_set(name + 9, len - 9, c);
-    if (len >= 8 && len <= 9 && memcmp(name, "tap-fd:", 7) == 0) {
-        unsigned n = 0;
-        for (size_t i = 7; i < len; i++) {
-            if (name[i] < '0' || name[i] > '9')
+    if ((n = begins(name, len, "disk-set:")) != 0)
+        return find_disk(name + n, len - n, c);
+    if ((n = begins(name, len, "tap-fd:")) != 0 && len - n <= 2) {
+        unsigned vif = 0;
+        for (; n < len; n++) {
+            if (name[n] < '0' || name[n] > '9')
                 return -1;
-            n = n * 10 + (unsigned)(name[i] - '0');
+            vif = vif * 10 + (unsigned)(name[n] - '0');
         }
-        return n < CV_CONFIG_VIFS_MAX ? c->tap_fds[n] : -1;
+        return vif < CV_CONFIG_VIFS_MAX ? c->tap_fds[vif] : -1;
     }
     return -1;
+}
+
+/* NULL if unknown or not set. */
+static const char *value_of(const char *name, size_t len, const struct cv_cmdline *c, struct cv_pool *pool)
+{
+    size_t n = begins(name, len, "disk-driver:");
+
+    if (n != 0) {
+        int disk = find_disk(name + n, len - n, c);
+        /* QEMU would guess from the path, and /dev/fdset is no block device. */
+        return disk < 0 ? NULL : c->disks[disk].block ? "host_device" : "file";
+    }
+    int v = number_of(name, len, c);
+    return v < 0 ? NULL : cv_pool_printf(pool, "%d", v);
 }
 
 const char *cv_cmdline_expand(const char *text, const struct cv_cmdline *c, struct cv_pool *pool, struct cv_error *err)
@@ -44,12 +69,12 @@ const char *cv_cmdline_expand(const char *text, const struct cv_cmdline *c, stru
         if (at == NULL)
             return *out ? cv_pool_printf(pool, "%s%s", out, text) : cv_pool_string(pool, text);
         const char *end = strchr(at, '}');
-        long long v = end == NULL ? -1 : value_of(at + 2, (size_t)(end - at - 2), c);
-        if (v < 0) {
+        const char *value = end == NULL ? NULL : value_of(at + 2, (size_t)(end - at - 2), c, pool);
+        if (value == NULL) {
             cv_fail(err, CV_E_INVALID, 0, "unknown placeholder in '%.80s'", text);
             return NULL;
         }
-        out = cv_pool_printf(pool, "%s%.*s%lld", out, (int)(at - text), text, v);
+        out = cv_pool_printf(pool, "%s%.*s%s", out, (int)(at - text), text, value);
         text = end + 1;
     }
 }
@@ -112,7 +137,7 @@ int cv_cmdline_check(const struct cv_layout *l, struct cv_error *err)
             c.tap_fds[n] = has_vif(dm, n) ? 1 : -1;
         for (unsigned k = 0; k < dm->device_count && c.disk_count < CV_CONFIG_DISKS_MAX; k++)
             if (dm->devices[k].kind == CV_DEV_DISK)
-                c.disks[c.disk_count++] = (struct cv_cmdline_disk){ dm->devices[k].vdev, 1, 1 };
+                c.disks[c.disk_count++] = (struct cv_cmdline_disk){ dm->devices[k].vdev, 1, 1, false };
         int rc = cv_cmdline_build(dm, &c, &pool, &argv, err);
         cv_pool_dispose(&pool);
         if (rc < 0)

@@ -7,6 +7,7 @@
  *      @{xl-qmp-fd}    the same at libxl's path (default emulator only)
  *      @{tap-fd:N}     TAP of vif N
  *      @{disk-set:V}   number of the fdset with disk V's image, open for reading and for writing
+ *      @{disk-driver:V} QEMU's driver for it: file or host_device (a block device)
  * Any other "@{" is refused.  What belongs to one start or one host only (-incoming, -sandbox, -runas) is appended. */
 #ifndef CONVOY_EMULATORS_CMDLINE_H
 #define CONVOY_EMULATORS_CMDLINE_H
@@ -18,6 +19,7 @@
 struct cv_cmdline_disk {
     const char *vdev;
     int read_fd, write_fd;    /* write_fd -1: read-only */
+    bool block;               /* the image is a block device */
 };
 
 struct cv_cmdline {

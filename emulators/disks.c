@@ -16,8 +16,10 @@ struct ahci {
 static void drive(struct cv_decide *d, struct cv_layout_dm *dm, const struct cv_config_disk *disk)
 {
     cv_decide_arg(d, dm, "-drive");
-    cv_decide_arg(d, dm, "if=none,id=drive-%s,format=%s,cache=writeback,readonly=%s%s,file=/dev/fdset/@{disk-set:%s},file.locking=off",
-                  disk->vdev, disk->format, disk->readonly ? "on" : "off", disk->discard ? ",discard=unmap" : "", disk->vdev);
+    cv_decide_arg(d, dm, "if=none,id=drive-%s,format=%s,cache=writeback,readonly=%s%s,"
+                  "file.driver=@{disk-driver:%s},file.filename=/dev/fdset/@{disk-set:%s},file.locking=off",
+                  disk->vdev, disk->format, disk->readonly ? "on" : "off", disk->discard ? ",discard=unmap" : "", disk->vdev,
+                  disk->vdev);
 }
 
 static struct cv_layout_device *new_disk(struct cv_decide *d, struct cv_layout_dm *dm, const struct cv_config_disk *disk,

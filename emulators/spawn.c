@@ -187,7 +187,8 @@ static int give_disks(struct start *s, const struct cv_layout_dm *dm, struct cv_
         if (c->disk_count == CV_CONFIG_DISKS_MAX)
             return cv_fail(err, CV_E_UNSUPPORTED, 0, "has more than %d disks", CV_CONFIG_DISKS_MAX);
         struct cv_cmdline_disk *disk = &c->disks[c->disk_count++];
-        *disk = (struct cv_cmdline_disk){ dev->vdev, -1, -1 };
+        struct stat st;
+        *disk = (struct cv_cmdline_disk){ dev->vdev, -1, -1, stat(dev->path, &st) == 0 && S_ISBLK(st.st_mode) };
         /* QEMU picks the descriptor of exactly the mode that it wants; before it is active it wants to read only */
         if (give_image(p, dev->path, O_RDONLY, &disk->read_fd, err) < 0 ||
             (!dev->readonly && (give_image(p, dev->path, O_RDWR, &disk->write_fd, err) < 0 ||

@@ -343,13 +343,14 @@ END_TEST
 START_TEST(placeholders)
 {
     struct cv_cmdline c = { .domid = 12, .qmp_fd = 3, .xl_qmp_fd = -1, .gate_fd = -1, .tap_fds = { 7, 8 }, .run_as = "",
-                            .disks = { { "xvda", 5, 6 } }, .disk_count = 1 };
+                            .disks = { { "xvda", 5, 6, false }, { "hda", 7, 8, true } }, .disk_count = 2 };
     struct cv_error err = CV_ERROR_INIT;
     struct cv_pool pool = { 0 };
     static const char *const wrong[] = { "@{xl-qmp-fd}", "@{", "@{}", "@{domid", "@{tap-fd:}", "@{tap-fd:2x}", "@{tap-fd:99}",
-                                         "@{disk-set:xvdb}", "@{disk-set:}", "@{tap-fd:100}" };
+                                         "@{disk-set:xvdb}", "@{disk-set:}", "@{disk-driver:xvdb}", "@{tap-fd:100}" };
 
     ck_assert_str_eq(cv_cmdline_expand("vif@{domid}.@{domid}-@{tap-fd:1}@{disk-set:xvda}", &c, &pool, &err), "vif12.12-80");
+    ck_assert_str_eq(cv_cmdline_expand("@{disk-driver:xvda} @{disk-driver:hda}", &c, &pool, &err), "file host_device");
     ck_assert_str_eq(cv_cmdline_expand("a@b", &c, &pool, &err), "a@b");
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         ck_assert_msg(cv_cmdline_expand(wrong[i], &c, &pool, &err) == NULL, "%s", wrong[i]);
