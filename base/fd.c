@@ -160,7 +160,7 @@ int cv_file_read(const char *path, size_t max, char **data_out, size_t *len_out,
         if (grown == NULL)
             return cv_fail(err, CV_E_NOMEM, 0, "%s: %zu bytes", path, cap + 1);
         data = grown;
-        size_t got;
+        size_t got = 0;
         if (cv_read_full(fd, data + len, cap - len, &got, CV_NEVER, NULL, err) < 0)
             return cv_context(err, "%s", path);
         len += got;

@@ -9,7 +9,8 @@
 WORK_DIR=${WORK_DIR:-/var/tmp/e2e}
 mkdir -p "$WORK_DIR"
 
-# on HOST FUNCTION|COMMAND...: here or, by the guests' network, on the other host, with what this file defines.
+# on HOST FUNCTION|COMMAND...: here or, by the guests' network, on the other host, with every function that is defined here
+# and the variables GUEST_LOG and name.
 on()
 {
     local host=$1
@@ -18,7 +19,8 @@ on()
         "$@"
     else
         # shellcheck disable=SC2029 # expanded here is what is meant
-        ssh -n "$host-lan" "GUEST_LOG=${GUEST_LOG:-}; set -euo pipefail; . /convoy/tests/e2e/lib.sh; $(printf '%q ' "$@")"
+        ssh -n "$host-lan" "GUEST_LOG=${GUEST_LOG:-}; name=${name:-}; set -euo pipefail; . /convoy/tests/e2e/lib.sh
+            $(declare -f); $(printf '%q ' "$@")"
     fi
 }
 other_host() { if [ "$1" = host1 ]; then echo host2; else echo host1; fi; }
