@@ -3,9 +3,34 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/fd.h"
 #include "cli/cli.h"
 #include "guest/guest.h"
 #include "guest/monitor.h"
+#include "migrate/unsettled.h"
+
+#define GO_ON_MS 30000
+
+/* Also after a save that was killed: the guest is suspended then, and its emulators stand still.  One that is being saved
+ * or migrated is safe: who does that holds the emulators' sockets. */
+static int unpause(struct cv_host *h, const struct cv_domain_info *d, struct cv_sink *sink, struct cv_error *err)
+{
+    static const uint8_t none[16];
+    char path[96];
+    struct cv_guest g;
+
+    if (!d->shutdown || d->shutdown_reason != CV_SHUTDOWN_SUSPEND)
+        return h->ops->unpause(h, d->domid, err);
+    if (cv_unsettled_refuse(cli_journal_dir(), d->uuid, none, err) < 0 ||
+        cv_guest_open_living(&g, h, d->domid, cv_after_ms(GO_ON_MS), sink, err) < 0)
+        return -1;
+    int rc = cv_guest_go_on(&g, cv_after_ms(GO_ON_MS), err);
+    cv_guest_dispose(&g);
+    snprintf(path, sizeof path, CV_GUEST_GO_ON, d->domid);
+    if (rc == 0)
+        rc = h->ops->xs_remove(h, path, err);
+    return rc == 0 && d->paused ? h->ops->unpause(h, d->domid, err) : rc;
+}
 
 static int on_domain(struct cli *c, int argc, char **argv, bool destroy)
 {
@@ -30,7 +55,7 @@ static int on_domain(struct cli *c, int argc, char **argv, bool destroy)
             cv_guest_dispose(&g);
         }
     } else if (rc == 0) {
-        rc = argv[0][0] == 'p' ? h->ops->pause(h, d.domid, &err) : h->ops->unpause(h, d.domid, &err);
+        rc = argv[0][0] == 'p' ? h->ops->pause(h, d.domid, &err) : unpause(h, &d, &c->sink, &err);
     }
     if (rc < 0) {
         cv_context(&err, "%s '%s'", argv[0], argv[1]);

@@ -52,6 +52,7 @@ struct cv_layout_device {
 struct cv_layout_region {
     const char *what;         /* QEMU's RAM block name, "0000:00:03.0/vga.vram" */
     uint64_t gfn, pages;
+    const char *digest;       /* a ROM's contents when the guest was created: XXH3-128, 32 hexadecimal digits; "" = not known */
 };
 
 struct cv_layout_dm {

@@ -83,7 +83,8 @@ static int decode_field(struct cv_pool *pool, const struct cv_field *f, const js
     void *p = (char *)base + f->offset;
 
     switch (f->type) {
-    case CV_F_STRING: return decode_string(pool, f->name, f->max, v, p, err);
+    case CV_F_STRING:
+    case CV_F_STRING_MAYBE: return decode_string(pool, f->name, f->max, v, p, err);
     case CV_F_UINT:
     case CV_F_ENUM:
     case CV_F_INT:
@@ -108,10 +109,15 @@ static int decode_fields(struct cv_pool *pool, const struct cv_field *fields, co
 
     if (!json_is_object(object))
         return cv_fail(err, CV_E_STREAM, 0, "layout: an object is expected");
-    for (const struct cv_field *f = fields; f->name != NULL; f++, count++) {
+    for (const struct cv_field *f = fields; f->name != NULL; f++) {
         const json_t *v = json_object_get(object, f->name);
+        if (v == NULL && f->type == CV_F_STRING_MAYBE) {
+            *(const char **)((char *)base + f->offset) = "";
+            continue;
+        }
         if (v == NULL)
             return bad(err, f->name, "is missing");
+        count++;
         if (decode_field(pool, f, v, base, err) < 0)
             return -1;
     }

@@ -8,7 +8,8 @@
 
 #include "emulators/layout.h"
 
-enum cv_field_type { CV_F_STRING, CV_F_UINT, CV_F_U64, CV_F_BOOL, CV_F_ENUM, CV_F_INT, CV_F_BDF, CV_F_MAC, CV_F_STRINGS };
+enum cv_field_type { CV_F_STRING, CV_F_UINT, CV_F_U64, CV_F_BOOL, CV_F_ENUM, CV_F_INT, CV_F_BDF, CV_F_MAC, CV_F_STRINGS,
+                     CV_F_STRING_MAYBE };             /* may be missing: "" */
 
 struct cv_field {
     const char *name;

@@ -36,7 +36,8 @@ const struct cv_field cv_device_fields[] = {
 #undef F
 #define F(name, type, max) { #name, type, offsetof(struct cv_layout_region, name), max }
 const struct cv_field cv_region_fields[] = {
-    F(what, CV_F_STRING, 256), F(gfn, CV_F_U64, 1ULL << 40), F(pages, CV_F_U64, 1ULL << 20), END,
+    F(what, CV_F_STRING, 256), F(gfn, CV_F_U64, 1ULL << 40), F(pages, CV_F_U64, 1ULL << 20),
+    F(digest, CV_F_STRING_MAYBE, 32), END,
 };
 #undef F
 
@@ -56,7 +57,8 @@ static json_t *field_value(const struct cv_field *f, const void *base)
     char text[24];
 
     switch (f->type) {
-    case CV_F_STRING: return json_string(*(const char *const *)p);
+    case CV_F_STRING:
+    case CV_F_STRING_MAYBE: return json_string(*(const char *const *)p);
     case CV_F_UINT:
     case CV_F_ENUM: return json_integer(*(const unsigned *)p);
     case CV_F_INT: return json_integer(*(const int *)p);

@@ -27,7 +27,8 @@ static int take_block(struct survey *s, unsigned dmid, const char *line, struct 
     if (s->count[dmid] == CV_LAYOUT_REGIONS_MAX)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "has more than %d RAM blocks", CV_LAYOUT_REGIONS_MAX);
     struct cv_layout_region *r = &s->regions[dmid][s->count[dmid]++];
-    *r = (struct cv_layout_region){ .what = cv_pool_string(&s->l->pool, name), .gfn = offset >> 12, .pages = (total + 4095) >> 12 };
+    *r = (struct cv_layout_region){ .what = cv_pool_string(&s->l->pool, name), .gfn = offset >> 12, .pages = (total + 4095) >> 12,
+                                         .digest = "" };
     return 0;
 }
 

@@ -71,7 +71,14 @@ static int build_run(void *op, int64_t deadline_ms, struct cv_error *err)
 static int emulators_run(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct create *c = op;
-    return cv_guest_start_emulators(c->g, CV_SPAWN_CREATE, deadline_ms, c->opt->cancel, err);
+    if (cv_guest_start_emulators(c->g, CV_SPAWN_CREATE, deadline_ms, c->opt->cancel, err) < 0)
+        return -1;
+    if (cv_guest_digest_roms(c->g, err) == 0)
+        return 0;
+    struct cv_error e = CV_ERROR_INIT;
+    if (cv_guest_kill_emulators(c->g, &e) < 0)
+        cv_log(c->g->sink, CV_LOG_WARN, "%s", e.text);
+    return -1;
 }
 
 static int emulators_undo(void *op, int64_t deadline_ms, struct cv_error *err)

@@ -11,6 +11,7 @@
 #include "emulators/spawn.h"
 
 #define QUIT_TIMEOUT_MS 5000
+#define QUIT_CONNECT_MS 2000
 
 static int attach_all(struct cv_guest *g, bool dead_ok, struct cv_error *err)
 {
@@ -109,6 +110,27 @@ int cv_guest_kill_emulators(struct cv_guest *g, struct cv_error *err)
     return rc;
 }
 
+/* Asked first, so that image formats with caches of their own (qcow2) write them back, and so that one which is attached
+ * hears of it at all. */
+int cv_guest_quit_emulators(struct cv_guest *g, struct cv_error *err)
+{
+    struct cv_emu_wait w = { .deadline_ms = cv_after_ms(QUIT_CONNECT_MS) };
+    struct cv_error e = CV_ERROR_INIT;
+
+    if (!g->has_set)
+        return 0;
+    for (unsigned i = 0; i < g->set.count; i++)
+        if (g->set.emus[i].qmp == NULL)
+            w.mask |= 1u << i;
+    if (w.mask != 0 && cv_emuset_connect(&g->set, &w, NULL, &e) < 0)
+        cv_log(g->sink, CV_LOG_DEBUG, "%s", e.text);
+    w = (struct cv_emu_wait){ .deadline_ms = cv_after_ms(QUIT_TIMEOUT_MS) };
+    int rc = cv_emuset_quit(&g->set, &w, err);
+    cv_emuset_dispose(&g->set);
+    g->has_set = false;
+    return rc;
+}
+
 int cv_guest_destroy(struct cv_guest *g, struct cv_error *err)
 {
     struct cv_error e = CV_ERROR_INIT;
@@ -119,13 +141,7 @@ int cv_guest_destroy(struct cv_guest *g, struct cv_error *err)
     /* Paused first: a guest whose emulators die under it logs nonsense on its disks at best. */
     if (g->host->ops->pause(g->host, g->domid, &e) < 0)
         cv_log(g->sink, CV_LOG_DEBUG, "%s", e.text);
-    if (g->has_set) {
-        /* Asked first, so that image formats with caches of their own (qcow2) write them back. */
-        struct cv_emu_wait w = { .deadline_ms = cv_after_ms(QUIT_TIMEOUT_MS) };
-        rc |= cv_emuset_quit(&g->set, &w, err);
-        cv_emuset_dispose(&g->set);
-        g->has_set = false;
-    }
+    rc |= cv_guest_quit_emulators(g, err);
     rc |= g->host->ops->destroy(g->host, g->domid, err);
     if (rc == 0)
         g->domid = 0;

@@ -21,6 +21,8 @@
 #include "host/host.h"
 
 #define CV_GUEST_LATE_SUSPEND "/local/domain/0/dms/%u/late-suspend"
+/* The guest stands still because an emulator did not answer when it was to go on: its monitor keeps trying. */
+#define CV_GUEST_GO_ON "/local/domain/0/dms/%u/go-on"
 #define CV_GUEST_CONFIG_MAX (64 * 1024)
 
 /* { 0 } is the empty guest; cv_guest_dispose is safe on it and twice. */
@@ -68,6 +70,16 @@ struct cv_create_options {
 int cv_guest_create(struct cv_guest *g, struct cv_host *host, const char *config_path,
                     const struct cv_create_options *opt, struct cv_sink *sink, struct cv_error *err) CV_CHECKED;
 
+/* A guest that was stopped goes on: emulators take their disks back and run, dirty logs off, guest resumed.  An emulator
+ * that has died is named and passed over: it would be missing without us, too.  Connected already.
+ * -1: an emulator that lives did not answer; the guest stands still, and this may be called again. */
+int cv_guest_go_on(struct cv_guest *g, int64_t deadline_ms, struct cv_error *err) CV_CHECKED;
+/* cv_guest_open_to_end, and connected to every emulator that lives. */
+int cv_guest_open_living(struct cv_guest *g, struct cv_host *host, uint32_t domid, int64_t deadline_ms, struct cv_sink *sink,
+                         struct cv_error *err) CV_CHECKED;
+/* The guest's monitor is to call cv_guest_go_on until it succeeds. */
+int cv_guest_leave_to_monitor(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
+
 /* Ends the domain and its emulators, and removes all that belonged to them.  Works on half-built guests too. */
 int cv_guest_destroy(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
 
@@ -75,6 +87,10 @@ int cv_guest_destroy(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
  * against the layout. On failure none is left. */
 int cv_guest_start_emulators(struct cv_guest *g, enum cv_spawn_mode mode, int64_t deadline_ms, struct cv_cancel *cancel,
                              struct cv_error *err) CV_CHECKED;
+/* Takes the digests of the ROMs that the emulators have put into the new guest's memory into the layout. */
+int cv_guest_digest_roms(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
+/* Ends the emulators: asked, then told, then killed; an attached one is asked only. */
+int cv_guest_quit_emulators(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
 /* Kills what cv_guest_start_emulators started. */
 int cv_guest_kill_emulators(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
 

@@ -16,6 +16,9 @@
 #include "guest/guest.h"
 
 /* The domain's shell stays until the last foreign mapping is gone; we look again after every release event. */
+#define ATTEMPT_MS 5000
+#define AGAIN_MS 1000
+
 enum end { END_NONE, END_GONE, END_POWEROFF, END_REBOOT, END_CRASH };
 
 /* Nobody waits any more for the suspension that this guest was asked for: it would stand still for ever. */
@@ -29,6 +32,28 @@ static void resume_if_late(struct cv_host *host, uint32_t domid)
     free(value);
     if (host->ops->xs_remove(host, path, NULL) == 0)
         host->ops->resume(host, domid, NULL);
+}
+
+/* Whoever stopped the guest has failed, and could not set all of its emulators going again: they may answer by now.
+ * True: tried in vain, to be tried again. */
+static bool go_on_if_asked(struct cv_host *host, uint32_t domid, struct cv_sink *sink)
+{
+    struct cv_error e = CV_ERROR_INIT;
+    char path[96], *value = NULL;
+    struct cv_guest g;
+
+    snprintf(path, sizeof path, CV_GUEST_GO_ON, domid);
+    if (host->ops->xs_read(host, path, &value, NULL) < 0 || value == NULL)
+        return false;
+    free(value);
+    if (cv_guest_open_living(&g, host, domid, cv_after_ms(ATTEMPT_MS), sink, &e) < 0)
+        return true;
+    int rc = cv_guest_go_on(&g, cv_after_ms(ATTEMPT_MS), &e);
+    cv_guest_dispose(&g);
+    if (rc < 0)
+        return true;
+    cv_log(sink, CV_LOG_INFO, "domain %u goes on: all of its emulators answer again", domid);
+    return host->ops->xs_remove(host, path, NULL) < 0;
 }
 
 static enum end look(struct cv_host *host, uint32_t domid, const uint8_t *uuid)
@@ -53,17 +78,24 @@ static enum end look(struct cv_host *host, uint32_t domid, const uint8_t *uuid)
 static int wait_for_end(struct cv_host *host, const struct cv_guest *g, struct cv_cancel *cancel, enum end *end_out,
                         struct cv_error *err)
 {
+    char path[96];
     int fd;
 
-    if (host->ops->watch_fd(host, &fd, err) < 0)
+    snprintf(path, sizeof path, CV_GUEST_GO_ON, g->domid);
+    if (host->ops->watch_fd(host, &fd, err) < 0 || host->ops->watch_path(host, path, err) < 0)
         return -1;
     for (;;) {
+        struct cv_error e = CV_ERROR_INIT;
         host->ops->watch_drain(host);
         *end_out = look(host, g->domid, g->spec.uuid);
         if (*end_out != END_NONE)
             return 0;
-        if (cv_poll_one(fd, POLLIN, CV_NEVER, cancel, err) < 0)
+        /* An emulator that answers again makes no event. */
+        bool again = go_on_if_asked(host, g->domid, g->sink);
+        if (cv_poll_one(fd, POLLIN, again ? cv_after_ms(AGAIN_MS) : CV_NEVER, cancel, &e) < 0 && e.code != CV_E_TIMEOUT) {
+            *err = e;
             return -1;
+        }
     }
 }
 
@@ -109,7 +141,7 @@ static int restart(struct cv_host *host, const char *config, struct cv_sink *sin
 static int clean_up_after(struct cv_guest *g, uint32_t domid, struct cv_error *err)
 {
     char path[64];
-    int rc = cv_guest_kill_emulators(g, err);
+    int rc = cv_guest_quit_emulators(g, err);
 
     snprintf(path, sizeof path, "/local/domain/0/dms/%u", domid);
     rc |= g->host->ops->xs_remove(g->host, path, err);

@@ -180,6 +180,8 @@ struct cv_host_ops {
      * watch_drain swallows what is pending. */
     int (*watch_fd)(struct cv_host *h, int *fd_out, struct cv_error *err);
     void (*watch_drain)(struct cv_host *h);
+    /* From now on watch_fd becomes readable when path or what is below it changes, too. */
+    int (*watch_path)(struct cv_host *h, const char *path, struct cv_error *err);
 };
 
 /* Where a guest's files lie on this host; members NULL = the usual places (emulators/paths.h). */

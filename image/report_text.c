@@ -191,9 +191,10 @@ static void put_space(const struct cv_layout *l, FILE *out)
         fprintf(out, "  %#-14" PRIx64 " %-4u %-10s window, -m %" PRIu64 "\n", dm->window_gfn << 12, i,
                 cv_report_size(dm->window_pages << 12, size, sizeof size), dm->m_kib / 1024);
         for (unsigned k = 0; k < dm->region_count; k++)
-            fprintf(out, "  %#-14" PRIx64 " %-4u %-10s   %s\n", dm->regions[k].gfn << 12, i,
+            fprintf(out, "  %#-14" PRIx64 " %-4u %-10s   %s%s%s\n", dm->regions[k].gfn << 12, i,
                     cv_report_size(dm->regions[k].pages << 12, size, sizeof size),
-                    clean(dm->regions[k].what, what, sizeof what));
+                    clean(dm->regions[k].what, what, sizeof what), *dm->regions[k].digest ? "  " : "",
+                    dm->regions[k].digest);
     }
 }
 

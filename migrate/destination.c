@@ -14,6 +14,7 @@
 #define HELLO_MS 30000
 #define OFFER_MS 60000
 #define LOCK_MS 2000
+#define PROGRESS_MS 30000
 /* Longer than a guest may take to suspend: the stream is silent then. */
 #define STALL_MS 120000
 
@@ -147,6 +148,15 @@ static int domain_run(void *op, int64_t deadline_ms, struct cv_error *err)
     return cv_journal_prepare(&d->journal, CV_J_RUNNING, err);
 }
 
+/* The source waits for this before it stops the guest: what is under way then, the guest does not wait for. */
+static int pass_filled(void *user, uint64_t stream_bytes, struct cv_error *err)
+{
+    struct destination *d = user;
+    struct cv_msg m = { .type = CV_MSG_PROGRESS, .progress = { .bytes = stream_bytes, .phase = CV_DST_RECEIVING } };
+
+    return cv_chan_send(&d->chan, &m, cv_after_ms(PROGRESS_MS), d->opt->cancel, err);
+}
+
 static int states_run(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct destination *d = op;
@@ -254,7 +264,8 @@ static int take_guest(struct destination *d, const struct cv_msg_offer *offer, e
         return -1;                     /* refused: nothing to settle */
     }
     d->restore_opt = (struct cv_restore_options){ .mem = d->opt->mem, .stall_ms = STALL_MS, .cancel = d->opt->cancel,
-                                                  .name = d->incoming, .stays_open = true, .late_disks = true };
+                                                  .name = d->incoming, .stays_open = true, .late_disks = true,
+                                                  .pass_filled = pass_filled, .pass_user = d };
     if (rc == 0)
         rc = cv_restore_init(&d->r, d->host, d->chan.in, &d->restore_opt, d->sink, &e);
     d->has_restore = rc == 0;

@@ -9,82 +9,9 @@
 #include "emulators/paths.h"
 #include "guest/sweep.h"
 
-#define AGAIN_MS 200
-
 void cv_incoming_name(const char *name, char *buf, size_t size)
 {
     snprintf(buf, size, "%.100s" CV_INCOMING, name);
-}
-
-/* ---- the source's guest goes on ---------------------------------------------------------------------------------- */
-
-static bool is_dead(const struct cv_guest *g, const struct cv_emu_results *r, unsigned dmid)
-{
-    return r->emu[dmid].state == CV_EMU_DIED ||
-           (g->set.emus[dmid].pidfd < 0 && g->layout.dms[dmid].role != CV_DM_ATTACHED);
-}
-
-/* Bits of the emulators that are alive; the dead are named once. */
-static unsigned living(struct cv_guest *g, const struct cv_emu_results *r)
-{
-    unsigned mask = 0;
-
-    for (unsigned i = 0; i < g->set.count; i++) {
-        if (is_dead(g, r, i))
-            cv_log(g->sink, CV_LOG_ERROR, "emulator %u '%s': %s: the guest goes on without it", i, g->set.emus[i].name,
-                   r->emu[i].err.text);
-        else
-            mask |= 1u << i;
-    }
-    return mask;
-}
-
-/* What broke may have been a connection only; the emulator behind it is to run on. */
-static void reconnect(struct cv_guest *g, const struct cv_emu_results *r, int64_t deadline_ms)
-{
-    struct cv_emu_wait w = { .deadline_ms = deadline_ms };
-    struct cv_error e = CV_ERROR_INIT;
-
-    for (unsigned i = 0; i < g->set.count; i++)
-        if (r->emu[i].state != CV_EMU_DONE && !is_dead(g, r, i))
-            w.mask |= 1u << i;
-    if (w.mask != 0 && cv_emuset_connect(&g->set, &w, NULL, &e) < 0)
-        cv_log(g->sink, CV_LOG_WARN, "%s", e.text);
-}
-
-/* Until the other side's emulators have let go of the images' locks: it has been told, but may not have got there. */
-static int take_disks_and_run(struct cv_guest *g, unsigned mask, int64_t deadline_ms, struct cv_error *err)
-{
-    for (;;) {
-        struct cv_emu_wait w = { .mask = mask, .deadline_ms = deadline_ms };
-        int rc = cv_emuset_cont(&g->set, &w, NULL, err);
-        if (rc == 0 || cv_now_ms() + AGAIN_MS >= deadline_ms)
-            return rc;
-        cv_log(g->sink, CV_LOG_DEBUG, "%s: again", err->text);
-        usleep(AGAIN_MS * 1000);
-    }
-}
-
-int cv_effect_go_on(struct cv_guest *g, int64_t deadline_ms, struct cv_error *err)
-{
-    struct cv_emu_wait w = { .deadline_ms = deadline_ms };
-    cv_emu_status status[CV_DM_MAX];
-    struct cv_emu_results r;
-
-    if (cv_emuset_status(&g->set, &w, status, &r, err) < 0) {
-        cv_log(g->sink, CV_LOG_DEBUG, "%s", err->text);
-        reconnect(g, &r, deadline_ms);
-    }
-    w.mask = living(g, &r);
-    if (g->host->ops->dirty_log(g->host, g->domid, false, err) < 0)
-        cv_log(g->sink, CV_LOG_WARN, "%s", err->text);
-    if (w.mask != 0 && cv_emuset_dirty_log(&g->set, false, &w, NULL, err) < 0)
-        cv_log(g->sink, CV_LOG_WARN, "%s", err->text);
-    if (w.mask != 0 && cv_emuset_unprepare_save(&g->set, &w, err) < 0)
-        cv_log(g->sink, CV_LOG_WARN, "%s", err->text);
-    if (w.mask != 0 && take_disks_and_run(g, w.mask, deadline_ms, err) < 0)
-        return -1;
-    return g->host->ops->resume(g->host, g->domid, err);
 }
 
 /* ---- the destination's guest runs -------------------------------------------------------------------------------- */
@@ -159,25 +86,6 @@ static int find(struct cv_effects *e, const struct cv_journal_record *rec, struc
     return c.any;
 }
 
-static int open_guest(struct cv_effects *e, uint32_t domid, struct cv_guest *g, int64_t deadline_ms, struct cv_error *err)
-{
-    struct cv_emu_wait w = { .deadline_ms = deadline_ms };
-    char who[16];
-
-    snprintf(who, sizeof who, "%u", domid);
-    if (cv_guest_open_to_end(g, e->host, who, e->sink, err) < 0)
-        return -1;
-    struct cv_emu_results r;
-    if (cv_emuset_connect(&g->set, &w, &r, err) == 0)
-        return 0;
-    for (unsigned i = 0; i < g->set.count; i++)
-        if (r.emu[i].state != CV_EMU_DONE && !is_dead(g, &r, i)) {
-            cv_guest_dispose(g);
-            return -1;
-        }
-    return 0;
-}
-
 static void remove_state_files(struct cv_effects *e, uint32_t domid)
 {
     for (unsigned i = 0; i < CV_DM_MAX; i++) {
@@ -195,9 +103,9 @@ static enum cv_effect do_resume(void *user, const struct cv_journal_record *rec,
 
     if (n <= 0)
         return n < 0 ? CV_EFFECT_FAILED : CV_EFFECT_GONE;
-    if (open_guest(e, d.domid, &g, deadline_ms, err) < 0)
+    if (cv_guest_open_living(&g, e->host, d.domid, deadline_ms, e->sink, err) < 0)
         return CV_EFFECT_FAILED;
-    int rc = cv_effect_go_on(&g, deadline_ms, err);
+    int rc = cv_guest_go_on(&g, deadline_ms, err);
     cv_guest_dispose(&g);
     remove_state_files(e, d.domid);
     return rc < 0 ? CV_EFFECT_FAILED : CV_EFFECT_DONE;
@@ -216,7 +124,7 @@ static enum cv_effect do_run(void *user, const struct cv_journal_record *rec, in
     e->domid = d.domid;
     if (!d.paused && strcmp(d.name, rec->name) == 0)
         return CV_EFFECT_DONE;
-    if (open_guest(e, d.domid, &g, deadline_ms, err) < 0)
+    if (cv_guest_open_living(&g, e->host, d.domid, deadline_ms, e->sink, err) < 0)
         return CV_EFFECT_FAILED;
     int rc = cv_effect_run(&g, rec->name, deadline_ms, NULL, err);
     cv_guest_dispose(&g);

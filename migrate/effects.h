@@ -21,9 +21,6 @@ struct cv_guest_ports cv_effects_ports(struct cv_effects *e);
 #define CV_INCOMING "--incoming"
 void cv_incoming_name(const char *name, char *buf, size_t size);
 
-/* Source: emulators take their disks back and run, dirty logs off, guest resumed.  An emulator that has died is named
- * and passed over: it would be missing without us, too.  Connected already. */
-int cv_effect_go_on(struct cv_guest *g, int64_t deadline_ms, struct cv_error *err) CV_CHECKED;
 /* Destination: emulators run, guest unpaused, the network told, the final name given.
  * *run_ns_out (may be NULL): how long it took until the guest ran. */
 int cv_effect_run(struct cv_guest *g, const char *name, int64_t deadline_ms, int64_t *run_ns_out, struct cv_error *err)

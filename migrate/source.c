@@ -202,7 +202,7 @@ static enum cv_effect resume(void *user, const struct cv_journal_record *rec, in
     cv_save_states_undo(&s->save, deadline_ms, err);
     cv_source_uncap(s);
     bool touched = s->save.emulator_log || s->save.xen_log || s->save.suspend_asked || s->save.stop_asked;
-    if (touched && cv_effect_go_on(&s->save.g, deadline_ms, err) < 0)
+    if (touched && cv_guest_go_on(&s->save.g, deadline_ms, err) < 0)
         return CV_EFFECT_FAILED;
     cv_emuset_disconnect(&s->save.g.set);
     return CV_EFFECT_DONE;

@@ -11,6 +11,8 @@
 
 #define LOOK_MS 50
 #define NAP_MS 20
+/* A destination that is silent for longer is either lost, which the silence limit finds, or just slow. */
+#define ARRIVAL_MS 15000
 
 /* The destination may have given up: better heard now than at the end of a full pipe. */
 static int listen_in(struct cv_source *s, struct cv_error *err)
@@ -92,6 +94,36 @@ void cv_source_uncap(struct cv_source *s)
     s->capped = false;
 }
 
+/* Until the destination has all of the pass.  What ssh and sockets still hold when the guest stops would be waited for by
+ * the guest, and a pass that is only on its way says nothing about the link. */
+static int await_arrival(struct cv_source *s, struct cv_error *err)
+{
+    uint64_t written = cv_writer_bytes(s->save.writer), arrived = 0;
+    int64_t deadline = cv_after_ms(ARRIVAL_MS);
+
+    while (arrived < written) {
+        struct cv_error why = CV_ERROR_INIT;
+        struct cv_msg m;
+        if (cv_chan_recv(&s->chan, &m, deadline, s->opt->cancel, &why) < 0) {
+            if (why.code == CV_E_TIMEOUT)
+                return 0;
+            *err = why;
+            return -1;
+        }
+        bool failed = m.type != CV_MSG_PROGRESS;
+        if (m.type == CV_MSG_FAILED)
+            s->heard = CV_EV_NO;
+        if (failed)
+            cv_chan_refused(&m, err);
+        else
+            arrived = m.progress.bytes;
+        cv_msg_dispose(&m);
+        if (failed)
+            return -1;
+    }
+    return 0;
+}
+
 static void note_pass(struct cv_source *s, const struct cv_pass_stats *p)
 {
     struct cv_pass pass = { .pages = p->pages_sent, .zero_pages = p->pages_empty, .bytes = p->bytes_sent, .ns = p->ns,
@@ -105,25 +137,37 @@ static void note_pass(struct cv_source *s, const struct cv_pass_stats *p)
     cv_tl_add_pass(&s->result->timeline, &pass, cv_now_ns() - p->ns - s->save.start_ns, s->cap);
 }
 
-static enum cv_pass_verdict decide(void *user, const struct cv_pass_stats *p)
+static enum cv_pass_verdict act_on(struct cv_source *s, const struct cv_verdict *v)
 {
-    struct cv_source *s = user;
-    struct cv_verdict v;
-
-    note_pass(s, p);
-    cv_policy_decide(&s->opt->limits, s->passes, s->pass_count, p->elapsed_ns / 1000000, s->cap, &v);
     cv_event(s->sink, "{\"event\":\"decision\",\"decision\":\"%s\",\"why\":\"%s\",\"expect_down_ms\":%lld,\"expect_left_ms\":%lld,"
-             "\"dirty_pages_s\":%.0f,\"send_pages_s\":%.0f}", cv_decision_name(v.decision), v.why,
-             (long long)v.expect_down_ms, (long long)v.expect_left_ms, v.dirty_pages_s, v.send_pages_s);
-    snprintf(s->result->timeline.why_stopped, sizeof s->result->timeline.why_stopped, "%s", v.why);
-    switch (v.decision) {
+             "\"dirty_pages_s\":%.0f,\"send_pages_s\":%.0f}", cv_decision_name(v->decision), v->why,
+             (long long)v->expect_down_ms, (long long)v->expect_left_ms, v->dirty_pages_s, v->send_pages_s);
+    snprintf(s->result->timeline.why_stopped, sizeof s->result->timeline.why_stopped, "%s", v->why);
+    switch (v->decision) {
     case CV_THROTTLE:
-        throttle(s, v.cap_percent);
+        throttle(s, v->cap_percent);
         return CV_PASS_AGAIN;
     case CV_STOP: return CV_PASS_STOP_NOW;
     case CV_GIVE_UP: return CV_PASS_GIVE_UP;
     default: return CV_PASS_AGAIN;
     }
+}
+
+static int decide(void *user, const struct cv_pass_stats *stats, enum cv_pass_verdict *out, struct cv_error *err)
+{
+    struct cv_source *s = user;
+    struct cv_pass_stats p = *stats;
+    struct cv_verdict v;
+    int64_t begin = cv_now_ns();
+
+    if (await_arrival(s, err) < 0)
+        return -1;
+    p.ns += cv_now_ns() - begin;
+    p.elapsed_ns += cv_now_ns() - begin;
+    note_pass(s, &p);
+    cv_policy_decide(&s->opt->limits, s->passes, s->pass_count, p.elapsed_ns / 1000000, s->cap, &v);
+    *out = act_on(s, &v);
+    return 0;
 }
 
 void cv_source_passes_init(struct cv_source *s)

@@ -33,6 +33,9 @@ static int fill_pages(struct cv_restore *r, struct cv_loader *loader, struct cv_
             return -1;
         if (end.flags & CV_PASS_LAST)
             return 0;
+        if (r->opt->pass_filled != NULL &&
+            r->opt->pass_filled(r->opt->pass_user, cv_reader_bytes(r->reader), err) < 0)
+            return -1;
     }
 }
 

@@ -31,6 +31,9 @@ struct cv_restore_options {
     struct cv_cancel *cancel;          /* may be NULL */
     const char *name;                  /* another name for the guest; NULL = its own */
     bool stays_open;                   /* a conversation: the stream's END is not the end of the file */
+    /* On the thread that fills: a pass that is not the last is in place, with all of the stream so far. May be NULL. */
+    int (*pass_filled)(void *user, uint64_t stream_bytes, struct cv_error *err);
+    void *pass_user;
     bool late_disks;                   /* emulators take their disks when they run, not when they have loaded */
 };
 

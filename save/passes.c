@@ -10,10 +10,11 @@
 #define LIVE_PASSES_MAX 5
 #define DIRTY_FEW 50
 
-static enum cv_pass_verdict decide_as_libxc(void *user, const struct cv_pass_stats *p)
+static int decide_as_libxc(void *user, const struct cv_pass_stats *p, enum cv_pass_verdict *out, struct cv_error *err)
 {
-    (void)user;
-    return p->dirty_now < DIRTY_FEW || p->pass + 1 >= LIVE_PASSES_MAX ? CV_PASS_STOP_NOW : CV_PASS_AGAIN;
+    (void)user, (void)err;
+    *out = p->dirty_now < DIRTY_FEW || p->pass + 1 >= LIVE_PASSES_MAX ? CV_PASS_STOP_NOW : CV_PASS_AGAIN;
+    return 0;
 }
 
 static int progress(void *user, const struct cv_mem_stats *now)
@@ -87,7 +88,8 @@ static int search(struct cv_save *s, struct cv_error *err)
 int cv_save_passes(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_save *s = op;
-    enum cv_pass_verdict (*decide)(void *, const struct cv_pass_stats *) = s->opt->decide ? s->opt->decide : decide_as_libxc;
+    int (*decide)(void *, const struct cv_pass_stats *, enum cv_pass_verdict *, struct cv_error *) =
+        s->opt->decide ? s->opt->decide : decide_as_libxc;
     int64_t begin = cv_now_ns();
 
     (void)deadline_ms;
@@ -97,6 +99,7 @@ int cv_save_passes(void *op, int64_t deadline_ms, struct cv_error *err)
         return -1;
     for (;;) {
         struct cv_pass_stats p;
+        enum cv_pass_verdict verdict;
         uint64_t dirty = 0;
 
         if (send_pass(s, false, &dirty, &p, err) < 0)
@@ -105,7 +108,9 @@ int cv_save_passes(void *op, int64_t deadline_ms, struct cv_error *err)
         cv_event(s->sink, "{\"event\":\"pass\",\"pass\":%u,\"pages\":%llu,\"bytes\":%llu,\"dirty\":%llu,\"ms\":%lld}", p.pass,
                  (unsigned long long)p.pages_sent, (unsigned long long)p.bytes_sent,
                  (unsigned long long)p.dirty_now, (long long)(p.ns / 1000000));
-        switch (decide(s->opt->decide_user, &p)) {
+        if (decide(s->opt->decide_user, &p, &verdict, err) < 0)
+            return -1;
+        switch (verdict) {
         case CV_PASS_STOP_NOW:
             return 0;
         case CV_PASS_GIVE_UP:

@@ -48,7 +48,7 @@ struct cv_save_options {
     int64_t stall_ms;                  /* no byte taken by the output for so long fails; 0 = for ever */
     struct cv_cancel *cancel;          /* may be NULL */
     /* live only; NULL = at most 5 passes or less than 50 dirty pages, as libxc */
-    enum cv_pass_verdict (*decide)(void *user, const struct cv_pass_stats *s);
+    int (*decide)(void *user, const struct cv_pass_stats *s, enum cv_pass_verdict *out, struct cv_error *err);
     void *decide_user;
     /* While pages are sent, guest running or not: now and then, on the calling thread.  -1 with err ends the save.
      * last: the guest stands still. */
@@ -96,6 +96,7 @@ struct cv_save {
     struct cv_error between_error;
     /* what there is to undo */
     bool xen_log, emulator_log, suspend_asked, stop_asked;
+    bool left_to_monitor;              /* the guest stands still, and its monitor is to change that */
 };
 
 /* host and guest name; nothing is touched.  CV_E_NOT_FOUND, CV_E_UNSUPPORTED, CV_E_EMULATOR. */

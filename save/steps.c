@@ -185,6 +185,8 @@ int cv_save_suspend_undo(void *op, int64_t deadline_ms, struct cv_error *err)
     if (!s->suspend_asked)
         return 0;
     s->suspend_asked = false;
+    if (s->left_to_monitor)
+        return 0;
     /* Before the look at the domain's state, so that one that suspends in between is not missed. */
     int rc = s->report.suspend_ns == 0 ? cv_guest_expect_late_suspend(&s->g, true, err) : 0;
     rc |= s->g.host->ops->resume(s->g.host, s->g.domid, err);
@@ -215,7 +217,20 @@ int cv_save_stop_undo(void *op, int64_t deadline_ms, struct cv_error *err)
     if (!s->stop_asked)
         return 0;
     s->stop_asked = false;
-    return cv_emuset_cont(&s->g.set, &w, NULL, err);
+    if (cv_emuset_cont(&s->g.set, &w, NULL, err) == 0)
+        return 0;
+    /* Without those that are dead, and with those whose connection only broke? */
+    struct cv_error e = CV_ERROR_INIT;
+    w = undoing(s, deadline_ms);
+    if (cv_guest_go_on(&s->g, w.deadline_ms, &e) == 0) {
+        s->suspend_asked = false;
+        return 0;
+    }
+    /* What a guest says to an emulator that stands still goes nowhere, writes to disks among it: rather it says nothing. */
+    s->left_to_monitor = cv_guest_leave_to_monitor(&s->g, &e) == 0;
+    cv_log(s->sink, CV_LOG_ERROR, "%s", s->left_to_monitor ? "the guest stands still; its monitor lets it go on when every "
+           "emulator answers" : e.text);
+    return -1;
 }
 
 static int make_state_files(struct cv_save *s, struct cv_error *err)

@@ -59,6 +59,7 @@ static const struct cv_host_ops xen_ops = {
     .xs_list = xen_xs_list,
     .watch_fd = xen_watch_fd,
     .watch_drain = xen_watch_drain,
+    .watch_path = xen_watch_path,
 };
 
 int cv_host_open_xen(struct cv_host **h_out, struct cv_sink *log, struct cv_error *err)

@@ -45,6 +45,15 @@ int xen_watch_fd(struct cv_host *h, int *fd_out, struct cv_error *err)
     return 0;
 }
 
+int xen_watch_path(struct cv_host *h, const char *path, struct cv_error *err)
+{
+    struct xen_host *x = xen_host(h);
+
+    if (open_watches(x, err) < 0)
+        return -1;
+    return xs_watch(x->watches, path, "path") ? 0 : xen_fail(x, err, "cannot watch %s", path);
+}
+
 void xen_watch_drain(struct cv_host *h)
 {
     struct xen_host *x = xen_host(h);

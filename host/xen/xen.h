@@ -66,6 +66,7 @@ int xen_check_saveable(struct cv_host *h, uint32_t domid, struct cv_error *err);
 int xen_suspend(struct cv_host *h, uint32_t domid, int64_t deadline_ms, struct cv_cancel *cancel, struct cv_error *err);
 int xen_resume(struct cv_host *h, uint32_t domid, struct cv_error *err);
 int xen_watch_fd(struct cv_host *h, int *fd_out, struct cv_error *err);
+int xen_watch_path(struct cv_host *h, const char *path, struct cv_error *err);
 void xen_watch_drain(struct cv_host *h);
 
 /* pages.c, sink.c, dirty.c */

@@ -279,7 +279,7 @@ static int source_map(struct cv_page_source *b, const uint64_t *pfns, size_t n, 
 
     if (trip(fake(s->h), "page_source.map", err) < 0)
         return -1;
-    contract(d->logging || d->suspended, "memory read while it changes and nobody keeps a log");
+    contract(d->logging || d->suspended || d->paused, "memory read while it changes and nobody keeps a log");
     for (size_t i = 0; i < n; i++) {
         types_out[i] = d->there[pfns[i]] ? CV_PAGE_DATA : CV_PAGE_ABSENT;
         pages_out[i] = d->ram[pfns[i]];
@@ -444,6 +444,12 @@ static int fake_watch_fd(struct cv_host *h, int *fd_out, struct cv_error *err)
 }
 
 static void fake_watch_drain(struct cv_host *h) { (void)h; }
+static int fake_watch_path(struct cv_host *h, const char *path, struct cv_error *err)
+{
+    (void)path;
+    TRIP(h, err);
+    return 0;
+}
 
 static const struct cv_host_ops fake_ops = {
     .name = "model", .close = fake_close, .facts = fake_facts, .find = fake_find, .info = fake_info, .list = fake_list,
@@ -454,7 +460,7 @@ static const struct cv_host_ops fake_ops = {
     .page_sink = fake_page_sink, .page_sink_free = fake_page_sink_free, .get_cpu_policy = fake_get_cpu_policy,
     .set_cpu_policy = fake_set_cpu_policy, .check_cpu_policy = fake_check_cpu_policy, .get_state = fake_get_state, .set_state = fake_set_state,
     .xs_read = fake_xs_read, .xs_write = fake_xs_write, .xs_remove = fake_xs_remove, .xs_list = fake_xs_list,
-    .watch_fd = fake_watch_fd, .watch_drain = fake_watch_drain,
+    .watch_fd = fake_watch_fd, .watch_drain = fake_watch_drain, .watch_path = fake_watch_path,
 };
 
 struct fake_host *fake_host_new(void)

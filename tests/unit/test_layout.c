@@ -198,12 +198,12 @@ static void huge(struct cv_layout *l) { l->dms[2].window_pages = 1ULL << 50; }
 static void wrap(struct cv_layout *l) { l->dms[2].window_gfn = ~0ULL - 3; }
 static void region_out(struct cv_layout *l)
 {
-    l->dms[1].regions[0] = (struct cv_layout_region){ "rom", l->dms[1].window_gfn + l->dms[1].window_pages - 1, 2 };
+    l->dms[1].regions[0] = (struct cv_layout_region){ "rom", l->dms[1].window_gfn + l->dms[1].window_pages - 1, 2, "" };
     l->dms[1].region_count = 1;
 }
 static void region_wraps(struct cv_layout *l)
 {
-    l->dms[1].regions[0] = (struct cv_layout_region){ "rom", l->dms[1].window_gfn, ~0ULL };
+    l->dms[1].regions[0] = (struct cv_layout_region){ "rom", l->dms[1].window_gfn, ~0ULL, "" };
     l->dms[1].region_count = 1;
 }
 static void second_default(struct cv_layout *l) { l->dms[1].role = CV_DM_DEFAULT; }
@@ -261,7 +261,7 @@ START_TEST(json_and_back)
     struct cv_layout l = decide(SOME), m;
 
     l.dms[1].version = "7.2.0";
-    l.dms[1].regions[0] = (struct cv_layout_region){ "0000:00:04.0/e1000.rom", l.dms[1].window_gfn, 64 };
+    l.dms[1].regions[0] = (struct cv_layout_region){ "0000:00:04.0/e1000.rom", l.dms[1].window_gfn, 64, "0123456789abcdef0123456789abcdef" };
     l.dms[1].region_count = 1;
     char *json = encode(&l);
     ck_assert_msg(cv_layout_decode(json, strlen(json), &m, &err) == 0, "%s", text_of(&err));
@@ -294,7 +294,8 @@ static void spoil_members(json_t *root, json_t *object)
         json_t *saved = json_incref(value);
         json_object_del(object, key);
         char *text = json_dumps(root, JSON_COMPACT);
-        refused(text, strlen(text), CV_E_STREAM);
+        if (strcmp(key, "digest") != 0)        /* came later: may be missing */
+            refused(text, strlen(text), CV_E_STREAM);
         free(text);
         json_object_set_new(object, key, json_pack("{s:i}", "x", 1));
         text = json_dumps(root, JSON_COMPACT);
@@ -313,7 +314,7 @@ static void spoil_members(json_t *root, json_t *object)
 START_TEST(json_is_taken_strictly)
 {
     struct cv_layout l = decide(SOME);
-    l.dms[1].regions[0] = (struct cv_layout_region){ "rom", l.dms[1].window_gfn, 64 };
+    l.dms[1].regions[0] = (struct cv_layout_region){ "rom", l.dms[1].window_gfn, 64, "" };
     l.dms[1].region_count = 1;
     char *json = encode(&l);
     json_t *root = json_loads(json, 0, NULL), *dm = json_array_get(json_object_get(root, "emulators"), 1);
