@@ -138,6 +138,16 @@ int cv_emuset_attach(struct cv_emuset *set, unsigned dmid, pid_t pid, const char
     return 0;
 }
 
+unsigned cv_emuset_unconnected(const struct cv_emuset *set)
+{
+    unsigned mask = 0;
+
+    for (unsigned i = 0; i < set->count; i++)
+        if (set->emus[i].qmp == NULL || set->emus[i].qmp->state < CV_QMP_READY)
+            mask |= 1u << i;
+    return mask;
+}
+
 /* --- connect ------------------------------------------------------------------------------------------------------- */
 
 static int check_version(struct cv_emu *emu, struct cv_error *err)

@@ -85,6 +85,8 @@ int cv_emuset_attach(struct cv_emuset *set, unsigned dmid, pid_t pid, const char
  * else -1 with the error that came first in time and the count of the others.  Codes: CV_E_EMULATOR (refused, died,
  * nonsense), CV_E_TIMEOUT, CV_E_CANCELLED, CV_E_BUSY (another client holds the QMP socket). */
 
+/* Bits of the emulators that nobody has connected to yet. */
+unsigned cv_emuset_unconnected(const struct cv_emuset *set);
 /* Connects (again), greets, negotiates, asks the version and compares it with what the configuration wants, if it says. */
 int cv_emuset_connect(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv_emu_results *results,
                       struct cv_error *err) CV_CHECKED;

@@ -119,9 +119,7 @@ int cv_guest_quit_emulators(struct cv_guest *g, struct cv_error *err)
 
     if (!g->has_set)
         return 0;
-    for (unsigned i = 0; i < g->set.count; i++)
-        if (g->set.emus[i].qmp == NULL)
-            w.mask |= 1u << i;
+    w.mask = cv_emuset_unconnected(&g->set);
     if (w.mask != 0 && cv_emuset_connect(&g->set, &w, NULL, &e) < 0)
         cv_log(g->sink, CV_LOG_DEBUG, "%s", e.text);
     w = (struct cv_emu_wait){ .deadline_ms = cv_after_ms(QUIT_TIMEOUT_MS) };

@@ -4,7 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <jansson.h>
+
 #include "base/fd.h"
+#include "emulators/layout_fields.h"
+#include "guest/spec.h"
 #include "stream-format/stream.h"
 
 #define SPEC "docs/stream-format.md"           /* ctest runs tests in the checkout */
@@ -113,6 +117,40 @@ START_TEST(listing_is_a_stream)
 }
 END_TEST
 
+/* name stands in backquotes in the section that begins with heading. */
+static void documented(const char *heading, const char *name)
+{
+    const char *begin = strstr(spec, heading);
+    ck_assert_msg(begin != NULL, SPEC " lacks %s", heading);
+    const char *end = strstr(begin + 4, "\n### ");
+    char word[80];
+
+    snprintf(word, sizeof word, "`%s`", name);
+    const char *at = strstr(begin, word);
+    ck_assert_msg(at != NULL && (end == NULL || at < end), SPEC ",%s: member %s is not described", heading, name);
+}
+
+/* Every member of the JSON documents that a restore reads is described. */
+START_TEST(json_members)
+{
+    const struct cv_field *tables[] = { cv_layout_fields, cv_dm_fields, cv_device_fields, cv_region_fields };
+    struct cv_domain_spec s = { .name = "x" };
+    struct cv_error err = CV_ERROR_INIT;
+    CV_AUTO_FREE char *text = NULL;
+    const char *key;
+    json_t *value;
+
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        for (const struct cv_field *f = tables[i]; f->name != NULL; f++)
+            documented("\n### 5.3 LAYOUT", f->name);
+    ck_assert_int_eq(cv_spec_encode(&s, &text, &err), 0);
+    json_t *o = json_loads(text, 0, NULL);
+    json_object_foreach(o, key, value)
+        documented("\n### 5.2 GUEST", key);
+    json_decref(o);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stream-spec");
@@ -122,6 +160,7 @@ int main(void)
     tcase_add_test(tc, table_of_records);
     tcase_add_test(tc, table_is_sane);
     tcase_add_test(tc, listing_is_a_stream);
+    tcase_add_test(tc, json_members);
     suite_add_tcase(suite, tc);
     SRunner *sr = srunner_create(suite);
     srunner_run_all(sr, CK_NORMAL);
