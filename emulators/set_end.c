@@ -12,7 +12,7 @@
 #include "emulators/op.h"
 #include "emulators/set.h"
 
-#define KILL_MS 5000          /* what a SIGKILL may take; a process in the kernel's hands cannot be ended faster */
+#define KILL_MS 30000         /* what a SIGKILL may take: eight of them give back mappings of the guest at the same time */
 
 static bool alive(const struct cv_emu *emu)
 {

@@ -167,7 +167,8 @@ int cv_save_suspend(void *op, int64_t deadline_ms, struct cv_error *err)
     int64_t limit = s->opt->suspend_timeout_ms ? s->opt->suspend_timeout_ms : SUSPEND_TIMEOUT_MS;
 
     (void)deadline_ms;
-    if (cv_guest_expect_late_suspend(&s->g, false, err) < 0)
+    /* A driver that puts a dead device to sleep may wait for it for ever, and the guest with it: do not even ask. */
+    if (cv_emuset_alive(&s->g.set, err) < 0 || cv_guest_expect_late_suspend(&s->g, false, err) < 0)
         return -1;
     s->down_since_ns = cv_now_ns();
     s->suspend_asked = true;
