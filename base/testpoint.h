@@ -7,7 +7,7 @@
 #ifndef CONVOY_BASE_TESTPOINT_H
 #define CONVOY_BASE_TESTPOINT_H
 
-/* who: "source", "destination"; NULL = no point here. */
+/* who: "source", "destination", "answer" (for a destination that is gone); NULL = no point here. */
 void cv_testpoint(const char *who, const char *point);
 
 #endif
