@@ -86,6 +86,7 @@ tsc_mode = "native"
 vga = "stdvga"
 serial = "file:$GUEST_LOG"
 on_crash = "preserve"
+on_reboot = "preserve"
 vif = [ $vifs ]
 disk = [ $disks ]
 $([ "$n" = 1 ] || printf 'device_models = [ %s ]' "$dms")
