@@ -150,6 +150,11 @@ int cv_guest_expect_late_suspend(struct cv_guest *g, bool on, struct cv_error *e
 {
     char path[96];
 
+    /* Whoever stops the guest now has it in hand: its monitor is not to set it going on an earlier one's behalf, least of all
+     * after it has been handed over to another host. */
+    snprintf(path, sizeof path, CV_GUEST_GO_ON, g->domid);
+    if (!on && g->host->ops->xs_remove(g->host, path, err) < 0)
+        return -1;
     snprintf(path, sizeof path, CV_GUEST_LATE_SUSPEND, g->domid);
     return on ? g->host->ops->xs_write(g->host, path, "1", err) : g->host->ops->xs_remove(g->host, path, err);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Where a domain has pages.  Xen can only be asked page number by page number, about 2.4 us each on a slow host, and the
  * emulators' and Xen's own pages lie just below 4 GiB whatever the guest's size: asking for all of it costs a small guest
- * some seconds.  But Xen says how many pages the domain has: look first where they are likely to be, and stop when all
- * have been found. */
+ * some seconds.  But Xen says how many pages the domain has: look everywhere that pages are likely to be, and between RAM
+ * and the hole, which is most of a small guest's space, only when some have not been found. */
 #include "host/xen/types.h"
 #include "host/xen/xen.h"
 
@@ -13,17 +13,17 @@
 struct search {
     struct xen_host *x;
     uint32_t domid;
-    uint64_t *bitmap, count, wanted, found;
+    uint64_t *bitmap, count, found;
     xen_pfn_t info[XEN_TYPE_BATCH];
 };
 
 static uint64_t lower(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-/* [from, to), or less of it when nothing more is wanted. */
+/* [from, to), as far as there is address space. */
 static int look(struct search *s, uint64_t from, uint64_t to, struct cv_error *err)
 {
     to = lower(to, s->count);
-    while (from < to && s->found < s->wanted) {
+    while (from < to) {
         unsigned n = (unsigned)lower(XEN_TYPE_BATCH, to - from);
 
         for (unsigned i = 0; i < n; i++)
@@ -49,12 +49,12 @@ int xen_populated(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_t 
 
     if (xen_info(h, domid, &d, err) < 0)
         return -1;
-    *pages_out = s.wanted = d.pages;
+    *pages_out = d.pages;
     for (uint64_t i = 0; i < (count + 63) / 64; i++)
         bitmap[i] = 0;
     uint64_t low = lower(d.pages, HOLE_PFN);
     if (look(&s, 0, low, err) < 0 || look(&s, HOLE_PFN, FOUR_GIB_PFN, err) < 0 ||
-        look(&s, FOUR_GIB_PFN, count, err) < 0 || look(&s, low, HOLE_PFN, err) < 0)
+        look(&s, FOUR_GIB_PFN, count, err) < 0)
         return -1;
-    return 0;
+    return s.found >= d.pages ? 0 : look(&s, low, HOLE_PFN, err);
 }
