@@ -121,6 +121,7 @@ static int open_run(void *op, int64_t deadline_ms, struct cv_error *err)
 
     (void)deadline_ms;
     s->moved_ns = cv_now_ns();
+    s->save_opt.transport = s->link.main.pid;
     /* Its first use costs: not while the guest stands still. */
     if (s->save.g.host->ops->watch_fd(s->save.g.host, &fd, err) < 0)
         return -1;

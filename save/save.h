@@ -20,6 +20,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/phases.h"
 #include "guest/guest.h"
@@ -54,6 +55,7 @@ struct cv_save_options {
      * last: the guest stands still. */
     int (*between)(void *user, const struct cv_mem_stats *now, bool last, struct cv_error *err);
     void *between_user;
+    pid_t transport;                   /* live: a process that carries the stream, in the background like us; 0 = none */
     bool states_in_memory;             /* device states go to memory files: nothing lies about if we are killed */
 };
 
@@ -96,6 +98,7 @@ struct cv_save {
     struct cv_error between_error;
     /* what there is to undo */
     bool xen_log, emulator_log, suspend_asked, stop_asked;
+    bool in_background;
     bool left_to_monitor;              /* the guest stands still, and its monitor is to change that */
 };
 

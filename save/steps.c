@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/priority.h"
 #include "emulators/paths.h"
 #include "save/write.h"
 
@@ -59,8 +60,20 @@ int cv_save_open_stream(struct cv_save *s, int fd, bool index, struct cv_error *
     return cv_saver_new(&s->saver, s->source, s->writer, &mem, err);
 }
 
+/* While the guest runs its emulators go first; once it stands still, nothing does but us. */
+static void background(struct cv_save *s, bool on)
+{
+    if (s->in_background == on)
+        return;
+    s->in_background = on;
+    cv_nice(0, on ? CV_NICE_BACKGROUND : CV_NICE_NORMAL);
+    if (s->opt->transport > 0)
+        cv_nice(s->opt->transport, on ? CV_NICE_BACKGROUND : CV_NICE_NORMAL);
+}
+
 void cv_save_dispose(struct cv_save *s)
 {
+    background(s, false);
     cv_saver_free(s->saver);
     if (s->source != NULL)
         s->g.host->ops->page_source_free(s->g.host, s->source);
@@ -125,6 +138,7 @@ int cv_save_track(void *op, int64_t deadline_ms, struct cv_error *err)
 
     if (!s->opt->live)
         return 0;
+    background(s, true);
     /* An emulator writes to guest memory through its own mappings, which Xen does not see: it has to report them.
      * One that is forgotten here is silent corruption (H-1). */
     s->emulator_log = true;
@@ -140,6 +154,7 @@ int cv_save_track_undo(void *op, int64_t deadline_ms, struct cv_error *err)
     struct cv_emu_wait w = undoing(s, deadline_ms);
     int rc = 0;
 
+    background(s, false);
     if (s->xen_log)
         rc |= s->g.host->ops->dirty_log(s->g.host, s->g.domid, false, err);
     s->xen_log = false;
@@ -167,6 +182,7 @@ int cv_save_suspend(void *op, int64_t deadline_ms, struct cv_error *err)
     int64_t limit = s->opt->suspend_timeout_ms ? s->opt->suspend_timeout_ms : SUSPEND_TIMEOUT_MS;
 
     (void)deadline_ms;
+    background(s, false);
     /* A driver that puts a dead device to sleep may wait for it for ever, and the guest with it: do not even ask. */
     if (cv_emuset_alive(&s->g.set, err) < 0 || cv_guest_expect_late_suspend(&s->g, false, err) < 0)
         return -1;

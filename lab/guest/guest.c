@@ -66,7 +66,7 @@ static struct {
     long ram_mb, verify_mb_s, dirty_mb_s, entropy;
     long disk_ops_s, disk_mb;
     long net_pps, net_size, nics;
-    long report_hz, stall_s, pv, dmesg;
+    long report_hz, stall_s, pv, dmesg, pm;
     char disks[128];
 } par = {
     .ram_mb = 32, .entropy = 25, .disk_mb = 16, .net_pps = 100, .net_size = 128, .nics = -1,
@@ -81,7 +81,7 @@ static const struct {
     { "entropy", &par.entropy },      { "diskops", &par.disk_ops_s }, { "diskmb", &par.disk_mb },
     { "net", &par.net_pps },          { "netsize", &par.net_size },   { "nics", &par.nics },
     { "report", &par.report_hz },     { "stall", &par.stall_s },      { "pv", &par.pv },
-    { "dmesg", &par.dmesg },
+    { "dmesg", &par.dmesg },           { "pm", &par.pm },
 };
 
 /* ---- failures: kept for ever, said again and again ---- */
@@ -678,6 +678,42 @@ static void say_dmesg(void)
     free(text);
 }
 
+/* From now on the kernel notes what each driver does in a suspension and a resume, and how long it takes.  It is printed some
+ * time afterwards: while it happens, the serial port would take most of the time. */
+static void *suspension_teller(void *unused)
+{
+    char line[1024];
+    int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+
+    (void)unused;
+    lseek(fd, 0, SEEK_END);
+    while (fd >= 0 && poll(&p, 1, -1) > 0) {
+        ssize_t n;
+
+        sleep_ms(15000);
+        while ((n = read(fd, line, sizeof line - 1)) > 0) {
+            /* priority,number,microseconds,flags;text */
+            unsigned long long us = 0;
+            char *text = memchr(line, ';', (size_t)n);
+
+            line[n] = '\0';
+            if (text != NULL && sscanf(line, "%*u,%*u,%llu", &us) == 1)
+                printf("K %llu.%06llu %.120s\n", us / 1000000, us % 1000000, text + 1);
+        }
+    }
+    return NULL;
+}
+
+static void say_suspensions(void)
+{
+    pthread_t t;
+
+    write_file("/sys/power/pm_print_times", "1");
+    write_file("/sys/power/pm_debug_messages", "1");
+    pthread_create(&t, NULL, suspension_teller, NULL);
+}
+
 /* ---- the report ---- */
 
 /* The counter is kept twice: were memory mixed up on the way, both would hardly agree. */
@@ -760,6 +796,8 @@ int main(int argc, char **argv)
     ram_start();
     if (par.dmesg != 0)
         say_dmesg();
+    if (par.pm != 0)
+        say_suspensions();
     say_ready();
     for (;;) {
         count();

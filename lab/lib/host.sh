@@ -6,8 +6,17 @@
 # Each word that is taken away was seen to break Xen, dom0 or its guests under emulation (README.md says how).
 # (The last three are not in TCG anyway; naming them avoids warnings.)
 HOST_CPU=EPYC,-smap,-smep,-monitor,-rdtscp,-xsave,-avx,-avx2,-fma,-f16c,-xsaveopt,-xsaves,-xgetbv1,+svm,+npt,-topoext,-nrip-save,-xsavec
-HOST_XEN_ARGS=${LAB_XEN_ALL:-"console=com1 com1=115200,8n1 dom0_max_vcpus=2 loglvl=all guest_loglvl=all spec-ctrl=no bootscrub=no sched_ratelimit_us=0"}
+HOST_XEN_ARGS=${LAB_XEN_ALL:-"console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all spec-ctrl=no bootscrub=no sched_ratelimit_us=0"}
 HOST_DOM0_ARGS=${LAB_DOM0_ALL:-"console=hvc0 quiet loglevel=4 mitigations=off panic=1 net.ifnames=0"}
+
+# host_cpus HOSTS: processors of each host.  No more for all hosts together than this machine has: a processor in software that
+# spins for a lock, or waits for another's answer, while this machine runs something else in the other's place, makes
+# everything ten times slower, and at random.
+host_cpus()
+{
+    local each=$(($(nproc) / $1))
+    printf '%s\n' "${LAB_CPUS:-$((each < 1 ? 1 : each > 2 ? 2 : each))}"
+}
 
 # share_args TAG PATH [readonly]
 share_args()
@@ -56,12 +65,12 @@ link_args()
     done
 }
 
-# host_start RUN-DIR IMAGE-DIR INITRAMFS MEMORY-MB
+# host_start RUN-DIR IMAGE-DIR INITRAMFS MEMORY-MB CPUS
 # RUN-DIR/ctl (the control share) is filled by the caller, so are the arrays HOST_SHARES (TAG=PATH or, read-only,
 # TAG:PATH) and HOST_ARGS (more of QEMU's arguments). Leaves QEMU's pid in HOST_PID.
 host_start()
 {
-    local run=$1 image=$2 initramfs=$3 memory=$4 s args=()
+    local run=$1 image=$2 initramfs=$3 memory=$4 cpus=$5 s args=()
     mapfile -t args < <(
         share_args ctl "$run/ctl"
         share_args convoy "$CHECKOUT" readonly
@@ -76,9 +85,9 @@ host_start()
     # LAB_QEMU_ARGS and the other LAB_ variables here are for experiments.
     # shellcheck disable=SC2086
     qemu-system-x86_64 -name "convoy lab" -nodefaults -no-user-config -display none -no-reboot \
-        -machine pc -accel tcg,thread=multi,tb-size=1024 -cpu "$HOST_CPU" -smp "${LAB_CPUS:-2}" -m "$memory" \
+        -machine pc -accel tcg,thread=multi,tb-size=1024 -cpu "$HOST_CPU" -smp "$cpus" -m "$memory" \
         -chardev "file,id=console,path=$run/console.log" -serial chardev:console \
-        -kernel "$image/xen" -append "$HOST_XEN_ARGS ${LAB_XEN_ARGS:-} dom0_mem=${LAB_DOM0_MEMORY:-1536}M,max:${LAB_DOM0_MEMORY:-1536}M" \
+        -kernel "$image/xen" -append "$HOST_XEN_ARGS dom0_max_vcpus=$cpus ${LAB_XEN_ARGS:-} dom0_mem=${LAB_DOM0_MEMORY:-1536}M,max:${LAB_DOM0_MEMORY:-1536}M" \
         -initrd "$image/vmlinuz $HOST_DOM0_ARGS,$initramfs" \
         -drive "file=$image/root.img,format=raw,if=virtio,snapshot=on" \
         -device virtio-serial-pci "${args[@]}" ${HOST_ARGS[@]+"${HOST_ARGS[@]}"} ${LAB_QEMU_ARGS:-} <&0 2>"$run/qemu.log" &

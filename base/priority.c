@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/priority.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* What convoy was started with, taken at its first use. */
+static int own_nice(void)
+{
+    static int first = -100;
+
+    if (first == -100)
+        first = getpriority(PRIO_PROCESS, 0);
+    return first;
+}
+
+void cv_nice(pid_t pid, int nice)
+{
+    char path[32];
+    struct dirent *e;
+    int least = own_nice(), value = nice > least ? nice : least;
+
+    /* Linux keeps the nice value for each thread. */
+    snprintf(path, sizeof path, "/proc/%d/task", pid != 0 ? (int)pid : (int)getpid());
+    DIR *d = opendir(path);
+    if (d == NULL)
+        return;
+    while ((e = readdir(d)) != NULL) {
+        int tid = atoi(e->d_name);
+        if (tid > 0)
+            setpriority(PRIO_PROCESS, (id_t)tid, value);
+    }
+    closedir(d);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How much of the host's processors our work takes while others wait for theirs. */
+#ifndef CONVOY_BASE_PRIORITY_H
+#define CONVOY_BASE_PRIORITY_H
+
+#include <sys/types.h>
+
+/* The guest runs, and its emulators share the host's processors with us: they go first.  10 is about a tenth of a normal
+ * process's share when there is a contest, and all that is left over when there is none. */
+#define CV_NICE_BACKGROUND 10
+#define CV_NICE_NORMAL 0
+
+/* Every thread of process pid (0: ours) that exists now.  What cannot be changed stays as it is: this is only a courtesy.
+ * Above normal it never goes: a process that was started with a nice value of its own keeps at least that. */
+void cv_nice(pid_t pid, int nice);
+
+#endif
