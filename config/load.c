@@ -51,7 +51,7 @@ static int read_all(struct cv_reader *r, const char *text, size_t len, struct cv
     }
     if (cv_keys_scan(&r->c->pool, text, len, r->source, &r->keys, err) < 0)
         return -1;
-    if (cv_keys_check(&r->keys, r->source, err) < 0)
+    if (cv_keys_check(&r->keys, r->cfg, r->source, err) < 0)
         return -1;
     if (cv_config_read_guest(r, err) < 0 || cv_config_read_devices(r, err) < 0 || cv_config_read_disks(r, err) < 0 ||
         cv_config_read_vifs(r, err) < 0 || cv_config_read_dms(r, err) < 0)
