@@ -9,6 +9,15 @@
 #include <jansson.h>
 #include <uuid/uuid.h>
 
+/* Xen's usual 1023 are meant for a guest with one emulator: each further one takes a channel for each vcpu, and one more.
+ * QEMU crashes when it gets none. */
+static uint32_t event_channels(const struct cv_guest_config *c, const struct cv_layout *l)
+{
+    if (c->max_event_channels != 0 || l->count == 1)
+        return c->max_event_channels;
+    return 1023 + (l->count - 1) * (c->maxvcpus + 1);
+}
+
 void cv_spec_from_config(struct cv_domain_spec *s, const struct cv_guest_config *c, const struct cv_layout *l)
 {
     *s = (struct cv_domain_spec){
@@ -23,7 +32,7 @@ void cv_spec_from_config(struct cv_domain_spec *s, const struct cv_guest_config 
         .viridian = (uint32_t)c->viridian,
         .timer_mode = c->timer_mode,
         .no_acpi_s3 = !c->acpi_s3, .no_acpi_s4 = !c->acpi_s4, .no_vpt_align = !c->vpt_align,
-        .max_evtchn_port = c->max_event_channels,
+        .max_evtchn_port = event_channels(c, l),
         .max_grant_frames = c->max_grant_frames, .max_maptrack_frames = c->max_maptrack_frames,
         .paging_pool_kb = c->shadow_memory_kib,
         .rtc_offset_s = c->rtc_timeoffset,

@@ -173,6 +173,7 @@ static const struct {
     { CV_E_INVALID, HEAD "keymap='../x'\n", "x.cfg:4: keymap: '../x' is no name of a keymap" },
     { CV_E_INVALID, HEAD "hdtype='mfm'\n", "x.cfg:4: hdtype: 'mfm' must be ide or ahci" },
     { CV_E_INVALID, HEAD "device_model_args='-d foo'\n", "x.cfg:4: device_model_args: must be a list" },
+    { CV_E_INVALID, HEAD "vcpus=8\nmax_event_channels=19\ndevice_models=['name=a,device=edu']\n", "x.cfg:5: max_event_channels: 19 are too few: the emulators alone need 20" },
     { CV_E_INVALID, HEAD "usb=1\nusbversion=2\n", "x.cfg:5: usbversion: cannot be given together" },
     { CV_E_UNSUPPORTED, "name='g'\nmemory=256\n", "x.cfg: type: not given, which means a PV guest" },
     { CV_E_UNSUPPORTED, "type='pvh'\nname='g'\nmemory=256\n", "x.cfg:1: type: 'pvh': convoy serves HVM guests only" },

@@ -277,6 +277,21 @@ START_TEST(a_uuid_is_had_once)
 }
 END_TEST
 
+START_TEST(every_emulator_has_its_event_channels)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_guest g = { 0 };
+    struct world w;
+
+    world_begin(&w, NULL);
+    write_lines(&w, "vcpus=128\ndevice_models=['name=a,device=edu','name=b,device=edu']");
+    ck_assert_msg(cv_guest_plan(&g, w.config, &err) == 0, "%s", emu_text(&err));
+    ck_assert_uint_eq(g.spec.max_evtchn_port, 1023 + 2 * 129);
+    cv_guest_dispose(&g);
+    world_end(&w);
+}
+END_TEST
+
 static const struct {
     const char *lines;
     int reason;
@@ -586,6 +601,7 @@ int main(void)
     tcase_add_test(t, create_leaves_nothing_behind);
     tcase_add_loop_test(ends_case, what_is_missing_is_said_before_there_is_a_domain, 0, sizeof unfit / sizeof *unfit);
     tcase_add_test(ends_case, bridges_are_looked_for);
+    tcase_add_test(ends_case, every_emulator_has_its_event_channels);
     tcase_add_test(ends_case, a_uuid_is_had_once);
     tcase_add_loop_test(ends_case, the_monitor_carries_out_the_end, 0, sizeof ends / sizeof *ends);
     tcase_add_test(ends_case, a_preserved_guest_is_watched_until_it_is_gone);
