@@ -54,6 +54,9 @@ static int on_domain(struct cli *c, int argc, char **argv, bool destroy)
             rc = cv_guest_destroy(&g, &err);
             cv_guest_dispose(&g);
         }
+    } else if (rc == 0 && !cv_guest_is_ours(h, d.domid)) {
+        /* somebody else's, who may be building or moving it */
+        rc = cv_fail(&err, CV_E_UNSUPPORTED, 0, "domain %u was not made by convoy: xl %s", d.domid, argv[0]);
     } else if (rc == 0) {
         rc = argv[0][0] == 'p' ? h->ops->pause(h, d.domid, &err) : unpause(h, &d, &c->sink, &err);
     }
@@ -76,8 +79,11 @@ int cmd_monitor(struct cli *c, int argc, char **argv)
 
     if (argc != 2)
         return cli_usage(argv, "one domid is wanted");
+    char *end;
     c->sink.level = CV_LOG_INFO;
-    uint32_t domid = (uint32_t)strtoul(argv[1], NULL, 10);
+    uint32_t domid = (uint32_t)strtoul(argv[1], &end, 10);
+    if (domid == 0 || *end != '\0' || argv[1][0] == '-')
+        return cli_usage(argv, "the domid of a guest is wanted");
     struct cv_host *h = cli_host(c, &status);
     if (h == NULL)
         return status;

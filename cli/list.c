@@ -14,8 +14,7 @@
 struct listing {
     struct cv_host *host;
     json_t *all;                       /* NULL: a table */
-    const char *only;                  /* one domain, or NULL */
-    unsigned shown;
+    uint32_t only;                     /* one domain, 0: all */
 };
 
 static char *node(struct cv_host *h, uint32_t domid, unsigned dmid, const char *leaf)
@@ -53,19 +52,33 @@ static const char *state_of(const struct cv_domain_info *d)
     return d->paused ? "paused" : "running";
 }
 
+/* Names of other toolstacks' domains may be no UTF-8, and JSON is. */
+static json_t *text_of(const char *name)
+{
+    json_t *text = json_string(name);
+    char plain[CV_NAME_MAX];
+    size_t i = 0;
+
+    if (text != NULL)
+        return text;
+    for (; name[i] && i < sizeof plain - 1; i++)
+        plain[i] = (char)((unsigned char)name[i] < 0x80 ? name[i] : '?');
+    plain[i] = '\0';
+    return json_string(plain);
+}
+
 static int show(void *user, const struct cv_domain_info *d)
 {
     struct listing *l = user;
     char uuid[37], names[256] = "";
     json_t *emus;
 
-    if (l->only != NULL && strcmp(d->name, l->only) != 0 && strtoul(l->only, NULL, 10) != d->domid)
+    if (l->only != 0 && l->only != d->domid)
         return 0;
-    l->shown++;
     emus = emulators_of(l->host, d->domid);
     uuid_unparse_lower(d->uuid, uuid);
     if (l->all != NULL) {
-        json_array_append_new(l->all, json_pack("{s:s,s:i,s:s,s:I,s:i,s:s,s:f,s:o}", "name", d->name, "domid", (int)d->domid,
+        json_array_append_new(l->all, json_pack("{s:o,s:i,s:s,s:I,s:i,s:s,s:f,s:o}", "name", text_of(d->name), "domid", (int)d->domid,
                               "uuid", uuid, "memory_kib", (json_int_t)d->pages * 4, "vcpus", (int)d->vcpus, "state",
                               state_of(d), "cpu_seconds", (double)d->cpu_time_ns / 1e9, "emulators", emus));
         return 0;
@@ -96,18 +109,21 @@ int cmd_list(struct cli *c, int argc, char **argv)
     }
     if (argc - optind > 1)
         return cli_usage(argv, "at most one domain is wanted");
-    l.only = argv[optind];
     l.host = cli_host(c, &status);
     if (l.host == NULL)
         return status;
+    struct cv_domain_info d;
+    int rc = argv[optind] == NULL ? 0 : l.host->ops->find(l.host, argv[optind], &d, &err);
+    if (rc < 0) {
+        l.host->ops->close(l.host);
+        return cli_error(&err);
+    }
+    l.only = argv[optind] == NULL ? 0 : d.domid;
     if (json)
         l.all = json_array();
     else
         printf("%-24s %5s %7s %5s  %-9s %9s  %s\n", "Name", "ID", "Mem/MiB", "VCPUs", "State", "Time/s", "Emulators");
-    int rc = l.host->ops->list(l.host, show, &l, &err);
-    if (rc == 0 && l.only != NULL && l.shown == 0)
-        rc = cv_fail(&err, CV_E_NOT_FOUND, 0, "there is no domain '%s'", l.only);
-    if (rc < 0)
+    if (l.host->ops->list(l.host, show, &l, &err) < 0)
         status = cli_error(&err);
     else if (json) {
         json_dumpf(l.all, stdout, JSON_INDENT(2));

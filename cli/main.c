@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,7 +12,7 @@
 
 static const struct cli_command commands[] = {
 #ifdef CONVOY_WITH_XEN
-    { "create", cmd_create, "[-p] FILE", "make a guest from an xl.cfg file and start it" },
+    { "create", cmd_create, "[-p|-n] FILE", "make a guest from an xl.cfg file and start it" },
     { "list", cmd_list, "[--json] [DOMAIN]", "guests and their emulators" },
     { "destroy", cmd_destroy, "DOMAIN", "end a guest at once" },
     { "pause", cmd_pause, "DOMAIN", "stop a guest's vcpus" },
@@ -63,7 +65,7 @@ static void print_event(struct cv_sink *s, const char *json)
 
 static int usage(FILE *f)
 {
-    fprintf(f, "usage: convoy [-v|-q] COMMAND [ARGUMENT...]\n\n");
+    fprintf(f, "usage: convoy [-v|-q] COMMAND [ARGUMENT...]\n       convoy help [COMMAND]\n\n");
     for (size_t i = 0; i < COMMANDS; i++)
         if (*commands[i].summary && strcmp(commands[i].name, "monitor") != 0)
             fprintf(f, "  convoy %s %s\n      %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
@@ -88,19 +90,58 @@ static void catch_signals(struct cli *c)
     the_cli = c;
     for (size_t i = 0; i < sizeof stop / sizeof stop[0]; i++)
         sigaction(stop[i], &sa, NULL);
-    signal(SIGPIPE, SIG_IGN);
+}
+
+static const struct cli_command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    fprintf(stderr, "convoy: unknown command '%s' (convoy --help lists them)\n", name);
+    return NULL;
+}
+
+static int help(const struct cli_command *cmd)
+{
+    if (cmd == NULL)
+        return CLI_USAGE;
+    printf("usage: convoy %s %s\n", cmd->name, cmd->arguments);
+    if (*cmd->summary)
+        printf("\n%s\n", cmd->summary);
+    return 0;
 }
 
 static int dispatch(struct cli *c, int argc, char **argv)
 {
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (strcmp(commands[i].name, argv[0]) != 0)
-            continue;
-        optind = 0;                    /* glibc: start anew with this argv */
-        return commands[i].run(c, argc, argv);
-    }
-    fprintf(stderr, "convoy: unknown command '%s' (convoy --help lists them)\n", argv[0]);
-    return CLI_USAGE;
+    if (strcmp(argv[0], "help") == 0)
+        return argc == 1 ? usage(stdout) : help(find_command(argv[1]));
+    const struct cli_command *cmd = find_command(argv[0]);
+    if (cmd == NULL)
+        return CLI_USAGE;
+    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+        return help(cmd);
+    optind = 0;                        /* glibc: start anew with this argv */
+    return cmd->run(c, argc, argv);
+}
+
+/* What was printed may not have arrived: a full disk must not look like a short list. */
+static int finish(int status)
+{
+    struct cv_error err = CV_ERROR_INIT;
+
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || status != 0)
+        return status;
+    cv_fail(&err, CV_E_IO, errno, "standard output");
+    return cli_error(&err);
+}
+
+/* A closed one would be the next descriptor that we open, and text would go where it does not belong.  Not writable: what
+ * is printed fails, as it should. */
+static void keep_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
+            _exit(1);
 }
 
 int main(int argc, char **argv)
@@ -111,12 +152,14 @@ int main(int argc, char **argv)
     struct cv_error err = CV_ERROR_INIT;
     int opt;
 
+    keep_standard_descriptors();
+    signal(SIGPIPE, SIG_IGN);
     while ((opt = getopt_long(argc, argv, "+vqhV", options, NULL)) != -1) {
         switch (opt) {
         case 'v': c.sink.level = c.sink.level < CV_LOG_DEBUG ? c.sink.level + 1 : CV_LOG_DEBUG; break;
         case 'q': c.sink.level = CV_LOG_ERROR; break;
-        case 'h': return usage(stdout);
-        case 'V': printf("convoy %s\n", CONVOY_VERSION); return 0;
+        case 'h': return finish(usage(stdout));
+        case 'V': printf("convoy %s\n", CONVOY_VERSION); return finish(0);
         default: return usage(stderr);
         }
     }
@@ -125,7 +168,7 @@ int main(int argc, char **argv)
     if (cv_cancel_init(&c.cancel, &err) < 0)
         return cli_error(&err);
     catch_signals(&c);
-    int status = dispatch(&c, argc - optind, argv + optind);
+    int status = finish(dispatch(&c, argc - optind, argv + optind));
     cv_cancel_dispose(&c.cancel);
     return status;
 }

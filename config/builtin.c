@@ -22,6 +22,10 @@ static int read_vga(struct cv_reader *r, struct cv_error *err)
         return cv_reader_fail(r, "stdvga", CV_E_INVALID, err, "cannot be given together with vga");
     if (std)
         text = "stdvga";
+    if (r->c->nographic && cv_reader_has(r, "vga") && strcmp(text, "none") != 0)
+        return cv_reader_fail(r, "nographic", CV_E_INVALID, err, "cannot be given together with vga='%s'", text);
+    if (r->c->nographic)
+        text = "none";
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(text, words[i].word) == 0) {
             r->c->vga = words[i].vga;
@@ -39,6 +43,30 @@ static int read_vga(struct cv_reader *r, struct cv_error *err)
     if (r->c->memory_kib <= ((uint64_t)r->c->videoram_mib << 10) + 4096)
         return cv_reader_fail(r, "memory", CV_E_INVALID, err, "%llu MB leaves no RAM beside %u MB of video RAM",
                               (unsigned long long)r->c->memory_kib >> 10, r->c->videoram_mib);
+    return 0;
+}
+
+/* "address", "address:display", or the same with an IPv6 address in brackets, as QEMU has it; the display moves to
+ * vncdisplay. */
+static int check_listen(struct cv_reader *r, struct cv_error *err)
+{
+    struct cv_guest_config *c = r->c;
+    const char *listen = c->vnclisten, *end = *listen == '[' ? strchr(listen, ']') : NULL;
+    const char *colon = strchr(end != NULL ? end : listen, ':');
+    long long display = 0;
+
+    if (strchr(listen, ',') != NULL)
+        return cv_reader_fail(r, "vnclisten", CV_E_INVALID, err, "has a comma");
+    if ((*listen == '[') != (end != NULL) || (end != NULL && end[1] != '\0' && end[1] != ':') ||
+        (colon != NULL && !cv_text_number(colon + 1, 0, 59635, &display)))
+        return cv_reader_fail(r, "vnclisten", CV_E_INVALID, err, "'%s' must be ADDRESS or ADDRESS:DISPLAY, "
+                              "an IPv6 address in brackets", listen);
+    if (colon == NULL)
+        return 0;
+    if (cv_reader_has(r, "vncdisplay"))
+        return cv_reader_fail(r, "vncdisplay", CV_E_INVALID, err, "vnclisten has a display already");
+    c->vncdisplay = (unsigned)display;
+    c->vnclisten = cv_pool_stringn(&c->pool, listen, (size_t)(colon - listen));
     return 0;
 }
 
@@ -60,10 +88,13 @@ static int read_vnc(struct cv_reader *r, struct cv_error *err)
     c->vncdisplay = (unsigned)display;
     if (sdl || spice)
         return cv_reader_fail(r, sdl ? "sdl" : "spice", CV_E_UNSUPPORTED, err, "only vnc is supported");
-    if (strchr(c->vnclisten, ',') != NULL || strchr(c->keymap, ',') != NULL)
-        return cv_reader_fail(r, strchr(c->keymap, ',') ? "keymap" : "vnclisten", CV_E_INVALID, err, "has a comma");
-    if (strchr(c->vnclisten, ':') != NULL && c->vnclisten[0] != '[' && display != 0)
-        return cv_reader_fail(r, "vncdisplay", CV_E_INVALID, err, "vnclisten has a display already");
+    if (strchr(c->keymap, ',') != NULL || strchr(c->keymap, '/') != NULL)
+        return cv_reader_fail(r, "keymap", CV_E_INVALID, err, "'%s' is no name of a keymap", c->keymap);
+    if (check_listen(r, err) < 0)
+        return -1;
+    if (c->nographic && c->vnc && cv_reader_has(r, "vnc"))
+        return cv_reader_fail(r, "nographic", CV_E_INVALID, err, "cannot be given together with vnc");
+    c->vnc = c->vnc && !c->nographic;
     if (strlen(c->vncpasswd) > 8)
         return cv_reader_fail(r, "vncpasswd", CV_E_INVALID, err, "VNC passwords have at most 8 characters");
     return 0;
@@ -75,9 +106,13 @@ static int read_serial(struct cv_reader *r, struct cv_error *err)
         return -1;
     if (r->c->serials.count > 4)
         return cv_reader_fail(r, "serial", CV_E_INVALID, err, "more than 4 serial ports");
-    for (size_t i = 0; i < r->c->serials.count; i++)
-        if (r->c->serials.items[i][0] == '\0')
+    for (size_t i = 0; i < r->c->serials.count; i++) {
+        const char **one = &r->c->serials.items[i];
+        if (**one == '\0')
             return cv_reader_fail(r, "serial", CV_E_INVALID, err, "an empty string names no device");
+        if (strncmp(*one, "file:", 5) == 0)
+            *one = cv_pool_printf(&r->c->pool, "file:%s", cv_reader_absolute(r, *one + 5));
+    }
     return 0;
 }
 
@@ -124,7 +159,7 @@ static int read_usb(struct cv_reader *r, struct cv_error *err)
 
 int cv_config_read_devices(struct cv_reader *r, struct cv_error *err)
 {
-    if (read_vga(r, err) < 0 || read_vnc(r, err) < 0 || read_serial(r, err) < 0 || read_audio(r, err) < 0)
+    if (read_vnc(r, err) < 0 || read_vga(r, err) < 0 || read_serial(r, err) < 0 || read_audio(r, err) < 0)
         return -1;
     return read_usb(r, err);
 }

@@ -13,9 +13,11 @@
 
 #define CV_DM_MAX 8           /* Xen: MAX_NR_IOREQ_SERVERS */
 #define CV_DM_NAME_MAX 32
+#define CV_CONFIG_NAME_MAX 60u        /* of a guest: it becomes part of file names */
 #define CV_CONFIG_VIFS_MAX 16
 #define CV_CONFIG_DISKS_MAX 32
 #define CV_CONFIG_DEVICES_MAX 24   /* raw devices of one emulator */
+#define CV_CONFIG_TEXT_MAX 256     /* bytes of a text that becomes one of the domain's facts */
 
 /* Classes of built-in devices; each belongs to exactly one emulator. */
 enum cv_cap {
@@ -32,6 +34,9 @@ enum cv_cap {
 const char *cv_cap_name(enum cv_cap one);
 /* "ui+serial"; buf of 80 bytes is always enough.  Returns buf. */
 const char *cv_caps_string(unsigned caps, char *buf, size_t len);
+
+/* "" or why this cannot be a guest's name. */
+const char *cv_config_name_refusal(const char *name);
 
 enum cv_vga { CV_VGA_CIRRUS, CV_VGA_STD, CV_VGA_NONE };
 enum cv_tsc_mode { CV_TSC_DEFAULT = 0, CV_TSC_ALWAYS_EMULATE = 1, CV_TSC_NATIVE = 2 };   /* numbers of Xen's interface */
@@ -92,11 +97,14 @@ struct cv_guest_config {
     uint64_t memory_kib, maxmem_kib;      /* as xl means them: video RAM included */
     uint64_t shadow_memory_kib;           /* 0 = let the host compute it */
     unsigned vcpus, maxvcpus;             /* online at start, at most */
+    const char *cpus;                     /* hard affinity: one base/cpuset.h text for all vCPUs, or one for each, every
+                                             one ended by ';'; "" = any CPU */
 
     const char *kernel, *ramdisk, *cmdline;   /* cmdline: from cmdline=, else root= and extra= */
     const char *boot;                     /* "cdn"... or "" */
     const char *firmware;                 /* hvmloader file, "" = the host's */
     const char *bios_path;                /* "" = the host's SeaBIOS */
+    const char *acpi_firmware;            /* further ACPI tables, "" = none */
 
     struct cv_config_disk disks[CV_CONFIG_DISKS_MAX];
     unsigned disk_count;
@@ -116,11 +124,13 @@ struct cv_guest_config {
     bool nographic;
 
     enum cv_tsc_mode tsc_mode;
-    bool acpi, apic, pae, nx, hap, hpet, acpi_s3, acpi_s4, xen_platform_pci, hvm_pirq;
+    bool acpi, apic, pae, nx, hap, hpet, acpi_s3, acpi_s4, xen_platform_pci, hvm_pirq, vpt_align;
+    unsigned timer_mode;                  /* Xen's numbers */
     bool nomigrate, localtime;
     uint64_t viridian;                    /* HVM_PARAM_VIRIDIAN bits, 0 = off */
     int64_t rtc_timeoffset;
-    unsigned max_grant_frames, max_maptrack_frames;   /* 0 = Xen's default */
+    unsigned max_grant_frames, max_maptrack_frames, max_event_channels;   /* 0 = the usual */
+    /* on_soft_reset: CV_ACTION_SOFT_RESET is the default and cannot be asked for; it is carried out as a restart */
     enum cv_action on_poweroff, on_reboot, on_crash, on_watchdog, on_soft_reset;
 
     struct cv_config_dm dms[CV_DM_MAX];   /* dms[0] is the default emulator, the rest in the file's order */

@@ -3,6 +3,7 @@
  * controller and is taken out before libxlutil sees the string. */
 #include <libxl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/reader.h"
 
@@ -63,6 +64,8 @@ static const char *refusal(const libxl_device_disk *d)
         return "block scripts belong to PV disks, which are not supported yet";
     if (d->backend != LIBXL_DISK_BACKEND_UNKNOWN && d->backend != LIBXL_DISK_BACKEND_QDISK)
         return "backendtype belongs to PV disks; an emulated disk is opened by its emulator";
+    if (d->removable && !d->is_cdrom)
+        return "removable belongs to PV disks";
     if (d->direct_io_safe)
         return "direct-io-safe belongs to PV disks";
     if (libxl_defbool_val(d->colo_enable) || d->colo_host != NULL || d->active_disk != NULL || d->hidden_disk != NULL)
@@ -84,17 +87,21 @@ static const char *format_of(const libxl_device_disk *d)
     }
 }
 
+/* xl looks for what does not begin with '/' in /dev; a file beside us comes first. */
+static const char *absolute_target(struct cv_reader *r, const char *path)
+{
+    const char *dev = cv_pool_printf(&r->c->pool, "/dev/%s", path);
+
+    if (*path != '\0' && *path != '/' && access(path, F_OK) < 0 && access(dev, F_OK) == 0)
+        return dev;
+    return cv_reader_absolute(r, path);
+}
+
 /* Which controller a device name means when no model= is given.  -1 and *why otherwise. */
 static int standard_model(struct cv_reader *r, const struct cv_config_disk *d, const char **why)
 {
-    const char *hdtype = "ide";
-
-    if (cv_reader_string(r, "hdtype", &hdtype, NULL) < 0 || (strcmp(hdtype, "ide") != 0 && strcmp(hdtype, "ahci") != 0)) {
-        *why = "hdtype must be ide or ahci";
-        return -1;
-    }
     if (strncmp(d->vdev, "hd", 2) == 0)
-        return strcmp(hdtype, "ahci") == 0 ? CV_DISK_AHCI : CV_DISK_IDE;
+        return r->hd_on_ahci ? CV_DISK_AHCI : CV_DISK_IDE;
     if (strncmp(d->vdev, "sd", 2) == 0)
         *why = "emulated SCSI disks are not supported; model=ahci, virtio-blk or nvme names another controller";
     else if (d->owner > 0)
@@ -140,7 +147,7 @@ static int convert(struct cv_reader *r, unsigned n, const char *spec, const libx
         return disk_fail(r, n, CV_E_UNSUPPORTED, err, spec, why);
     out->vdev = cv_pool_string(pool, d->vdev);
     out->path = cv_pool_string(pool, d->format == LIBXL_DISK_FORMAT_EMPTY ? "" : d->pdev_path);
-    out->path = cv_reader_absolute(r, out->path);
+    out->path = absolute_target(r, out->path);
     out->format = format_of(d);
     out->cdrom = d->is_cdrom;
     out->readonly = !d->readwrite || d->is_cdrom;
@@ -193,6 +200,13 @@ static int read_disk(struct cv_reader *r, unsigned n, const char *spec, struct c
 int cv_config_read_disks(struct cv_reader *r, struct cv_error *err)
 {
     struct cv_strings specs = { 0 };
+    const char *hdtype = "ide";
+
+    if (cv_reader_string(r, "hdtype", &hdtype, err) < 0)
+        return -1;
+    if (strcmp(hdtype, "ide") != 0 && strcmp(hdtype, "ahci") != 0)
+        return cv_reader_fail(r, "hdtype", CV_E_INVALID, err, "'%s' must be ide or ahci", hdtype);
+    r->hd_on_ahci = strcmp(hdtype, "ahci") == 0;
 
     if (cv_reader_strings(r, "disk", &specs, err) < 0)
         return -1;

@@ -148,6 +148,10 @@ static int read_pair(struct cv_reader *r, struct cv_dm_entry *e, const char *wor
     size_t key = (size_t)(value++ - word);
 #define IS(name) (key == strlen(name) && strncmp(word, name, key) == 0)
 #define ONCE(field) do { if (*(field)) return entry_fail(r, e, CV_E_INVALID, err, word, "given twice"); } while (0)
+#define ONCE_NUMBER(bit) do { \
+        if (e->numbers & (bit)) return entry_fail(r, e, CV_E_INVALID, err, word, "given twice"); \
+        e->numbers |= (bit); \
+    } while (0)
     if (IS("name")) {
         ONCE(e->dm.name);
         return read_name(r, e, word, value, err);
@@ -162,6 +166,7 @@ static int read_pair(struct cv_reader *r, struct cv_dm_entry *e, const char *wor
         return read_path(r, e, word, value, &e->dm.qmp, err);
     }
     if (IS("pid")) {
+        ONCE_NUMBER(1u);
         e->dm.attach = true;
         if (read_number(r, e, word, value, 2, 0x7fffffff, &v, err) < 0)
             return -1;
@@ -169,6 +174,7 @@ static int read_pair(struct cv_reader *r, struct cv_dm_entry *e, const char *wor
         return 0;
     }
     if (IS("rank")) {
+        ONCE_NUMBER(2u);
         e->has_rank = true;
         if (read_number(r, e, word, value, 0, 1000, &v, err) < 0)
             return -1;
@@ -176,12 +182,14 @@ static int read_pair(struct cv_reader *r, struct cv_dm_entry *e, const char *wor
         return 0;
     }
     if (IS("reserve")) {
+        ONCE_NUMBER(4u);
         if (read_number(r, e, word, value, 1, 1024, &v, err) < 0)
             return -1;
         e->dm.reserve_mib = (unsigned)v;
         return 0;
     }
     if (IS("default")) {
+        ONCE_NUMBER(8u);
         if (read_number(r, e, word, value, 0, 1, &v, err) < 0)
             return -1;
         e->named_default = v != 0;
@@ -192,6 +200,8 @@ static int read_pair(struct cv_reader *r, struct cv_dm_entry *e, const char *wor
         *list = cv_pool_printf(pool, "%s%s%s", *list, **list ? "+" : "", value);
         return 0;
     }
+    if (IS("version") && (*value == '\0' || strspn(value, "0123456789.") != strlen(value)))
+        return entry_fail(r, e, CV_E_INVALID, err, word, "must be numbers and dots, such as 7.2");
     if (IS("version") || IS("machine")) {
         const char **field = IS("version") ? &e->dm.version : &e->dm.machine;
         ONCE(*field);
@@ -208,6 +218,7 @@ static int read_pair(struct cv_reader *r, struct cv_dm_entry *e, const char *wor
         cv_strings_add(pool, &e->dm.args, cv_pool_string(pool, value));
         return 0;
     }
+#undef ONCE_NUMBER
 #undef ONCE
 #undef IS
     return entry_fail(r, e, CV_E_INVALID, err, word, "unknown key");

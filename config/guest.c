@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the domain itself is: name, memory, vCPUs, kernel, platform switches, actions. */
-#include <ctype.h>
 #include <string.h>
 #include <uuid/uuid.h>
 
+#include "base/cpuset.h"
 #include "config/reader.h"
 
 #define HVM_VCPUS_MAX 128     /* Xen: HVM_MAX_VCPUS */
@@ -16,13 +16,9 @@ static int read_name(struct cv_reader *r, struct cv_error *err)
     c->name = "";
     if (cv_reader_string(r, "name", &c->name, err) < 0)
         return -1;
-    if (c->name[0] == '\0')
-        return cv_reader_fail(r, "name", CV_E_INVALID, err, "a guest needs a name");
-    if (strlen(c->name) > 60 || isdigit((unsigned char)c->name[0]))
-        return cv_reader_fail(r, "name", CV_E_INVALID, err, "must begin with no digit and have at most 60 characters");
-    for (const char *p = c->name; *p; p++)
-        if (!isalnum((unsigned char)*p) && strchr("+-._", *p) == NULL)
-            return cv_reader_fail(r, "name", CV_E_INVALID, err, "the character '%c' is not allowed in a name", *p);
+    const char *why = cv_config_name_refusal(c->name);
+    if (*why)
+        return cv_reader_fail(r, "name", CV_E_INVALID, err, "'%.80s': %s", c->name, why);
     return 0;
 }
 
@@ -60,7 +56,7 @@ static int read_type(struct cv_reader *r, struct cv_error *err)
 
 static int read_sizes(struct cv_reader *r, struct cv_error *err)
 {
-    long long memory = 0, maxmem = 0, vcpus = 1, maxvcpus = 0, shadow = 0, grants = 0, maptrack = 0;
+    long long memory = 0, maxmem = 0, vcpus = 1, maxvcpus = 0, shadow = 0, grants = 0, maptrack = 0, channels = 0;
 
     if (cv_reader_number(r, "memory", 4, MEMORY_MIB_MAX, &memory, err) < 0 ||
         cv_reader_number(r, "maxmem", 4, MEMORY_MIB_MAX, &maxmem, err) < 0 ||
@@ -68,7 +64,8 @@ static int read_sizes(struct cv_reader *r, struct cv_error *err)
         cv_reader_number(r, "maxvcpus", 1, HVM_VCPUS_MAX, &maxvcpus, err) < 0 ||
         cv_reader_number(r, "shadow_memory", 1, MEMORY_MIB_MAX, &shadow, err) < 0 ||
         cv_reader_number(r, "max_grant_frames", 1, 1 << 20, &grants, err) < 0 ||
-        cv_reader_number(r, "max_maptrack_frames", 1, 1 << 20, &maptrack, err) < 0)
+        cv_reader_number(r, "max_maptrack_frames", 1, 1 << 20, &maptrack, err) < 0 ||
+        cv_reader_number(r, "max_event_channels", 1, 0x7fffffff, &channels, err) < 0)
         return -1;
     if (memory == 0 && maxmem == 0)
         return cv_reader_fail(r, "memory", CV_E_INVALID, err, "a guest needs memory");
@@ -89,6 +86,30 @@ static int read_sizes(struct cv_reader *r, struct cv_error *err)
     r->c->maxvcpus = (unsigned)maxvcpus;
     r->c->max_grant_frames = (unsigned)grants;
     r->c->max_maptrack_frames = (unsigned)maptrack;
+    r->c->max_event_channels = (unsigned)channels;
+    return 0;
+}
+
+/* Set on the domain's vCPUs by the host (base/cpuset.h); which CPUs there are is known there only. */
+static int read_cpus(struct cv_reader *r, struct cv_error *err)
+{
+    struct cv_strings words = { 0 };
+    XLU_ConfigList *list;
+    struct cv_cpuset set;
+    int count = -1;
+
+    r->c->cpus = "";
+    if (xlu_cfg_get_list(r->cfg, "cpus", &list, &count, 1) != 0)
+        count = -1;
+    if (cv_reader_strings(r, "cpus", &words, err) < 0)
+        return -1;
+    for (size_t i = 0; i < words.count; i++) {
+        if (cv_cpuset_parse(words.items[i], CV_CPUSET_MAX, &set, err) < 0)
+            return cv_reader_context(r, "cpus", err);
+        r->c->cpus = cv_pool_printf(&r->c->pool, "%s%s%s", r->c->cpus, words.items[i], count < 0 ? "" : ";");
+    }
+    if (strlen(r->c->cpus) >= CV_CONFIG_TEXT_MAX)
+        return cv_reader_fail(r, "cpus", CV_E_UNSUPPORTED, err, "is too long");
     return 0;
 }
 
@@ -104,6 +125,9 @@ static int read_boot(struct cv_reader *r, struct cv_error *err)
         return -1;
     c->kernel = cv_reader_absolute(r, c->kernel);
     c->ramdisk = cv_reader_absolute(r, c->ramdisk);
+    if (strcmp(*c->kernel ? strrchr(c->kernel, '/') + 1 : "", "hvmloader") == 0)
+        return cv_reader_fail(r, "kernel", CV_E_UNSUPPORTED, err,
+                              "hvmloader is firmware, and used without being named (firmware_override names another one)");
     if (*c->cmdline && (*root || *extra))
         return cv_reader_fail(r, *root ? "root" : "extra", CV_E_INVALID, err, "cannot be given together with cmdline");
     if (*root || *extra)
@@ -119,19 +143,29 @@ static int read_boot(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
+/* A file whose name travels with the guest. */
+static int read_file_name(struct cv_reader *r, const char *key, const char **out, struct cv_error *err)
+{
+    *out = "";
+    if (cv_reader_string(r, key, out, err) < 0)
+        return -1;
+    *out = cv_reader_absolute(r, *out);
+    if (strlen(*out) >= CV_CONFIG_TEXT_MAX)
+        return cv_reader_fail(r, key, CV_E_UNSUPPORTED, err, "has more than %d characters", CV_CONFIG_TEXT_MAX - 1);
+    return 0;
+}
+
 static int read_firmware(struct cv_reader *r, struct cv_error *err)
 {
     struct cv_guest_config *c = r->c;
     const char *bios = "", *firmware = "", *version = "";
 
-    c->firmware = c->bios_path = "";
     if (cv_reader_string(r, "bios", &bios, err) < 0 || cv_reader_string(r, "firmware", &firmware, err) < 0 ||
-        cv_reader_string(r, "bios_path_override", &c->bios_path, err) < 0 ||
-        cv_reader_string(r, "firmware_override", &c->firmware, err) < 0 ||
+        read_file_name(r, "bios_path_override", &c->bios_path, err) < 0 ||
+        read_file_name(r, "firmware_override", &c->firmware, err) < 0 ||
+        read_file_name(r, "acpi_firmware", &c->acpi_firmware, err) < 0 ||
         cv_reader_string(r, "device_model_version", &version, err) < 0)
         return -1;
-    c->firmware = cv_reader_absolute(r, c->firmware);
-    c->bios_path = cv_reader_absolute(r, c->bios_path);
     if (*bios && strcmp(bios, "seabios") != 0)
         return cv_reader_fail(r, "bios", CV_E_UNSUPPORTED, err, "'%s': only seabios is supported", bios);
     if (*firmware && strcmp(firmware, "seabios") != 0 && strcmp(firmware, "bios") != 0)
@@ -152,7 +186,8 @@ static int read_switches(struct cv_reader *r, struct cv_error *err)
         { "acpi", &c->acpi, true }, { "apic", &c->apic, true }, { "pae", &c->pae, true }, { "nx", &c->nx, true },
         { "hap", &c->hap, true }, { "hpet", &c->hpet, true }, { "acpi_s3", &c->acpi_s3, true },
         { "acpi_s4", &c->acpi_s4, true }, { "xen_platform_pci", &c->xen_platform_pci, true },
-        { "hvm_pirq", &c->hvm_pirq, false }, { "nomigrate", &c->nomigrate, false }, { "localtime", &c->localtime, false },
+        { "vpt_align", &c->vpt_align, true }, { "hvm_pirq", &c->hvm_pirq, false }, { "nomigrate", &c->nomigrate, false },
+        { "localtime", &c->localtime, false },
     };
 
     for (size_t i = 0; i < sizeof switches / sizeof *switches; i++) {
@@ -160,6 +195,8 @@ static int read_switches(struct cv_reader *r, struct cv_error *err)
         if (cv_reader_bool(r, switches[i].key, switches[i].value, err) < 0)
             return -1;
     }
+    if (!c->nx)
+        return cv_reader_fail(r, "nx", CV_E_UNSUPPORTED, err, "cannot be hidden from an HVM guest");
     long long offset = 0;
     if (cv_reader_number(r, "rtc_timeoffset", -0x7fffffffLL, 0x7fffffffLL, &offset, err) < 0)
         return -1;
@@ -180,6 +217,24 @@ static int read_tsc_mode(struct cv_reader *r, struct cv_error *err)
             return 0;
         }
     return cv_reader_fail(r, "tsc_mode", CV_E_INVALID, err, "'%s' must be default, always_emulate or native", text);
+}
+
+/* Xen's numbers are the words' positions. */
+static int read_timer_mode(struct cv_reader *r, struct cv_error *err)
+{
+    static const char *const words[] = { "delay_for_missed_ticks", "no_delay_for_missed_ticks", "no_missed_ticks_pending",
+                                         "one_missed_tick_pending" };
+    const char *text = words[1];
+
+    if (cv_reader_string(r, "timer_mode", &text, err) < 0)
+        return -1;
+    for (unsigned i = 0; i < 4; i++)
+        if (strcmp(text, words[i]) == 0 || (text[0] == (char)('0' + i) && text[1] == '\0')) {
+            r->c->timer_mode = i;
+            return 0;
+        }
+    return cv_reader_fail(r, "timer_mode", CV_E_INVALID, err, "'%s' must be %s, %s, %s or %s", text, words[0], words[1],
+                          words[2], words[3]);
 }
 
 /* Bits of HVM_PARAM_VIRIDIAN; groups and the boolean's meaning as in libxl. */
@@ -217,6 +272,18 @@ static int read_viridian(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
+static int refuse_action(struct cv_reader *r, const char *key, enum cv_action action, struct cv_error *err)
+{
+    if (!cv_reader_has(r, key))
+        return 0;
+    if (action == CV_ACTION_RENAME_RESTART)
+        return cv_reader_fail(r, key, CV_E_UNSUPPORTED, err,
+                              "rename-restart would leave two guests with the same disks; preserve or restart can be had");
+    if (action == CV_ACTION_SOFT_RESET)
+        return cv_reader_fail(r, key, CV_E_UNSUPPORTED, err, "soft-reset is not supported; without this line it is a restart");
+    return 0;
+}
+
 static int read_action(struct cv_reader *r, const char *key, enum cv_action standard, enum cv_action *out,
                        struct cv_error *err)
 {
@@ -229,7 +296,7 @@ static int read_action(struct cv_reader *r, const char *key, enum cv_action stan
     for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(text, words[i]) == 0) {
             *out = (enum cv_action)i;
-            return 0;
+            return refuse_action(r, key, *out, err);
         }
     return cv_reader_fail(r, key, CV_E_INVALID, err, "unknown action '%s'", text);
 }
@@ -239,8 +306,8 @@ int cv_config_read_guest(struct cv_reader *r, struct cv_error *err)
     struct cv_guest_config *c = r->c;
 
     if (read_type(r, err) < 0 || read_name(r, err) < 0 || read_uuid(r, err) < 0 || read_sizes(r, err) < 0 ||
-        read_boot(r, err) < 0 || read_firmware(r, err) < 0 || read_switches(r, err) < 0 || read_tsc_mode(r, err) < 0 ||
-        read_viridian(r, err) < 0)
+        read_cpus(r, err) < 0 || read_boot(r, err) < 0 || read_firmware(r, err) < 0 || read_switches(r, err) < 0 || read_tsc_mode(r, err) < 0 ||
+        read_timer_mode(r, err) < 0 || read_viridian(r, err) < 0)
         return -1;
     if (read_action(r, "on_poweroff", CV_ACTION_DESTROY, &c->on_poweroff, err) < 0 ||
         read_action(r, "on_reboot", CV_ACTION_RESTART, &c->on_reboot, err) < 0 ||

@@ -37,6 +37,17 @@ static void close_reader(struct cv_reader *r)
     free(r->report_text);
 }
 
+/* An emulator has a channel for each vcpu and one more; the store and the console have one each. */
+static int check_channels(struct cv_reader *r, struct cv_error *err)
+{
+    unsigned needed = r->c->dm_count * (r->c->maxvcpus + 1) + 2;
+
+    if (r->c->max_event_channels == 0 || r->c->max_event_channels >= needed)
+        return 0;
+    return cv_reader_fail(r, "max_event_channels", CV_E_INVALID, err, "%u are too few: the emulators alone need %u",
+                          r->c->max_event_channels, needed);
+}
+
 static int read_all(struct cv_reader *r, const char *text, size_t len, struct cv_error *err)
 {
     if (open_reader(r, err) < 0)
@@ -51,10 +62,10 @@ static int read_all(struct cv_reader *r, const char *text, size_t len, struct cv
     }
     if (cv_keys_scan(&r->c->pool, text, len, r->source, &r->keys, err) < 0)
         return -1;
-    if (cv_keys_check(&r->keys, r->source, err) < 0)
+    if (cv_keys_check(&r->keys, r->cfg, r->source, err) < 0)
         return -1;
     if (cv_config_read_guest(r, err) < 0 || cv_config_read_devices(r, err) < 0 || cv_config_read_disks(r, err) < 0 ||
-        cv_config_read_vifs(r, err) < 0 || cv_config_read_dms(r, err) < 0)
+        cv_config_read_vifs(r, err) < 0 || cv_config_read_dms(r, err) < 0 || check_channels(r, err) < 0)
         return -1;
     return cv_pool_check(&r->c->pool, err);
 }

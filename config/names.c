@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What things are called; apart from the parser, because images are shown where libxlutil is not installed. */
+#include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "config/config.h"
 
@@ -35,4 +37,20 @@ const char *cv_disk_model_name(enum cv_disk_model m)
 {
     static const char *const names[] = { "ide", "ahci", "virtio-blk", "nvme", "undecided" };
     return names[m];
+}
+
+const char *cv_config_name_refusal(const char *name)
+{
+    size_t len = strlen(name);
+
+    if (len == 0)
+        return "a guest needs a name";
+    if (len > CV_CONFIG_NAME_MAX)
+        return "has more than 60 characters";
+    if (strspn(name, "0123456789") == len)
+        return "a name of digits alone would be a domid";
+    for (const char *p = name; *p; p++)
+        if (!isalnum((unsigned char)*p) && strchr("+-._", *p) == NULL)
+            return "a name has letters, digits, +, -, . and _ only";
+    return "";
 }

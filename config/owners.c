@@ -237,6 +237,10 @@ static int read_old_keys(struct cv_reader *r, struct cv_error *err)
         dm->model = model;
     for (size_t k = 0; k < 2; k++) {
         struct cv_strings args = { 0 };
+        XLU_ConfigList *list;
+        int count;
+        if (cv_reader_has(r, keys[k]) && xlu_cfg_get_list(r->cfg, keys[k], &list, &count, 1) != 0)
+            return cv_reader_fail(r, keys[k], CV_E_INVALID, err, "must be a list, one entry for each argument");
         if (cv_reader_strings(r, keys[k], &args, err) < 0)
             return -1;
         for (size_t i = 0; i < args.count; i++)

@@ -19,6 +19,7 @@ struct cv_reader {
     struct cv_keys keys;
     struct cv_guest_config *c;
     const char *source;
+    bool hd_on_ahci;          /* hdtype */
 };
 
 /* Fails with "<source>:<line>: <key>: <text>".  Returns -1. */
@@ -56,6 +57,7 @@ struct cv_dm_entry {
     struct cv_config_dm dm;
     const char *vifs, *disks;
     bool has_rank, named_default;
+    unsigned numbers;         /* which keys with a number were given, one bit each */
     unsigned number;          /* 1 = first, for messages */
 };
 int cv_config_read_entry(struct cv_reader *r, XLU_ConfigList *list, int i, struct cv_dm_entry *e, struct cv_error *err)

@@ -7,6 +7,8 @@
 
 #include "config/reader.h"
 
+#define IFNAME_MAX 15u        /* Linux: IFNAMSIZ less the zero */
+
 static const struct {
     const char *word, *driver;
 } models[] = {
@@ -20,16 +22,22 @@ static int vif_fail(struct cv_reader *r, unsigned n, enum cv_code code, struct c
     return cv_reader_fail(r, "vif", code, err, "entry %u: '%.80s': %s", n + 1, word, why);
 }
 
+static bool is_none(const uint8_t mac[6])
+{
+    static const uint8_t none[6];
+    return memcmp(mac, none, sizeof none) == 0;
+}
+
 static bool read_mac(const char *text, uint8_t mac[6])
 {
-    unsigned v[6];
-    char rest;
-
-    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &rest) != 6)
-        return false;
-    for (int i = 0; i < 6; i++)
-        mac[i] = (uint8_t)v[i];
-    return (mac[0] & 1) == 0;
+    for (int i = 0; i < 6; i++) {
+        size_t digits = strspn(text, "0123456789abcdefABCDEF");
+        if (digits < 1 || digits > 2 || text[digits] != (i < 5 ? ':' : '\0'))
+            return false;
+        mac[i] = (uint8_t)strtoul(text, NULL, 16);
+        text += digits + 1;
+    }
+    return (mac[0] & 1) == 0 && !is_none(mac);
 }
 
 /* Xen's own prefix and 23 random bits, as libxl does it. */
@@ -44,14 +52,14 @@ static int make_mac(uint8_t mac[6], struct cv_error *err)
     return 0;
 }
 
-static bool good_ifname(const char *name)
+static bool good_ifname(const char *name, size_t max)
 {
     size_t len = strlen(name);
 
     for (const char *p = name; *p; p++)
         if (!isalnum((unsigned char)*p) && strchr("-_.", *p) == NULL)
             return false;
-    return len > 0 && len < 16;
+    return len > 0 && len <= max;
 }
 
 static int read_type(struct cv_reader *r, unsigned n, const char *word, const char *value, struct cv_error *err)
@@ -89,10 +97,17 @@ static int read_word(struct cv_reader *r, unsigned n, char *word, struct cv_erro
         return read_model(r, n, word, value, err);
     if (IS("type"))
         return read_type(r, n, word, value, err);
-    if (IS("bridge") || IS("vifname")) {
-        if (!good_ifname(value))
+    if (IS("bridge")) {
+        if (!good_ifname(value, IFNAME_MAX))
             return vif_fail(r, n, CV_E_INVALID, err, word, "is no interface name (1 to 15 letters, digits, - _ .)");
-        *(IS("bridge") ? &v->bridge : &v->ifname) = cv_pool_string(&r->c->pool, value);
+        v->bridge = cv_pool_string(&r->c->pool, value);
+        return 0;
+    }
+    if (IS("vifname")) {
+        if (!good_ifname(value, IFNAME_MAX - strlen("-emu")))
+            return vif_fail(r, n, CV_E_INVALID, err, word,
+                            "must be 1 to 11 letters, digits, - _ . (\"-emu\" is added to an emulated card's)");
+        v->ifname = cv_pool_string(&r->c->pool, value);
         return 0;
     }
     if (IS("script")) {
@@ -105,6 +120,19 @@ static int read_word(struct cv_reader *r, unsigned n, char *word, struct cv_erro
         return vif_fail(r, n, CV_E_UNSUPPORTED, err, word, "is not supported for emulated cards");
 #undef IS
     return vif_fail(r, n, CV_E_INVALID, err, word, "unknown key");
+}
+
+/* Does the key of word stand in the first bytes of spec, too? */
+static bool given_before(const char *spec, const char *word, size_t bytes)
+{
+    size_t key = strcspn(word, "=");
+
+    for (const char *p = spec; p < spec + bytes; p += strcspn(p, ",") + 1) {
+        const char *other = p + strspn(p, " \t");
+        if (other < spec + bytes && strcspn(other, "=") == key && strncmp(other, word, key) == 0)
+            return true;
+    }
+    return false;
 }
 
 static int read_vif(struct cv_reader *r, unsigned n, const char *spec, struct cv_error *err)
@@ -121,11 +149,14 @@ static int read_vif(struct cv_reader *r, unsigned n, const char *spec, struct cv
         word += strspn(word, " \t");
         for (size_t len = strlen(word); len > 0 && strchr(" \t", word[len - 1]) != NULL; len--)
             word[len - 1] = '\0';
-        if (*word && read_word(r, n, word, err) < 0)
+        if (*word == '\0')
+            continue;
+        if (given_before(spec, word, (size_t)(word - text)))
+            return vif_fail(r, n, CV_E_INVALID, err, word, "given twice");
+        if (read_word(r, n, word, err) < 0)
             return -1;
     }
-    static const uint8_t none[6];
-    return memcmp(v->mac, none, 6) == 0 ? make_mac(v->mac, err) : 0;
+    return is_none(v->mac) ? make_mac(v->mac, err) : 0;
 }
 
 int cv_config_read_vifs(struct cv_reader *r, struct cv_error *err)

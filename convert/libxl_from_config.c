@@ -133,6 +133,8 @@ static json_t *hvm_info(struct build *b)
     set_flag(b, o, "acpi_s3", c->acpi_s3);
     set_flag(b, o, "acpi_s4", c->acpi_s4);
     set_flag(b, o, "hpet", c->hpet);
+    if (!c->vpt_align)
+        set_flag(b, o, "vpt_align", false);
     set_viridian(b, o);
     set_text(b, o, "system_firmware", c->bios_path);
     set(b, o, "hdtype", json_string(any_ahci(c) ? "ahci" : "ide"));

@@ -106,6 +106,11 @@ static const char *const action_words[] = { "destroy", "destroy", "restart", "re
                                             "preserve", "preserve", "coredump_destroy", "coredump-destroy", "coredump_restart",
                                             "coredump-restart", "soft_reset", "soft-reset", NULL };
 
+/* "": the key is left out */
+static const char *const soft_reset_words[] = { "destroy", "destroy", "restart", "restart", "restart_rename", "rename-restart",
+                                                "preserve", "preserve", "coredump_destroy", "coredump-destroy",
+                                                "coredump_restart", "coredump-restart", "soft_reset", "", NULL };
+
 const struct cv_libxl_member cv_libxl_top_members[] = {
     { "c_info", ELSEWHERE, NULL, NULL }, { "b_info", ELSEWHERE, NULL, NULL }, { "disks", ELSEWHERE, NULL, NULL },
     { "nics", ELSEWHERE, NULL, NULL }, { "pcidevs", REFUSE, cv_libxl_passed_through, NULL }, { "rdms", REFUSE, cv_libxl_passed_through, NULL },
@@ -115,5 +120,5 @@ const struct cv_libxl_member cv_libxl_top_members[] = {
     { "usbctrls", REFUSE, cv_libxl_passed_through, NULL }, { "usbdevs", REFUSE, cv_libxl_passed_through, NULL },
     { "on_poweroff", WORD, "on_poweroff", action_words }, { "on_reboot", WORD, "on_reboot", action_words },
     { "on_watchdog", WORD, "on_watchdog", action_words }, { "on_crash", WORD, "on_crash", action_words },
-    { "on_soft_reset", WORD, "on_soft_reset", action_words }, { NULL, IGNORE, NULL, NULL },
+    { "on_soft_reset", WORD, "on_soft_reset", soft_reset_words }, { NULL, IGNORE, NULL, NULL },
 };

@@ -151,7 +151,7 @@ static void put_hvm(struct cv_walk *w, json_t *h)
     if ((v = json_object_get(h, "xen_platform_pci")) != NULL && cv_walk_defbool(w, "xen_platform_pci", v) == 0)
         cv_walk_refuse(w, "xen_platform_pci", "without it libxl uses QEMU's machine 'pc', which is another one in each release");
     if ((v = json_object_get(h, "vpt_align")) != NULL && cv_walk_defbool(w, "vpt_align", v) == 0)
-        cv_walk_refuse(w, "vpt_align", "convoy always aligns");
+        cv_walk_put(w, "vpt_align = 0\n");
     if ((v = json_object_get(h, "pirq")) != NULL && cv_walk_defbool(w, "pirq", v) >= 0) {
         w->facts->has_pirq = true;
         w->facts->pirq = cv_walk_defbool(w, "pirq", v) == 1;
@@ -159,14 +159,15 @@ static void put_hvm(struct cv_walk *w, json_t *h)
     w->at = "";
 }
 
-/* libxl's default of every action is to destroy; convoy's, as xl's, to restart on a reboot. */
+/* libxl's default of every action is to destroy; convoy's, as xl's, to restart on a reboot.  A soft reset is what xl always
+ * asks for and convoy does not have: without the line it restarts the guest. */
 static void put_actions(struct cv_walk *w, json_t *o)
 {
     static const char *const names[] = { "on_poweroff", "on_reboot", "on_watchdog", "on_crash", "on_soft_reset" };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (json_object_get(o, names[i]) == NULL)
-            cv_walk_put(w, "%s = \"%s\"\n", names[i], i == 4 ? "soft-reset" : "destroy");
+            cv_walk_put(w, "%s = \"destroy\"\n", names[i]);
 }
 
 static void walk_all(struct cv_walk *w, json_t *o)

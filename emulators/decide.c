@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The decision: roles and ranks, then every emulator's devices and arguments, then the windows for ROM and VRAM. */
+#include "emulators/cmdline.h"
 #include "emulators/decide.h"
 
 #include <stdarg.h>
@@ -135,17 +136,14 @@ static void decide_display(struct cv_decide *d, struct cv_layout_dm *dm)
 {
     const struct cv_guest_config *c = d->c;
     const char *listen = *c->vnclisten ? c->vnclisten : "127.0.0.1";
-    bool has_display = strchr(listen, ':') != NULL && listen[0] != '[';
+    unsigned last = c->vncdisplay > 99 ? c->vncdisplay + 99 : 99;   /* libxl's, but never below the first */
 
     if (!(dm->caps & CV_CAP_UI) || !c->vnc || c->vga == CV_VGA_NONE) {
         cv_decide_pair(d, dm, "-vnc", "none");
     } else {
         cv_decide_arg(d, dm, "-vnc");
-        if (has_display)
-            cv_decide_arg(d, dm, "%s%s%s", listen, *c->vncpasswd ? ",password=on" : "", c->vncunused ? ",to=99" : "");
-        else
-            cv_decide_arg(d, dm, "%s:%u%s%s", listen, c->vncdisplay, *c->vncpasswd ? ",password=on" : "",
-                          c->vncunused ? ",to=99" : "");
+        const char *to = c->vncunused ? cv_pool_printf(&d->l->pool, ",to=%u", last) : "";
+        cv_decide_arg(d, dm, "%s:%u%s%s", listen, c->vncdisplay, *c->vncpasswd ? ",password=on" : "", to);
     }
     cv_decide_pair(d, dm, "-display", "none");
     if ((dm->caps & CV_CAP_UI) && *c->keymap)
@@ -304,7 +302,8 @@ int cv_layout_decide(const struct cv_guest_config *c, const struct cv_layout_hos
     decide_ranks(&d);
     if (!d.failed)
         decide_windows(&d);
-    if (!d.failed && cv_pool_check(&out->pool, err) == 0 && cv_layout_check(out, err) == 0)
+    if (!d.failed && cv_pool_check(&out->pool, err) == 0 && cv_layout_check(out, err) == 0 &&
+        cv_cmdline_check(out, err) == 0)
         return 0;
     cv_layout_dispose(out);
     return -1;

@@ -13,31 +13,77 @@
 
 struct create {
     struct cv_guest *g;
-    const char *path;
+    const char *path;                  /* the configuration, or NULL: as old was */
+    const struct cv_guest *old;
     const struct cv_create_options *opt;
 };
 
-static int plan_run(void *op, int64_t deadline_ms, struct cv_error *err)
+int cv_guest_plan(struct cv_guest *g, const char *config_path, struct cv_error *err)
 {
-    struct create *c = op;
-    struct cv_guest *g = c->g;
     struct cv_guest_config config;
     struct cv_layout_host host;
     size_t len;
 
-    (void)deadline_ms;
-    if (cv_file_read(c->path, CONFIG_FILE_MAX, &g->config_text, &len, err) < 0)
+    if (cv_file_read(config_path, CONFIG_FILE_MAX, &g->config_text, &len, err) < 0)
         return -1;
-    if (cv_guest_config_parse(g->config_text, len, c->path, &config, err) < 0)
+    if (cv_guest_config_parse(g->config_text, len, config_path, &config, err) < 0)
         return -1;
     cv_layout_host_probe(&host);
     int rc = cv_layout_decide(&config, &host, &g->layout, err);
     if (rc == 0) {
         g->has_layout = true;
         cv_spec_from_config(&g->spec, &config, &g->layout);
+        if (g->host != NULL)
+            rc = cv_guest_check_boot(g, &config, err);
     }
     cv_guest_config_dispose(&config);
     return rc;
+}
+
+/* What the emulators brought along is found again when they have started: other versions may have other ROMs. */
+static void forget_survey(struct cv_layout *l)
+{
+    for (unsigned i = 0; i < l->count; i++) {
+        struct cv_layout_dm *dm = &l->dms[i];
+        unsigned kept = 0;
+
+        dm->version = "";
+        dm->region_count = 0;
+        dm->pid = 0;
+        for (unsigned k = 0; k < dm->device_count; k++)
+            if (dm->devices[k].kind != CV_DEV_FOREIGN)
+                dm->devices[kept++] = dm->devices[k];
+        dm->device_count = kept;
+    }
+}
+
+static int plan_again(struct cv_guest *g, const struct cv_guest *old, struct cv_error *err)
+{
+    CV_AUTO_FREE char *layout = NULL;
+
+    g->spec = old->spec;
+    g->spec.emulation_flags = 0;       /* the best that this Xen takes, */
+    g->spec.max_pages = 0;             /* and what the layout needs: old may have come from elsewhere */
+    g->config_text = strdup(old->config_text);
+    if (g->config_text == NULL)
+        return cv_fail(err, CV_E_NOMEM, 0, "no memory for the configuration");
+    if (cv_layout_encode(&old->layout, &layout, err) < 0 || cv_layout_decode(layout, strlen(layout), &g->layout, err) < 0)
+        return -1;
+    g->has_layout = true;
+    forget_survey(&g->layout);
+    return cv_guest_check_boot(g, NULL, err);
+}
+
+static int plan_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct create *c = op;
+
+    (void)deadline_ms;
+    if (c->path != NULL ? cv_guest_plan(c->g, c->path, err) < 0 : plan_again(c->g, c->old, err) < 0)
+        return -1;
+    if (cv_guest_check_unique(c->g, err) < 0)
+        return -1;
+    return cv_guest_check_host(c->g, err);
 }
 
 static int domain_run(void *op, int64_t deadline_ms, struct cv_error *err)
@@ -119,15 +165,31 @@ static const struct cv_step steps[] = {
     { "run", run_run, NULL, 20 * 1000, true },
 };
 
+static int create(struct create *c, struct cv_error *err)
+{
+    struct cv_phases p = { .steps = steps, .count = sizeof steps / sizeof steps[0], .sink = c->g->sink,
+                           .cancel = c->opt->cancel };
+
+    if (cv_phases_run(&p, c, err) == 0)
+        return 0;
+    cv_guest_dispose(c->g);
+    return cv_context(err, "create");
+}
+
 int cv_guest_create(struct cv_guest *g, struct cv_host *host, const char *config_path,
                     const struct cv_create_options *opt, struct cv_sink *sink, struct cv_error *err)
 {
     *g = (struct cv_guest){ .host = host, .sink = sink };
     struct create c = { .g = g, .path = config_path, .opt = opt };
-    struct cv_phases p = { .steps = steps, .count = sizeof steps / sizeof steps[0], .sink = sink, .cancel = opt->cancel };
 
-    if (cv_phases_run(&p, &c, err) == 0)
-        return 0;
-    cv_guest_dispose(g);
-    return cv_context(err, "create");
+    return create(&c, err);
+}
+
+int cv_guest_create_again(struct cv_guest *g, const struct cv_guest *old, const struct cv_create_options *opt,
+                          struct cv_error *err)
+{
+    *g = (struct cv_guest){ .host = old->host, .sink = old->sink };
+    struct create c = { .g = g, .old = old, .opt = opt };
+
+    return create(&c, err);
 }

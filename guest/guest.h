@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "config/config.h"
 #include "emulators/layout.h"
 #include "emulators/set.h"
 #include "emulators/spawn.h"
@@ -69,6 +70,22 @@ struct cv_create_options {
 };
 int cv_guest_create(struct cv_guest *g, struct cv_host *host, const char *config_path,
                     const struct cv_create_options *opt, struct cv_sink *sink, struct cv_error *err) CV_CHECKED;
+/* The same guest anew, after its end: name, uuid, addresses and layout are what they were.  old: its facts, layout and
+ * configuration (no domain, no emulators). */
+int cv_guest_create_again(struct cv_guest *g, const struct cv_guest *old, const struct cv_create_options *opt,
+                          struct cv_error *err) CV_CHECKED;
+/* Reads and plans only, on any machine: g has facts, layout and configuration, and nothing is made.  g->host may be NULL:
+ * then this host is not asked for what the guest needs. */
+int cv_guest_plan(struct cv_guest *g, const char *config_path, struct cv_error *err) CV_CHECKED;
+
+/* Before anything is made: are the programs, images and bridges of the layout there? */
+int cv_guest_check_host(const struct cv_guest *g, struct cv_error *err) CV_CHECKED;
+/* The files that a guest boots from.  c NULL: those in its facts only. */
+int cv_guest_check_boot(const struct cv_guest *g, const struct cv_guest_config *c, struct cv_error *err) CV_CHECKED;
+/* CV_E_INVALID: no name for a guest. */
+int cv_guest_check_name(const char *name, struct cv_error *err) CV_CHECKED;
+/* CV_E_BUSY: another domain has the name or the uuid. */
+int cv_guest_check_unique(const struct cv_guest *g, struct cv_error *err) CV_CHECKED;
 
 /* A guest that was stopped goes on: emulators take their disks back and run, dirty logs off, guest resumed.  An emulator
  * that has died is named and passed over: it would be missing without us, too.  Connected already.

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,7 +20,8 @@
 #define ATTEMPT_MS 5000
 #define AGAIN_MS 1000
 
-enum end { END_NONE, END_GONE, END_POWEROFF, END_REBOOT, END_CRASH };
+enum end { END_NONE, END_GONE, END_POWEROFF, END_REBOOT, END_CRASH, END_WATCHDOG, END_SOFT_RESET };
+static const char *const end_words[] = { "", "destroyed", "power off", "reboot", "crash", "watchdog", "soft reset" };
 
 /* Nobody waits any more for the suspension that this guest was asked for: it would stand still for ever. */
 static void resume_if_late(struct cv_host *host, uint32_t domid)
@@ -71,12 +73,15 @@ static enum end look(struct cv_host *host, uint32_t domid, const uint8_t *uuid)
     case CV_SHUTDOWN_SUSPEND: resume_if_late(host, domid); return END_NONE;
     case CV_SHUTDOWN_REBOOT: return END_REBOOT;
     case CV_SHUTDOWN_CRASH: return END_CRASH;
+    case CV_SHUTDOWN_WATCHDOG: return END_WATCHDOG;
+    case CV_SHUTDOWN_SOFT_RESET: return END_SOFT_RESET;
     default: return END_POWEROFF;
     }
 }
 
-static int wait_for_end(struct cv_host *host, const struct cv_guest *g, struct cv_cancel *cancel, enum end *end_out,
-                        struct cv_error *err)
+/* preserved: its end is known; wait until it is gone. */
+static int wait_for_end(struct cv_host *host, const struct cv_guest *g, bool preserved, struct cv_cancel *cancel,
+                        enum end *end_out, struct cv_error *err)
 {
     char path[96];
     int fd;
@@ -88,7 +93,7 @@ static int wait_for_end(struct cv_host *host, const struct cv_guest *g, struct c
         struct cv_error e = CV_ERROR_INIT;
         host->ops->watch_drain(host);
         *end_out = look(host, g->domid, g->spec.uuid);
-        if (*end_out != END_NONE)
+        if (*end_out == END_GONE || (*end_out != END_NONE && !preserved))
             return 0;
         /* An emulator that answers again makes no event. */
         bool again = go_on_if_asked(host, g->domid, g->sink);
@@ -99,42 +104,51 @@ static int wait_for_end(struct cv_host *host, const struct cv_guest *g, struct c
     }
 }
 
+/* xl's defaults, for a configuration that this version does not understand. */
+static enum cv_action usual_action(enum end end)
+{
+    return end == END_REBOOT || end == END_SOFT_RESET ? CV_ACTION_RESTART : CV_ACTION_DESTROY;
+}
+
 static enum cv_action action_for(const struct cv_guest *g, enum end end)
 {
+    struct cv_error e = CV_ERROR_INIT;
     struct cv_guest_config c;
-    enum cv_action action = end == END_REBOOT ? CV_ACTION_RESTART : CV_ACTION_DESTROY;
+    enum cv_action action;
 
-    if (end == END_GONE || cv_guest_config_parse(g->config_text, strlen(g->config_text), "config", &c, NULL) < 0)
-        return CV_ACTION_DESTROY;
+    if (cv_guest_config_parse(g->config_text, strlen(g->config_text), "config", &c, &e) < 0) {
+        cv_log(g->sink, CV_LOG_WARN, "domain %u: its configuration is not understood any more: %s", g->domid, e.text);
+        return usual_action(end);
+    }
     switch (end) {
     case END_REBOOT: action = c.on_reboot; break;
     case END_CRASH: action = c.on_crash; break;
+    case END_WATCHDOG: action = c.on_watchdog; break;
+    case END_SOFT_RESET: action = c.on_soft_reset == CV_ACTION_SOFT_RESET ? CV_ACTION_RESTART : c.on_soft_reset; break;
     default: action = c.on_poweroff; break;
     }
     cv_guest_config_dispose(&c);
     return action;
 }
 
-/* A new guest from the configuration that the old one was made from; the old one is gone by now. */
-static int restart(struct cv_host *host, const char *config, struct cv_sink *sink, struct cv_cancel *cancel,
-                   uint32_t *next_out, struct cv_error *err)
-{
-    char path[] = "/tmp/convoy-restart.XXXXXX";
-    struct cv_create_options opt = { .cancel = cancel };
-    struct cv_guest g;
-    CV_AUTO_FD fd = mkostemp(path, O_CLOEXEC);
+static bool dumps(enum cv_action a) { return a == CV_ACTION_COREDUMP_DESTROY || a == CV_ACTION_COREDUMP_RESTART; }
+static bool restarts(enum cv_action a) { return a == CV_ACTION_RESTART || a == CV_ACTION_COREDUMP_RESTART; }
 
-    if (fd < 0)
-        return cv_fail(err, CV_E_IO, errno, "make %s", path);
-    int rc = cv_write_full(fd, config, strlen(config), CV_NEVER, NULL, err);
-    if (rc == 0)
-        rc = cv_guest_create(&g, host, path, &opt, sink, err);
-    unlink(path);
-    if (rc < 0)
-        return -1;
-    *next_out = g.domid;
-    cv_guest_dispose(&g);
-    return 0;
+/* Where xl puts it.  Without it, the guest's end is carried out all the same. */
+static void dump(const struct cv_guest *g)
+{
+    const char *lib = g->host->dirs->lib ? g->host->dirs->lib : CV_LIB_DIR;
+    struct cv_error e = CV_ERROR_INIT;
+    char path[400];
+
+    snprintf(path, sizeof path, "%.200s/dump", lib);
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        cv_log(g->sink, CV_LOG_ERROR, "make %s: %s", path, strerror(errno));
+    snprintf(path, sizeof path, "%.200s/dump/%.128s", lib, g->spec.name);
+    if (g->host->ops->dump(g->host, g->domid, path, &e) < 0)
+        cv_log(g->sink, CV_LOG_ERROR, "%s", e.text);
+    else
+        cv_log(g->sink, CV_LOG_INFO, "domain %u: memory written to %s", g->domid, path);
 }
 
 /* Somebody else ended the domain (xl destroy): of its emulators xl knows one, and of our nodes nothing. */
@@ -150,9 +164,43 @@ static int clean_up_after(struct cv_guest *g, uint32_t domid, struct cv_error *e
     return rc != 0 ? -1 : 0;
 }
 
+/* The guest has ended: what its configuration wants.  *next_out: domid of what takes its place. */
+static int carry_out(struct cv_guest *g, enum end end, enum cv_action action, struct cv_cancel *cancel, uint32_t *next_out,
+                     struct cv_error *err)
+{
+    struct cv_create_options opt = { .cancel = cancel };
+    struct cv_guest next;
+
+    if (end == END_GONE)
+        return clean_up_after(g, g->domid, err);
+    if (dumps(action))
+        dump(g);
+    if (cv_guest_destroy(g, err) < 0)
+        return -1;
+    if (!restarts(action))
+        return 0;
+    if (end == END_SOFT_RESET)
+        cv_log(g->sink, CV_LOG_WARN, "'%s': a soft reset is not supported: it is restarted", g->spec.name);
+    if (cv_guest_create_again(&next, g, &opt, err) < 0)
+        return -1;
+    *next_out = next.domid;
+    cv_guest_dispose(&next);
+    return 0;
+}
+
+/* xl rename changes only the node. */
+static void learn_name(struct cv_guest *g)
+{
+    struct cv_domain_info d;
+
+    if (g->host->ops->info(g->host, g->domid, &d, NULL) == 0 && d.name[0] != '\0')
+        snprintf(g->spec.name, sizeof g->spec.name, "%s", d.name);
+}
+
 int cv_monitor_run(struct cv_host *host, uint32_t domid, struct cv_cancel *cancel, struct cv_sink *sink,
                    uint32_t *next_out, struct cv_error *err)
 {
+    enum cv_action action = CV_ACTION_DESTROY;
     struct cv_guest g;
     char who[16];
     enum end end;
@@ -161,27 +209,18 @@ int cv_monitor_run(struct cv_host *host, uint32_t domid, struct cv_cancel *cance
     snprintf(who, sizeof who, "%u", domid);
     if (cv_guest_open_to_end(&g, host, who, sink, err) < 0)
         return -1;
-    if (wait_for_end(host, &g, cancel, &end, err) < 0) {
-        cv_guest_dispose(&g);
-        return -1;
+    int rc = wait_for_end(host, &g, false, cancel, &end, err);
+    if (rc == 0) {
+        learn_name(&g);
+        cv_log(sink, CV_LOG_INFO, "domain %u '%s' ended: %s", domid, g.spec.name, end_words[end]);
+        action = end == END_GONE ? CV_ACTION_DESTROY : action_for(&g, end);
     }
-    enum cv_action action = action_for(&g, end);
-    cv_log(sink, CV_LOG_INFO, "domain %u '%s' ended: %s", domid, g.spec.name,
-           end == END_GONE ? "destroyed" : end == END_REBOOT ? "reboot" : end == END_CRASH ? "crash" : "power off");
-    if (action == CV_ACTION_PRESERVE) {
-        cv_guest_dispose(&g);
-        return 0;
-    }
-    CV_AUTO_FREE char *config = strdup(g.config_text);
-    int rc = 0;
-    if (end == END_GONE)
-        rc = clean_up_after(&g, domid, err);
-    else
-        rc = cv_guest_destroy(&g, err);
+    /* kept to be looked at; whoever ends it with xl knows of one emulator */
+    if (rc == 0 && action == CV_ACTION_PRESERVE)
+        rc = wait_for_end(host, &g, true, cancel, &end, err);
+    if (rc == 0)
+        rc = carry_out(&g, end, action, cancel, next_out, err);
     cv_guest_dispose(&g);
-    if (rc == 0 && config != NULL && (action == CV_ACTION_RESTART || action == CV_ACTION_COREDUMP_RESTART ||
-                                      action == CV_ACTION_RENAME_RESTART || action == CV_ACTION_SOFT_RESET))
-        rc = restart(host, config, sink, cancel, next_out, err);
     return rc;
 }
 

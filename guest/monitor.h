@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One small process watches over each guest, as xl's does: it reaps the emulators when the domain ends, however it ends
- * (xl destroy knows of one emulator only), and carries out on_poweroff, on_reboot and on_crash. */
+ * (xl destroy knows of one emulator only), and carries out on_poweroff and its like. */
 #ifndef CONVOY_GUEST_MONITOR_H
 #define CONVOY_GUEST_MONITOR_H
 

@@ -9,6 +9,15 @@
 #include <jansson.h>
 #include <uuid/uuid.h>
 
+/* Xen's usual 1023 are meant for a guest with one emulator: each further one takes a channel for each vcpu, and one more.
+ * QEMU crashes when it gets none. */
+static uint32_t event_channels(const struct cv_guest_config *c, const struct cv_layout *l)
+{
+    if (c->max_event_channels != 0 || l->count == 1)
+        return c->max_event_channels;
+    return 1023 + (l->count - 1) * (c->maxvcpus + 1);
+}
+
 void cv_spec_from_config(struct cv_domain_spec *s, const struct cv_guest_config *c, const struct cv_layout *l)
 {
     *s = (struct cv_domain_spec){
@@ -21,7 +30,9 @@ void cv_spec_from_config(struct cv_domain_spec *s, const struct cv_guest_config 
         .hap = c->hap, .acpi = c->acpi, .apic = c->apic, .pae = c->pae, .hpet = c->hpet,
         .pirq = c->hvm_pirq, .nomigrate = c->nomigrate,
         .viridian = (uint32_t)c->viridian,
-        .timer_mode = 1,               /* no delay for missed ticks: xl's default */
+        .timer_mode = c->timer_mode,
+        .no_acpi_s3 = !c->acpi_s3, .no_acpi_s4 = !c->acpi_s4, .no_vpt_align = !c->vpt_align,
+        .max_evtchn_port = event_channels(c, l),
         .max_grant_frames = c->max_grant_frames, .max_maptrack_frames = c->max_maptrack_frames,
         .paging_pool_kb = c->shadow_memory_kib,
         .rtc_offset_s = c->rtc_timeoffset,
@@ -35,6 +46,8 @@ void cv_spec_from_config(struct cv_domain_spec *s, const struct cv_guest_config 
     memcpy(s->uuid, c->uuid, sizeof s->uuid);
     snprintf(s->firmware, sizeof s->firmware, "%s", c->bios_path);
     snprintf(s->loader, sizeof s->loader, "%s", c->firmware);
+    snprintf(s->acpi_table, sizeof s->acpi_table, "%s", c->acpi_firmware);
+    snprintf(s->cpus, sizeof s->cpus, "%s", c->cpus);
 }
 
 /* One list for both directions: member, kind (n number, b boolean, s string). */
@@ -43,9 +56,10 @@ void cv_spec_from_config(struct cv_domain_spec *s, const struct cv_guest_config 
     F(tsc_mode) F(viridian) F(timer_mode) F(max_evtchn_port) F(max_grant_frames) F(max_maptrack_frames) \
     F(emulation_flags) F(mmio_hole_kb) F(paging_pool_kb) F(rtc_offset_s)
 #define SPEC_BOOLS(F) F(hap) F(acpi) F(apic) F(nested_hvm) F(pae) F(hpet)
-/* Came later: false where an image does not have them. */
-#define SPEC_LATER_BOOLS(F) F(pirq) F(nomigrate)
+/* Came later: false and "" where an image does not have them. */
+#define SPEC_LATER_BOOLS(F) F(pirq) F(nomigrate) F(no_acpi_s3) F(no_acpi_s4) F(no_vpt_align)
 #define SPEC_STRINGS(F) F(name) F(firmware) F(loader) F(acpi_table)
+#define SPEC_LATER_STRINGS(F) F(cpus)
 
 int cv_spec_encode(const struct cv_domain_spec *s, char **json_out, struct cv_error *err)
 {
@@ -65,6 +79,7 @@ int cv_spec_encode(const struct cv_domain_spec *s, char **json_out, struct cv_er
 #undef PUT
 #define PUT(m) bad |= json_object_set_new(o, #m, json_string(s->m));
     SPEC_STRINGS(PUT)
+    SPEC_LATER_STRINGS(PUT)
 #undef PUT
     char *text = bad ? NULL : json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(o);
@@ -131,6 +146,9 @@ static int decode_object(json_t *o, struct cv_domain_spec *s, struct cv_error *e
 #undef GET
 #define GET(m) if (take_string(o, #m, s->m, sizeof s->m, err) < 0) return -1;
     SPEC_STRINGS(GET)
+#undef GET
+#define GET(m) if (json_object_get(o, #m) != NULL && take_string(o, #m, s->m, sizeof s->m, err) < 0) return -1;
+    SPEC_LATER_STRINGS(GET)
 #undef GET
     if (json_object_size(o) != 0)
         return cv_fail(err, CV_E_STREAM_VERSION, 0, "guest: '%s' is unknown here", json_object_iter_key(json_object_iter(o)));

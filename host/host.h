@@ -32,7 +32,8 @@ struct cv_domain_info {
 };
 
 /* As in xen/sched.h SHUTDOWN_*. */
-enum { CV_SHUTDOWN_POWEROFF = 0, CV_SHUTDOWN_REBOOT = 1, CV_SHUTDOWN_SUSPEND = 2, CV_SHUTDOWN_CRASH = 3 };
+enum { CV_SHUTDOWN_POWEROFF = 0, CV_SHUTDOWN_REBOOT = 1, CV_SHUTDOWN_SUSPEND = 2, CV_SHUTDOWN_CRASH = 3,
+       CV_SHUTDOWN_WATCHDOG = 4, CV_SHUTDOWN_SOFT_RESET = 5 };
 
 struct cv_host_facts {
     char hypervisor[64];               /* "Xen 4.17.5" */
@@ -60,6 +61,8 @@ struct cv_domain_spec {
     bool hap, acpi, apic, nested_hvm, pae, hpet;
     bool pirq;                         /* emulated interrupts over event channels: asked for, else avoided where Xen can */
     bool nomigrate;                    /* never to be saved or migrated */
+    bool no_acpi_s3, no_acpi_s4;       /* sleep states that the firmware's tables leave out */
+    bool no_vpt_align;                 /* do not let the timers of all vcpus fire together */
     uint32_t viridian;                 /* HVM_PARAM_VIRIDIAN value, 0 = none */
     uint32_t timer_mode;
     uint32_t max_evtchn_port, max_grant_frames, max_maptrack_frames;
@@ -70,6 +73,8 @@ struct cv_domain_spec {
     char firmware[256];                /* system firmware file; "" = SeaBIOS */
     char loader[256];                  /* hvmloader; "" = default */
     char acpi_table[256];              /* acpi_firmware; "" = none */
+    char cpus[256];                    /* hard affinity: a base/cpuset.h text for all vcpus, or one for each from the first
+                                          on, every one ended by ';'; "" = any CPU */
 };
 
 struct cv_tsc_state { uint32_t mode, khz, incarnation; uint64_t nsec; };
@@ -126,6 +131,9 @@ struct cv_host_ops {
     int (*rename)(struct cv_host *h, uint32_t domid, const char *name, struct cv_error *err);
     int (*pause)(struct cv_host *h, uint32_t domid, struct cv_error *err);
     int (*unpause)(struct cv_host *h, uint32_t domid, struct cv_error *err);
+
+    /* Writes the memory of a domain that has stopped to path, as an ELF core. */
+    int (*dump)(struct cv_host *h, uint32_t domid, const char *path, struct cv_error *err);
 
     /* Limits the processor time of the guest to percent of one CPU (200: two CPUs' worth); 0 = no limit.
      * *before_out (may be NULL): what it was.  CV_E_UNSUPPORTED: this scheduler knows no such limit. */

@@ -42,6 +42,9 @@ static int take_layout(struct cv_restore *r, const struct cv_record *rec, struct
         cv_layout_decode(l.json, l.json_len, &r->g.layout, err) < 0)
         return -1;
     r->g.has_layout = true;
+    /* An emulator that is attached now is another process than it was then. */
+    for (unsigned i = 0; i < r->g.layout.count; i++)
+        r->g.layout.dms[i].pid = 0;
     unsigned order[CV_DM_MAX];
     cv_layout_rank_order(&r->g.layout, order);
     bool same = l.count == r->g.layout.count;

@@ -79,6 +79,8 @@ int cv_restore_read_head(void *op, int64_t deadline_ms, struct cv_error *err)
     struct cv_restore *r = op;
 
     (void)deadline_ms;
+    if (r->opt->name != NULL && cv_guest_check_name(r->opt->name, err) < 0)
+        return -1;
     if (open_reader(r, true, err) < 0 || pass_head(r, cv_restore_take_record, err) < 0)
         return -1;
     if (r->opt->name != NULL)
@@ -130,13 +132,8 @@ int cv_restore_check_host(void *op, int64_t deadline_ms, struct cv_error *err)
     (void)deadline_ms;
     if (h->ops->find(h, r->g.spec.name, &d, &e) == 0 && strcmp(d.name, r->g.spec.name) == 0)
         return cv_fail(err, CV_E_BUSY, 0, "a domain named '%s' exists already (domain %u)", d.name, d.domid);
-    for (unsigned i = 0; i < r->g.layout.count; i++) {
-        const struct cv_layout_dm *dm = &r->g.layout.dms[i];
-        if (dm->role == CV_DM_ATTACHED)
-            continue;
-        if (access(dm->model, X_OK) < 0)
-            return cv_fail(err, CV_E_NOT_FOUND, errno, "emulator %u '%s': its program %s", i, dm->name, dm->model);
-    }
+    if (cv_guest_check_host(&r->g, err) < 0)
+        return -1;
     if (h->ops->facts(h, &f, err) < 0)
         return -1;
     uint64_t need = r->owned_pages + DOMAIN_OVERHEAD_PAGES;

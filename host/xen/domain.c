@@ -122,6 +122,8 @@ int xen_find(struct cv_host *h, const char *who, struct cv_domain_info *out, str
 {
     struct by_name m = { .name = who };
 
+    if (strcmp(who, "0") == 0 || strcmp(who, "Domain-0") == 0)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain 0 is the host itself, not a guest");
     /* As in xl: a name wins over a number. */
     if (xen_list(h, match_name, &m, err) < 0)
         return -1;
@@ -174,6 +176,15 @@ int xen_destroy(struct cv_host *h, uint32_t domid, struct cv_error *err)
     if (xc_domain_destroy(x->xc, domid) < 0 && errno != ESRCH)
         return xen_fail(x, err, "cannot destroy domain %u", domid);
     return xen_skeleton_remove(x, domid, err);
+}
+
+int xen_dump(struct cv_host *h, uint32_t domid, const char *path, struct cv_error *err)
+{
+    struct xen_host *x = xen_host(h);
+
+    if (xc_domain_dumpcore(x->xc, domid, path) != 0)
+        return xen_fail(x, err, "cannot dump domain %u to %s", domid, path);
+    return 0;
 }
 
 static int credit_cap(struct xen_host *x, uint32_t domid, unsigned percent, unsigned *before_out)

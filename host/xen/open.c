@@ -57,6 +57,7 @@ static const struct cv_host_ops xen_ops = {
     .xs_write = xen_xs_write,
     .xs_remove = xen_xs_remove,
     .xs_list = xen_xs_list,
+    .dump = xen_dump,
     .watch_fd = xen_watch_fd,
     .watch_drain = xen_watch_drain,
     .watch_path = xen_watch_path,

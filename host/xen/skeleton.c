@@ -99,10 +99,11 @@ static int put_identity(struct skeleton *k, const struct cv_domain_spec *spec, s
 
 static int put_platform(struct skeleton *k, const struct cv_domain_spec *spec, struct cv_error *err)
 {
-    const char *acpi = spec->acpi ? "1" : "0";
+    bool s3 = spec->acpi && !spec->no_acpi_s3, s4 = spec->acpi && !spec->no_acpi_s4;
 
-    if (put(k, k->dom, "platform/acpi", acpi, err) < 0 || put(k, k->dom, "platform/acpi_s3", acpi, err) < 0 ||
-        put(k, k->dom, "platform/acpi_s4", acpi, err) < 0 ||
+    if (put(k, k->dom, "platform/acpi", spec->acpi ? "1" : "0", err) < 0 ||
+        put(k, k->dom, "platform/acpi_s3", s3 ? "1" : "0", err) < 0 ||
+        put(k, k->dom, "platform/acpi_s4", s4 ? "1" : "0", err) < 0 ||
         put(k, k->dom, "platform/acpi_laptop_slate", "0", err) < 0 ||
         put(k, k->dom, "hvmloader/bios", "seabios", err) < 0 ||
         put(k, k->dom, "hvmloader/allow-memory-relocate", "0", err) < 0 ||

@@ -50,8 +50,10 @@ static int fake_facts(struct cv_host *h, struct cv_host_facts *out, struct cv_er
 
 static void fill(const struct fake_domain *d, struct cv_domain_info *out)
 {
-    *out = (struct cv_domain_info){ .domid = d->domid, .hvm = true, .paused = d->paused, .shutdown = d->suspended,
-                                    .shutdown_reason = d->suspended ? CV_SHUTDOWN_SUSPEND : 0, .vcpus = 1,
+    *out = (struct cv_domain_info){ .domid = d->domid, .hvm = true, .paused = d->paused,
+                                    .shutdown = d->suspended || d->ended,
+                                    .shutdown_reason = d->ended ? d->end_reason : d->suspended ? CV_SHUTDOWN_SUSPEND : 0,
+                                    .vcpus = 1,
                                     .vcpus_online = 1, .max_pages = FAKE_PFNS + 64 };
     snprintf(out->name, sizeof out->name, "%s", d->spec.name);
     memcpy(out->uuid, d->spec.uuid, sizeof out->uuid);
@@ -439,11 +441,33 @@ static int fake_xs_list(struct cv_host *h, const char *path, struct cv_buf *name
 static int fake_watch_fd(struct cv_host *h, int *fd_out, struct cv_error *err)
 {
     TRIP(h, err);
-    *fd_out = -1;
+    *fd_out = fake(h)->watch_fd;
     return 0;
 }
 
-static void fake_watch_drain(struct cv_host *h) { (void)h; }
+static void fake_watch_drain(struct cv_host *h)
+{
+    struct fake_host *f = fake(h);
+
+    if (f->gone_at_drain == 0 || --f->gone_at_drain != 0)
+        return;
+    for (unsigned i = 0; i < 8; i++)
+        if (f->dom[i] != NULL)
+            f->dom[i]->exists = false;
+}
+
+static int fake_dump(struct cv_host *h, uint32_t domid, const char *path, struct cv_error *err)
+{
+    TRIP(h, err);
+    contract(domain(h, domid)->ended, "dumped while it runs");
+    FILE *f = fopen(path, "w");
+    if (f == NULL)
+        return cv_fail(err, CV_E_IO, errno, "%s", path);
+    fclose(f);
+    fake(h)->dumps++;
+    return 0;
+}
+
 static int fake_watch_path(struct cv_host *h, const char *path, struct cv_error *err)
 {
     (void)path;
@@ -454,7 +478,7 @@ static int fake_watch_path(struct cv_host *h, const char *path, struct cv_error 
 static const struct cv_host_ops fake_ops = {
     .name = "model", .close = fake_close, .facts = fake_facts, .find = fake_find, .info = fake_info, .list = fake_list,
     .create = fake_create, .build = fake_build, .introduce = fake_introduce, .destroy = fake_destroy,
-    .rename = fake_rename, .pause = fake_pause, .unpause = fake_unpause, .sched_cap = fake_sched_cap, .check_saveable = fake_check_saveable,
+    .rename = fake_rename, .pause = fake_pause, .unpause = fake_unpause, .dump = fake_dump, .sched_cap = fake_sched_cap, .check_saveable = fake_check_saveable,
     .suspend = fake_suspend, .resume = fake_resume, .pfn_count = fake_pfn_count, .populated = fake_populated, .dirty_log = fake_dirty_log,
     .dirty_take = fake_dirty_take, .page_source = fake_page_source, .page_source_free = fake_page_source_free,
     .page_sink = fake_page_sink, .page_sink_free = fake_page_sink_free, .get_cpu_policy = fake_get_cpu_policy,
@@ -469,6 +493,7 @@ struct fake_host *fake_host_new(void)
     f->base.ops = &fake_ops;
     f->base.dirs = &cv_host_dirs_usual;
     f->store = json_object();
+    f->watch_fd = -1;
     pthread_mutex_init(&f->lock, NULL);
     return f;
 }

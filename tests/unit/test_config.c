@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/config.h"
 
@@ -144,12 +145,40 @@ static const struct {
     { CV_E_INVALID, HEAD "vcpus=[\n", "x.cfg:4: config parsing error" },
     { CV_E_INVALID, HEAD "vcpus = two\n", "x.cfg:4: config parsing error" },
     { CV_E_UNSUPPORTED, HEAD "pci=['01:00.0']\n", "x.cfg:4: pci: a guest with passed-through devices" },
-    { CV_E_UNSUPPORTED, HEAD "cpus='0-1'\n", "x.cfg:4: cpus: xl knows this key" },
-    { CV_E_UNSUPPORTED, HEAD "vnuma=[]\n", "x.cfg:4: vnuma: Xen cannot save" },
+    { CV_E_UNSUPPORTED, HEAD "pool='p'\n", "x.cfg:4: pool: xl knows this key" },
+    { CV_E_UNSUPPORTED, HEAD "vnuma=[['pnode=0']]\n", "x.cfg:4: vnuma: Xen cannot save" },
+    { CV_E_UNSUPPORTED, HEAD "nestedhvm=1\n", "x.cfg:4: nestedhvm: nested virtualisation" },
+    { CV_E_UNSUPPORTED, HEAD "altp2m='mixed'\n", "x.cfg:4: altp2m: xl knows" },
+    { CV_E_UNSUPPORTED, HEAD "ms_vm_genid='generate'\n", "x.cfg:4: ms_vm_genid: xl knows" },
+    { CV_E_UNSUPPORTED, HEAD "nx=0\n", "x.cfg:4: nx: cannot be hidden" },
+    { CV_E_UNSUPPORTED, HEAD "spiceport=6000\n", "x.cfg:4: spiceport: only vnc" },
+    { CV_E_INVALID, HEAD "cpus='1-0'\n", "x.cfg:4: cpus: '1-0' is no list of CPUs" },
+    { CV_E_INVALID, HEAD "cpus='0,^0'\n", "x.cfg:4: cpus: '0,^0' leaves no CPU" },
+    { CV_E_INVALID, HEAD "cpus=['0','']\n", "x.cfg:4: cpus: '' is no list of CPUs" },
+    { CV_E_UNSUPPORTED, HEAD "cpus='nodes:0'\n", "x.cfg:4: cpus: 'nodes:0': NUMA nodes are not supported" },
+    { CV_E_INVALID, HEAD "timer_mode='late'\n", "x.cfg:4: timer_mode: 'late' must be delay_for_missed_ticks" },
+    { CV_E_INVALID, "type='hvm'\nname='42'\nmemory=256\n", "x.cfg:2: name: '42': a name of digits alone" },
+    { CV_E_INVALID, "type='hvm'\nname=''\nmemory=256\n", "x.cfg:2: name: '': a guest needs a name" },
+    { CV_E_UNSUPPORTED, HEAD "kernel='/usr/lib/xen/boot/hvmloader'\n", "x.cfg:4: kernel: hvmloader is firmware" },
+    { CV_E_UNSUPPORTED, HEAD "on_reboot='rename-restart'\n", "x.cfg:4: on_reboot: rename-restart would" },
+    { CV_E_UNSUPPORTED, HEAD "on_soft_reset='soft-reset'\n", "x.cfg:4: on_soft_reset: soft-reset is not supported" },
+    { CV_E_UNSUPPORTED, HEAD "on_poweroff='soft-reset'\n", "x.cfg:4: on_poweroff: soft-reset is not supported" },
+    { CV_E_INVALID, HEAD "nographic=1\nvnc=1\n", "x.cfg:4: nographic: cannot be given together with vnc" },
+    { CV_E_INVALID, HEAD "nographic=1\nvga='stdvga'\n", "x.cfg:4: nographic: cannot be given together with vga" },
+    { CV_E_INVALID, HEAD "vnclisten='::1'\n", "x.cfg:4: vnclisten: '::1' must be ADDRESS or ADDRESS:DISPLAY" },
+    { CV_E_INVALID, HEAD "vnclisten='[::1'\n", "x.cfg:4: vnclisten: '[::1' must be" },
+    { CV_E_INVALID, HEAD "vnclisten='0.0.0.0:x'\n", "x.cfg:4: vnclisten:" },
+    { CV_E_INVALID, HEAD "vnclisten='0.0.0.0:1'\nvncdisplay=2\n", "x.cfg:5: vncdisplay: vnclisten has a display already" },
+    { CV_E_INVALID, HEAD "vncpasswd='123456789'\n", "x.cfg:4: vncpasswd: VNC passwords have at most 8" },
+    { CV_E_INVALID, HEAD "keymap='../x'\n", "x.cfg:4: keymap: '../x' is no name of a keymap" },
+    { CV_E_INVALID, HEAD "hdtype='mfm'\n", "x.cfg:4: hdtype: 'mfm' must be ide or ahci" },
+    { CV_E_INVALID, HEAD "device_model_args='-d foo'\n", "x.cfg:4: device_model_args: must be a list" },
+    { CV_E_INVALID, HEAD "vcpus=8\nmax_event_channels=19\ndevice_models=['name=a,device=edu']\n", "x.cfg:5: max_event_channels: 19 are too few: the emulators alone need 20" },
+    { CV_E_INVALID, HEAD "usb=1\nusbversion=2\n", "x.cfg:5: usbversion: cannot be given together" },
     { CV_E_UNSUPPORTED, "name='g'\nmemory=256\n", "x.cfg: type: not given, which means a PV guest" },
     { CV_E_UNSUPPORTED, "type='pvh'\nname='g'\nmemory=256\n", "x.cfg:1: type: 'pvh': convoy serves HVM guests only" },
-    { CV_E_INVALID, "type='hvm'\nmemory=256\n", "x.cfg: name: a guest needs a name" },
-    { CV_E_INVALID, "type='hvm'\nname='a/b'\nmemory=256\n", "x.cfg:2: name: the character '/'" },
+    { CV_E_INVALID, "type='hvm'\nmemory=256\n", "x.cfg: name: '': a guest needs a name" },
+    { CV_E_INVALID, "type='hvm'\nname='a/b'\nmemory=256\n", "x.cfg:2: name: 'a/b': a name has letters" },
     { CV_E_INVALID, "type='hvm'\nname='g'\n", "x.cfg: memory: a guest needs memory" },
     { CV_E_INVALID, "type='hvm'\nname='g'\nmemory=8\n", "x.cfg:3: memory: 8 MB leaves no RAM" },
     { CV_E_INVALID, HEAD "maxmem=128\n", "x.cfg:4: maxmem: 128 is less than memory = 256" },
@@ -184,6 +213,11 @@ static const struct {
     { CV_E_INVALID, HEAD "disk=['/a,raw,disk1,w']\n", "x.cfg:4: disk: entry 1 '/a,raw,disk1,w': vdev must be" },
     { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w,backend=d1']\n", "x.cfg:4: disk: entry 1 '/a,raw,hda,w,backend=d1': disks of driver domains" },
     { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w,script=x']\n", "x.cfg:4: disk: entry 1 '/a,raw,hda,w,script=x': block scripts" },
+    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w,backendtype=phy']\n", "x.cfg:4: disk: entry 1 '/a,raw,hda,w,backendtype=phy': backendtype belongs" },
+    { CV_E_UNSUPPORTED, HEAD "disk=['drbd:/a,hda,w']\n", "x.cfg:4: disk: entry 1 'drbd:/a,hda,w': block scripts" },
+    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w,direct-io-safe']\n", "x.cfg:4: disk: entry 1 '/a,raw,hda,w,direct-io-safe': direct-io-safe" },
+    { CV_E_UNSUPPORTED, HEAD "disk=[',,hda']\n", "x.cfg:4: disk: entry 1 'hda': only a CD-ROM drive can be empty" },
+    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,xvdb,cdrom,model=nvme']\n", "x.cfg:4: disk: entry 1 'xvdb': a CD-ROM drive is on ide or ahci" },
     { CV_E_INVALID, HEAD "disk=[['/a']]\n", "x.cfg:4: disk: entry 1 is not a string" },
     /* vifs */
     { CV_E_UNSUPPORTED, HEAD "vif=['type=vif']\n", "x.cfg:4: vif: entry 1: 'type=vif': PV interfaces are not supported yet" },
@@ -192,12 +226,23 @@ static const struct {
     { CV_E_INVALID, HEAD "vif=['colour=red']\n", "x.cfg:4: vif: entry 1: 'colour=red': unknown key" },
     { CV_E_INVALID, HEAD "vif=['bridge=a b']\n", "x.cfg:4: vif: entry 1: 'bridge=a b': is no interface name" },
     { CV_E_INVALID, HEAD "vif=['mac=00:16:3e:0:0:1','mac=00:16:3e:0:0:1']\n", "x.cfg:4: vif: entry 2: 'mac=00:16:3e:0:0:1': another card has the same MAC" },
+    { CV_E_INVALID, HEAD "vif=['mac=00:00:00:00:00:00']\n", "x.cfg:4: vif: entry 1: 'mac=00:00:00:00:00:00': is no unicast" },
+    { CV_E_INVALID, HEAD "vif=['mac=00:16:3e:0x:0:1']\n", "x.cfg:4: vif: entry 1: 'mac=00:16:3e:0x:0:1': is no unicast" },
+    { CV_E_INVALID, HEAD "vif=['mac=00:16:3e:00:00:01:']\n", "x.cfg:4: vif: entry 1: 'mac=00:16:3e:00:00:01:': is no unicast" },
+    { CV_E_INVALID, HEAD "vif=['bridge=a, bridge=b']\n", "x.cfg:4: vif: entry 1: 'bridge=b': given twice" },
+    { CV_E_INVALID, HEAD "vif=['vifname=abcdefghijkl']\n", "x.cfg:4: vif: entry 1: 'vifname=abcdefghijkl': must be 1 to 11" },
+    { CV_E_INVALID, HEAD "vif=['bridge=abcdefghijklmnop']\n", "x.cfg:4: vif: entry 1: 'bridge=abcdefghijklmnop': is no interface name" },
+    { CV_E_UNSUPPORTED, HEAD "vif=['script=vif-route']\n", "x.cfg:4: vif: entry 1: 'script=vif-route': only vif-bridge" },
     { CV_E_UNSUPPORTED, HEAD "vif=['rate=1Mb/s']\n", "x.cfg:4: vif: entry 1: 'rate=1Mb/s': is not supported" },
     /* emulators */
     { CV_E_INVALID, HEAD "device_models='name=a'\n", "x.cfg:4: device_models: must be a list" },
     { CV_E_INVALID, HEAD "device_models=['caps=usb']\n", "x.cfg:4: device_models: entry 1: 'name=': an emulator needs a name" },
     { CV_E_INVALID, HEAD "device_models=['name=a b']\n", "x.cfg:4: device_models: entry 1: 'name=a b': a name has" },
     { CV_E_INVALID, HEAD "device_models=['name=a,name=b']\n", "x.cfg:4: device_models: entry 1 ('a'): 'name=b': given twice" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,rank=1,rank=2']\n", "x.cfg:4: device_models: entry 1 ('a'): 'rank=2': given twice" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,version=new']\n", "x.cfg:4: device_models: entry 1 ('a'): 'version=new': must be numbers" },
+    { CV_E_INVALID, HEAD "vif=['']\ndevice_models=['name=a,vifs=1']\n", "x.cfg:5: device_models: emulator 'a' claims vif '1', and there is no such vif" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,disks=xvdb']\n", "x.cfg:4: device_models: emulator 'a' claims disk 'xvdb', and there is no such disk" },
     { CV_E_INVALID, HEAD "device_models=['name=a,colour=red']\n", "x.cfg:4: device_models: entry 1 ('a'): 'colour=red': unknown key" },
     { CV_E_INVALID, HEAD "device_models=['name=a,caps=flight']\n", "x.cfg:4: device_models: entry 1 ('a'): 'caps=flight': capabilities are" },
     { CV_E_INVALID, HEAD "device_models=['name=a,model=qemu']\n", "x.cfg:4: device_models: entry 1 ('a'): 'model=qemu': must be an absolute path" },
@@ -268,6 +313,68 @@ START_TEST(one_to_eight_and_no_ninth)
 }
 END_TEST
 
+/* What stands in the files of real guests and asks for nothing that convoy has not. */
+START_TEST(what_is_off_is_harmless)
+{
+    struct cv_guest_config c = good(
+        "builder='hvm'\nname='3com'\nmemory=256\nsdl=0\nopengl=0\nspice=0\nnestedhvm=0\npci=[]\nusbctrl=[]\nvfb=[]\n"
+        "gfx_passthru=0\naltp2m='disabled'\nms_vm_genid='none'\ndevice_model_stubdomain_override=0\ndm_restrict=0\n"
+        "xen_platform_pci=1\nbios='seabios'\ndevice_model_version='qemu-xen'\nbootloader=''\ncap=0\n"
+        "passthrough='disabled'\non_poweroff='destroy'\non_reboot='coredump-restart'\non_watchdog='preserve'\n"
+        "timer_mode=2\nvpt_align=0\nacpi_s3=0\nmax_event_channels=4096\ncpus=['0-3,^1','5']\n"
+        "disk=['file:/a,hda,w','phy:/dev/null,ioemu:hdb,w','/c.iso,,hdc,cdrom','tap:aio:/d,hdd,w']\n");
+
+    ck_assert_str_eq(c.name, "3com");
+    ck_assert_uint_eq(c.timer_mode, 2);
+    ck_assert(!c.vpt_align && !c.acpi_s3 && c.acpi_s4);
+    ck_assert_uint_eq(c.max_event_channels, 4096);
+    ck_assert_str_eq(c.cpus, "0-3,^1;5;");
+    ck_assert_int_eq(c.on_watchdog, CV_ACTION_PRESERVE);
+    ck_assert_int_eq(c.on_reboot, CV_ACTION_COREDUMP_RESTART);
+    ck_assert_int_eq(c.on_soft_reset, CV_ACTION_SOFT_RESET);
+    ck_assert_str_eq(c.disks[0].path, "/a");
+    ck_assert_str_eq(c.disks[1].path, "/dev/null");
+    ck_assert(c.disks[2].cdrom && c.disks[2].readonly);
+    ck_assert_str_eq(c.disks[3].path, "/d");
+    cv_guest_config_dispose(&c);
+}
+END_TEST
+
+START_TEST(paths_are_absolute)
+{
+    char cwd[4096], path[5000];
+    struct cv_guest_config c = good(HEAD "kernel='k'\nramdisk='r'\nserial='file:log'\nbios_path_override='b'\n"
+                                         "disk=['no-such-image,raw,hda,w','null,raw,hdb,w']\n");
+
+    ck_assert_ptr_nonnull(getcwd(cwd, sizeof cwd));
+    snprintf(path, sizeof path, "%s/k", cwd);
+    ck_assert_str_eq(c.kernel, path);
+    snprintf(path, sizeof path, "%s/r", cwd);
+    ck_assert_str_eq(c.ramdisk, path);
+    snprintf(path, sizeof path, "%s/b", cwd);
+    ck_assert_str_eq(c.bios_path, path);
+    snprintf(path, sizeof path, "file:%s/log", cwd);
+    ck_assert_str_eq(c.serials.items[0], path);
+    snprintf(path, sizeof path, "%s/no-such-image", cwd);
+    ck_assert_str_eq(c.disks[0].path, path);
+    ck_assert_str_eq(c.disks[1].path, "/dev/null");     /* xl's rule: a name without '/' is a device */
+    cv_guest_config_dispose(&c);
+}
+END_TEST
+
+START_TEST(display_words)
+{
+    struct cv_guest_config c = good(HEAD "nographic=1\n");
+
+    ck_assert(!c.vnc && c.vga == CV_VGA_NONE && c.videoram_mib == 0);
+    cv_guest_config_dispose(&c);
+    c = good(HEAD "vnclisten='[::1]:7'\n");
+    ck_assert_str_eq(c.vnclisten, "[::1]");
+    ck_assert_uint_eq(c.vncdisplay, 7);
+    cv_guest_config_dispose(&c);
+}
+END_TEST
+
 START_TEST(odd_texts)
 {
     struct cv_error err = CV_ERROR_INIT;
@@ -294,6 +401,9 @@ int main(void)
     tcase_add_test(t, several_emulators);
     tcase_add_loop_test(t, refusals, 0, sizeof bad / sizeof *bad);
     tcase_add_test(t, one_to_eight_and_no_ninth);
+    tcase_add_test(t, what_is_off_is_harmless);
+    tcase_add_test(t, paths_are_absolute);
+    tcase_add_test(t, display_words);
     tcase_add_test(t, odd_texts);
     suite_add_tcase(s, t);
     srunner_run_all(r, CK_ENV);

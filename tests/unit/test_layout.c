@@ -87,6 +87,51 @@ START_TEST(command_lines)
 }
 END_TEST
 
+/* The word after an option, "" if it is not there. */
+static const char *after(const struct cv_layout_dm *dm, const char *option)
+{
+    for (size_t i = 0; i + 1 < dm->argv.count; i++)
+        if (strcmp(dm->argv.items[i], option) == 0)
+            return dm->argv.items[i + 1];
+    return "";
+}
+
+static const struct {
+    const char *lines, *vnc;
+} displays[] = {
+    { "", "127.0.0.1:0,to=99" }, { "vnc=0\n", "none" }, { "nographic=1\n", "none" }, { "vga='none'\n", "none" },
+    { "vncunused=0\nvncdisplay=5\n", "127.0.0.1:5" }, { "vnclisten='0.0.0.0:3'\n", "0.0.0.0:3,to=99" },
+    { "vnclisten='[::1]'\nvncdisplay=200\nvncpasswd='secret'\n", "[::1]:200,password=on,to=299" },
+};
+
+START_TEST(vnc_options)
+{
+    char text[400];
+
+    snprintf(text, sizeof text, HEAD "memory=256\n%sdevice_models=['name=a,caps=audio']\n", displays[_i].lines);
+    struct cv_layout l = decide(text);
+    ck_assert_str_eq(after(&l.dms[0], "-vnc"), displays[_i].vnc);
+    ck_assert_str_eq(after(&l.dms[1], "-vnc"), "none");
+    for (size_t i = 0; i < l.dms[0].argv.count; i++)
+        ck_assert_msg(strstr(l.dms[0].argv.items[i], "secret") == NULL, "the password is visible in ps");
+    cv_layout_dispose(&l);
+}
+END_TEST
+
+START_TEST(a_text_that_looks_like_a_placeholder)
+{
+    static const char text[] = HEAD "memory=256\nkernel='/k'\ncmdline='a=@{b}'\n";
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_guest_config c;
+    struct cv_layout l;
+
+    ck_assert_int_eq(cv_guest_config_parse(text, strlen(text), "x.cfg", &c, &err), 0);
+    ck_assert_int_eq(cv_layout_decide(&c, &host, &l, &err), -1);
+    ck_assert_msg(strstr(err.text, "emulator 0 'default'") != NULL && strstr(err.text, "'a=@{b}'") != NULL, "%s", err.text);
+    cv_guest_config_dispose(&c);
+}
+END_TEST
+
 START_TEST(serial_audio_and_usb_can_move)
 {
     struct cv_layout l = decide(HEAD "memory=256\nserial=['pty','file:/x,y']\nsoundhw='ac97'\nusbversion=2\nusbdevice=[]\n"
@@ -367,6 +412,8 @@ int main(void)
 
     tcase_set_timeout(t, 30);
     tcase_add_test(t, command_lines);
+    tcase_add_loop_test(t, vnc_options, 0, sizeof displays / sizeof *displays);
+    tcase_add_test(t, a_text_that_looks_like_a_placeholder);
     tcase_add_test(t, serial_audio_and_usb_can_move);
     tcase_add_loop_test(t, windows_for_every_size, 0, sizeof memories / sizeof *memories);
     tcase_add_test(t, decided_the_same_each_time);

@@ -1,0 +1,73 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# run.sh CONVOY: the command line where there is no Xen: help, statuses, output that cannot be written, create -n.
+set -euo pipefail
+convoy=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+bad=0
+
+complain() { printf 'FAILED: %s\n' "$*" >&2; bad=1; }
+
+# status WANTED TEXT COMMAND...: its exit status, and what it says on either output.
+status()
+{
+    local wanted=$1 text=$2 rc=0
+    shift 2
+    "$@" >"$work/out" 2>"$work/err" || rc=$?
+    [ $rc = "$wanted" ] || complain "status $rc, not $wanted: $*"
+    cat "$work/out" "$work/err" | grep -qF -- "$text" || complain "'$*' does not say '$text': $(cat "$work/err")"
+}
+silent() { [ ! -s "$work/$1" ] || complain "$2: $(cat "$work/$1")"; }
+
+# config NAME LINE...
+config()
+{
+    local name=$1
+    shift
+    printf '%s\n' 'type = "hvm"' 'name = "g"' 'memory = 64' "$@" >"$work/$name"
+}
+
+status 0 'convoy help [COMMAND]' "$convoy" --help
+silent err 'help on standard error'
+status 0 'usage: convoy [-v|-q]' "$convoy" help
+status 0 'usage: convoy create [-p|-n] FILE' "$convoy" help create
+status 0 'usage: convoy create [-p|-n] FILE' "$convoy" create --help
+status 0 'usage: convoy list [--json] [DOMAIN]' "$convoy" list -h
+status 0 'convoy 0.' "$convoy" --version
+status 2 "unknown command 'frob'" "$convoy" frob
+silent out 'an error on standard output'
+status 2 "unknown command 'frob'" "$convoy" help frob
+status 2 'usage: convoy [-v|-q]' "$convoy"
+silent out 'an error on standard output'
+status 2 'usage: convoy' "$convoy" --frob
+status 2 'one configuration file is wanted' "$convoy" create
+status 2 'one domain is wanted' "$convoy" destroy
+status 2 'one domain is wanted' "$convoy" pause a b
+status 2 'a domain and a file are wanted' "$convoy" save a
+status 2 'exclude each other' "$convoy" save -c -p a b
+status 2 'seconds from 1 to 86400' "$convoy" save --suspend-timeout 0 a b
+status 2 'domid of a guest' "$convoy" monitor 1x
+
+config good 'vif = [ "" ]' 'device_models = [ "name=net,vifs=0" ]'
+status 0 '"name":"net"' "$convoy" create -n "$work/good"
+silent err 'a good configuration'
+config bad 'colour = 1'
+status 2 "$work/bad:4: colour: unknown key" "$convoy" create -n "$work/bad"
+silent out 'a bad configuration'
+config cannot 'nestedhvm = 1'
+status 5 'nestedhvm' "$convoy" create -n "$work/cannot"
+status 3 'No such file' "$convoy" create -n "$work/none"
+status 1 'Is a directory' "$convoy" create -n "$work"
+
+for what in --version --help 'help create' "create -n $work/good"; do
+    rc=0
+    # shellcheck disable=SC2086 # words
+    "$convoy" $what >/dev/full 2>"$work/err" || rc=$?
+    [ $rc = 1 ] && [ "$(wc -l <"$work/err")" = 1 ] || complain "$what to a full disk: status $rc: $(cat "$work/err")"
+    rc=0
+    # shellcheck disable=SC2086
+    "$convoy" $what >&- 2>"$work/err" || rc=$?
+    [ $rc = 1 ] && grep -q 'Bad file descriptor' "$work/err" || complain "$what to nowhere: status $rc: $(cat "$work/err")"
+done
+exit $bad
