@@ -6,7 +6,7 @@ bench_root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 
 bench_packages()
 {
-    local missing=() sudo=()
+    local missing=()
     command -v cmake >/dev/null || missing+=(cmake)
     command -v gcc >/dev/null || command -v cc >/dev/null || missing+=(gcc libc6-dev)
     command -v pkg-config >/dev/null || missing+=(pkg-config)
@@ -14,9 +14,21 @@ bench_packages()
         pkg-config --exists "${lib%%:*}" 2>/dev/null || missing+=("${lib#*:}")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
+    bench_install "${missing[@]}"
+}
+
+bench_install()
+{
+    local sudo=()
     [ "$(id -u)" = 0 ] || sudo=(sudo -n)
-    "${sudo[@]}" apt-get install -y --no-install-recommends "${missing[@]}" >&2 ||
-        { echo "bench: please install: ${missing[*]}" >&2; return 1; }
+    "${sudo[@]}" apt-get install -y --no-install-recommends "$@" >&2 ||
+        { echo "bench: please install: $*" >&2; return 1; }
+}
+
+# The tool that bench/compare compares with.
+bench_zstd()
+{
+    command -v zstd >/dev/null || bench_install zstd
 }
 
 bench_program()

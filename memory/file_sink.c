@@ -10,8 +10,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
+
+#include "memory/area.h"
 
 struct stage {
     struct stage *next;              /* in the stock; under the sink's lock */
@@ -37,13 +38,11 @@ static struct stage *stage_new(void)
 
     if (stage == NULL)
         return NULL;
-    void *pages = mmap(NULL, STAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (pages == MAP_FAILED) {
-        free(stage);
-        return NULL;
-    }
-    stage->pages = pages;
-    return stage;
+    stage->pages = cv_area_new(STAGE_BYTES);
+    if (stage->pages != NULL)
+        return stage;
+    free(stage);
+    return NULL;
 }
 
 static struct stage *stage_get(struct cv_file_sink *s)
@@ -207,7 +206,7 @@ void cv_file_sink_free(struct cv_file_sink *s)
     while (s->stock != NULL) {
         struct stage *stage = s->stock;
         s->stock = stage->next;
-        munmap(stage->pages, STAGE_BYTES);
+        cv_area_free(stage->pages, STAGE_BYTES);
         free(stage);
     }
     pthread_mutex_destroy(&s->lock);

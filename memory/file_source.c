@@ -1,70 +1,94 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One mapping of the whole file.  The pages of a batch are entered into the page table with one call and are taken
- * out again when the batch is done: a fault for every 64 KiB would cost more than the zero test, and the resident
- * size of the process stays that of a few batches. */
+/* Pages are read, not mapped: entering a page into the page table and taking it out again costs as much as copying it on
+ * bare metal, and several times that on a virtual machine whose page tables are shadowed (docs/performance.md).  It also
+ * keeps a file that shrinks from being a SIGBUS.  Holes of a sparse file are zero without a look. */
 #include "memory/file_source.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
-#include <sys/mman.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
-
 struct cv_file_source {
     struct cv_page_source source;    /* first member: the port */
-    uint8_t *base;
+    int fd;
     uint64_t bytes, pages;
+    bool sparse;                     /* worth asking for holes */
 };
 
-struct span { uint8_t *start; size_t bytes; };
-
-/* n pages from pfns[0] on without a gap?  Then the batch is one piece of the mapping. */
-static bool dense(const uint64_t *pfns, size_t n)
+/* n neighbouring pages.  What lies beyond the end of the last one is zero. */
+static int read_data(const struct cv_file_source *s, uint64_t pfn, size_t n, uint8_t *to, struct cv_error *err)
 {
-    return pfns[n - 1] - pfns[0] + 1 <= 2 * n;
-}
+    uint64_t at = pfn * CV_PAGE_SIZE;
+    size_t want = n * CV_PAGE_SIZE, got = 0, there = want;
 
-static int map(struct cv_page_source *source, const uint64_t *pfns, size_t n, uint8_t *types_out,
-               const void **pages_out, void **handle_out, struct cv_error *err)
-{
-    struct cv_file_source *s = (struct cv_file_source *)source;
-    struct span *span = NULL;
-
-    if (pfns[n - 1] >= s->pages)
-        return cv_fail(err, CV_E_INVALID, 0, "pfn %#llx is beyond the image", (unsigned long long)pfns[n - 1]);
-    if (dense(pfns, n)) {
-        span = malloc(sizeof *span);
-        if (span == NULL)
-            return cv_fail(err, CV_E_NOMEM, 0, "file source");
-        *span = (struct span){ s->base + pfns[0] * CV_PAGE_SIZE, (pfns[n - 1] - pfns[0] + 1) * CV_PAGE_SIZE };
-        /* Without this call (Linux before 5.14) the pages come by faults. */
-        (void)madvise(span->start, span->bytes, MADV_POPULATE_READ);
+    if (there > s->bytes - at)
+        there = (size_t)(s->bytes - at);
+    while (got < there) {
+        ssize_t r = pread(s->fd, to + got, there - got, (off_t)(at + got));
+        if (r > 0)
+            got += (size_t)r;
+        else if (r == 0)
+            return cv_fail(err, CV_E_IO, 0, "the image ends at byte %" PRIu64 ", it had %" PRIu64, at + got, s->bytes);
+        else if (errno != EINTR)
+            return cv_fail(err, CV_E_IO, errno, "read the image at byte %" PRIu64, at + got);
     }
-    for (size_t i = 0; i < n; i++) {
-        types_out[i] = CV_PAGE_DATA;
-        pages_out[i] = s->base + pfns[i] * CV_PAGE_SIZE;
-    }
-    *handle_out = span;
+    memset(to + there, 0, want - there);
     return 0;
 }
 
-static void unmap(struct cv_page_source *source, void *handle)
+/* The first page from pfn on that is not (whence SEEK_DATA) or is (SEEK_HOLE) wholly in a hole; end when none is before. */
+static uint64_t seek(const struct cv_file_source *s, uint64_t pfn, uint64_t end, int whence)
 {
-    struct span *span = handle;
+    off_t at = lseek(s->fd, (off_t)(pfn * CV_PAGE_SIZE), whence);
 
-    (void)source;
-    if (span != NULL)
-        (void)madvise(span->start, span->bytes, MADV_DONTNEED);
-    free(span);
+    if (at < 0)                      /* ENXIO: a hole up to the end of the file.  Anything else: not known, so data. */
+        return errno == ENXIO || whence == SEEK_HOLE ? end : pfn;
+    uint64_t found = ((uint64_t)at + (whence == SEEK_HOLE ? CV_PAGE_SIZE - 1 : 0)) / CV_PAGE_SIZE;
+    return found < pfn ? pfn : found < end ? found : end;
 }
 
-static const struct cv_page_source_ops ops = { .map = map, .unmap = unmap };
+/* n neighbouring pages of a sparse file. */
+static int read_between_holes(const struct cv_file_source *s, uint64_t first, size_t n, uint8_t *types_out, uint8_t *to,
+                              struct cv_error *err)
+{
+    uint64_t end = first + n;
+
+    memset(types_out, CV_PAGE_ZERO, n);
+    for (uint64_t hole, data = first; (data = seek(s, data, end, SEEK_DATA)) < end; data = hole) {
+        hole = seek(s, data + 1, end, SEEK_HOLE);
+        memset(types_out + (data - first), CV_PAGE_DATA, (size_t)(hole - data));
+        if (read_data(s, data, (size_t)(hole - data), to + (data - first) * CV_PAGE_SIZE, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int read_pages(struct cv_page_source *source, const uint64_t *pfns, size_t n, uint8_t *types_out, void *to,
+                      struct cv_error *err)
+{
+    const struct cv_file_source *s = (struct cv_file_source *)source;
+
+    if (pfns[n - 1] >= s->pages)
+        return cv_fail(err, CV_E_INVALID, 0, "pfn %#" PRIx64 " is beyond the image", pfns[n - 1]);
+    memset(types_out, CV_PAGE_DATA, n);
+    for (size_t i = 0, run; i < n; i += run) {
+        uint8_t *here = (uint8_t *)to + i * CV_PAGE_SIZE;
+        for (run = 1; i + run < n && pfns[i + run] == pfns[i] + run; run++)
+            ;
+        if ((s->sparse ? read_between_holes(s, pfns[i], run, types_out + i, here, err)
+                       : read_data(s, pfns[i], run, here, err)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static const struct cv_page_source_ops ops = { .read = read_pages };
 
 int cv_file_source_open(struct cv_file_source **s_out, const char *path, struct cv_error *err)
 {
@@ -81,15 +105,11 @@ int cv_file_source_open(struct cv_file_source **s_out, const char *path, struct 
     struct cv_file_source *s = calloc(1, sizeof *s);
     if (s == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "file source");
-    s->source = (struct cv_page_source){ .ops = &ops, .stable = true };
+    s->source.ops = &ops;
     s->bytes = (uint64_t)st.st_size;
     s->pages = (s->bytes + CV_PAGE_SIZE - 1) / CV_PAGE_SIZE;
-    void *base = mmap(NULL, s->bytes, PROT_READ, MAP_SHARED, fd, 0);
-    if (base == MAP_FAILED) {
-        free(s);
-        return cv_fail(err, CV_E_IO, errno, "map %s", path);
-    }
-    s->base = base;
+    s->sparse = (uint64_t)st.st_blocks * 512 < s->bytes;
+    s->fd = cv_fd_take(&fd);
     *s_out = s;
     return 0;
 }
@@ -108,6 +128,6 @@ void cv_file_source_close(struct cv_file_source *s)
 {
     if (s == NULL)
         return;
-    munmap(s->base, s->bytes);
+    cv_fd_dispose(&s->fd);
     free(s);
 }

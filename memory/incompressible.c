@@ -23,33 +23,6 @@ static bool evenly_spread(const uint16_t count[256])
     return sum * 100 < (n * n / 256 + n) * LIMIT_PERCENT;
 }
 
-/* Eight bytes of what is random hardly ever are all zero, or equal to the next eight. */
-static bool plain(const uint8_t *sample)
-{
-    uint64_t w[2];
-
-    memcpy(w, sample, sizeof w);
-    return w[0] == 0 || w[0] == w[1];
-}
-
-bool cv_incompressible_pages(const void *const *pages, size_t n)
-{
-    uint16_t count[256] = { 0 };
-
-    if (n < 2)
-        return false;
-    for (unsigned s = 0; s < SAMPLES; s++) {
-        const uint8_t *page = pages[s * n / SAMPLES];
-        /* Another line of the page each time, 19 being odd. */
-        const uint8_t *sample = page + s * 19 % (CV_PAGE_SIZE / SAMPLE) * SAMPLE;
-        if (plain(sample))
-            return false;
-        for (unsigned i = 0; i < SAMPLE; i++)
-            count[sample[i]]++;
-    }
-    return evenly_spread(count);
-}
-
 bool cv_incompressible(const uint8_t *data, size_t length)
 {
     uint16_t count[256] = { 0 };

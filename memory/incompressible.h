@@ -10,7 +10,5 @@
 /* data: length is a multiple of CV_PAGE_SIZE.  Depends on the bytes only.  Wrong guesses cost space or time,
  * nothing else. */
 bool cv_incompressible(const uint8_t *data, size_t length);
-/* The same of n pages anywhere; says no as soon as it sees a place that is not random. */
-bool cv_incompressible_pages(const void *const *pages, size_t n);
 
 #endif

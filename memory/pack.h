@@ -10,8 +10,6 @@
 #include "memory/pages_codec.h"
 #include "memory/pipeline.h"
 
-#define CV_BATCH_PIECES 8            /* as CV_WRITER_PIECES */
-
 /* In: pass to n.  Out: the rest.  buffer is owned by the batch and may be swapped for another by cv_pack. */
 struct cv_batch {
     uint32_t pass;
@@ -20,11 +18,8 @@ struct cv_batch {
     size_t n;                        /* 1 to CV_BATCH_PAGES */
     uint64_t pfns[CV_BATCH_PAGES];
     uint8_t *buffer;                 /* cv_pack_buffer_new */
-    struct iovec body[CV_BATCH_PIECES];
-    int body_pieces;                 /* in buffer, and in mapped pages when held */
+    struct iovec body;               /* in buffer */
     uint64_t body_hash;
-    bool held;                       /* the pages are still mapped: cv_batch_release */
-    void *handle;                    /* of the mapping */
     struct cv_pages head;            /* what went into the fixed part */
     uint32_t counts[CV_RUN_KINDS];
 };
@@ -36,8 +31,6 @@ void cv_packer_free(struct cv_packer *p);
 
 /* The bytes of b->body depend on the batch's pages, codec and level only. */
 int cv_pack(struct cv_packer *p, struct cv_batch *b, struct cv_error *err) CV_CHECKED;
-/* When the body has been written, or will not be.  Any thread. */
-void cv_batch_release(struct cv_page_source *source, struct cv_batch *b);
 
 uint8_t *cv_pack_buffer_new(void);               /* NULL: out of memory */
 void cv_pack_buffer_free(uint8_t *buffer);

@@ -241,7 +241,7 @@ static int write_batch(struct cv_saver *s, struct slot *slot, struct cv_error *e
     uint64_t before = cv_writer_bytes(s->writer);
 
     if (cv_cancel_check(s->opt.cancel, err) < 0 ||
-        cv_writer_put_hashed(s->writer, CV_REC_PAGES, b->body, b->body_pieces, b->body_hash, err) < 0)
+        cv_writer_put_hashed(s->writer, CV_REC_PAGES, &b->body, 1, b->body_hash, err) < 0)
         return -1;
     s->stats.bytes_out += cv_writer_bytes(s->writer) - before;
     count(&s->stats, b);
@@ -260,7 +260,6 @@ static bool step(struct cv_saver *s, const struct pass *p)
         bool stop = false;
         pthread_mutex_unlock(&s->lock);
         int rc = write_batch(s, oldest, &err);
-        cv_batch_release(s->source, &oldest->batch);
         if (rc == 0 && p->progress != NULL)
             stop = p->progress(p->user, &s->stats) != 0;
         if (rc == 0)
@@ -294,10 +293,8 @@ static void settle(struct cv_saver *s)
 {
     while (s->packing > 0)
         pthread_cond_wait(&s->packed, &s->lock);
-    for (unsigned i = 0; i < s->slot_count; i++) {
-        cv_batch_release(s->source, &s->slots[i].batch);
+    for (unsigned i = 0; i < s->slot_count; i++)
         s->slots[i].state = SLOT_FREE;
-    }
     s->written = s->claimed;
 }
 

@@ -5,10 +5,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <zstd.h>
 
+#include "memory/area.h"
 #include "memory/pipeline.h"
 
 #define BOUNCE_SIZE ((size_t)CV_PAGES_MAX * CV_PAGE_SIZE)
@@ -32,8 +32,7 @@ int cv_unpacker_new(struct cv_unpacker **u_out, struct cv_page_sink *sink, struc
         return cv_fail(err, CV_E_NOMEM, 0, "page unpacker");
     u->sink = sink;
     u->dctx = ZSTD_createDCtx();
-    void *bounce = mmap(NULL, BOUNCE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    u->bounce = bounce == MAP_FAILED ? NULL : bounce;
+    u->bounce = cv_area_new(BOUNCE_SIZE);
     if (u->dctx == NULL || u->bounce == NULL) {
         cv_unpacker_free(u);
         return cv_fail(err, CV_E_NOMEM, 0, "page unpacker");
@@ -47,8 +46,7 @@ void cv_unpacker_free(struct cv_unpacker *u)
     if (u == NULL)
         return;
     ZSTD_freeDCtx(u->dctx);
-    if (u->bounce != NULL)
-        munmap(u->bounce, BOUNCE_SIZE);
+    cv_area_free(u->bounce, BOUNCE_SIZE);
     free(u);
 }
 

@@ -8,6 +8,10 @@ const uint8_t cv_stream_magic[8] = { 0x89, 'C', 'V', 'Y', '\r', '\n', 0x1a, '\n'
 
 uint64_t cv_body_hash(const void *data, size_t len)
 {
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2"))
+        return cv_body_hash_avx2(data, len);
+#endif
     return XXH3_64bits(data, len);
 }
 

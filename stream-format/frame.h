@@ -26,6 +26,9 @@ uint64_t cv_frame_encode(const struct cv_frame *f, uint64_t chain, uint8_t *out)
 /* Always fills f.  Returns whether the check fits the chain; *check_out is then the next link. */
 bool cv_frame_decode(struct cv_frame *f, uint64_t chain, const uint8_t *in, uint64_t *check_out);
 
+/* cv_body_hash on a processor with AVX2. */
+uint64_t cv_body_hash_avx2(const void *data, size_t len);
+
 /* Zero bytes after a body. */
 static inline size_t cv_frame_padding(uint64_t length)
 {

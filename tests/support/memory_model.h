@@ -33,6 +33,8 @@ void model_init(struct model *m, uint64_t pfn_count);
 /* data: MAP_SHARED memory, so that another process can change it. */
 void model_init_shared(struct model *m, uint64_t pfn_count);
 void model_dispose(struct model *m);
+/* The source then has read in the place of map and unmap. */
+void model_read_instead(struct model *m);
 
 /* A random mix: zero, text-like, random, some pages without contents. */
 void model_fill(struct model *m, struct rng *r);

@@ -56,20 +56,15 @@ END_TEST
 START_TEST(only_random_bytes_are_incompressible)
 {
     static uint8_t data[64 * CV_PAGE_SIZE];
-    const void *list[64];
     struct rng r = rng_seed(1);
     struct cv_generator g;
 
     for (size_t pages = 2; pages <= 64; pages++) {
         rng_fill(&r, data, pages * CV_PAGE_SIZE);
         ck_assert(cv_incompressible(data, pages * CV_PAGE_SIZE));
-        for (size_t i = 0; i < pages; i++)
-            list[i] = data + i * CV_PAGE_SIZE;
-        ck_assert(cv_incompressible_pages(list, pages));
     }
     memset(data, 0, sizeof data / 2);
     ck_assert(!cv_incompressible(data, sizeof data));
-    ck_assert(!cv_incompressible_pages(list, 64));
     ck_assert(!cv_incompressible(data, CV_PAGE_SIZE));
     cv_generator_init(&g, 1, false);
     for (uint64_t pfn = 0; pfn < 20000; pfn++) {
@@ -202,6 +197,68 @@ START_TEST(an_image_goes_through_files)
 }
 END_TEST
 
+/* Holes at every place of a run of pages, some pfns left out; data that starts and ends inside a page. */
+START_TEST(holes_of_a_file_are_zero_pages)
+{
+    enum { PAGES = 200 };
+    char path[] = "/tmp/convoy-test-XXXXXX";
+    CV_AUTO_FD fd = temporary(path);
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_file_source *s = NULL;
+    struct rng r = rng_seed((uint64_t)_i);
+    static uint8_t want[PAGES * CV_PAGE_SIZE], got[PAGES * CV_PAGE_SIZE];
+    uint64_t pfns[PAGES];
+    uint8_t types[PAGES];
+    size_t bytes = sizeof want - rng_below(&r, CV_PAGE_SIZE), n = 0;
+
+    memset(want, 0, sizeof want);
+    ck_assert_int_eq(ftruncate(fd, (off_t)bytes), 0);
+    for (unsigned i = 0; i < 30; i++) {
+        size_t at = rng_below(&r, bytes - 1), len = 1 + rng_below(&r, 3 * CV_PAGE_SIZE);
+        len = len < bytes - at ? len : bytes - at;
+        rng_fill(&r, want + at, len);
+        ck_assert_int_eq(pwrite(fd, want + at, len, (off_t)at), (ssize_t)len);
+    }
+    for (uint64_t pfn = 0; pfn < PAGES; pfn++)
+        if (rng_below(&r, 8) != 0)
+            pfns[n++] = pfn;
+    OK(cv_file_source_open(&s, path, &err));
+    struct cv_page_source *p = cv_file_source_port(s);
+    memset(got, 0x5a, sizeof got);
+    OK(p->ops->read(p, pfns, n, types, got, &err));
+    for (size_t i = 0; i < n; i++) {
+        ck_assert(types[i] == CV_PAGE_DATA || types[i] == CV_PAGE_ZERO);
+        if (types[i] == CV_PAGE_ZERO)
+            memset(got + i * CV_PAGE_SIZE, 0, CV_PAGE_SIZE);
+        ck_assert(memcmp(got + i * CV_PAGE_SIZE, want + pfns[i] * CV_PAGE_SIZE, CV_PAGE_SIZE) == 0);
+    }
+    ck_assert_int_eq(p->ops->read(p, (const uint64_t[]){ PAGES }, 1, types, got, &err), -1);
+    cv_file_source_close(s);
+    unlink(path);
+}
+END_TEST
+
+START_TEST(an_image_that_shrinks_is_an_error)
+{
+    char path[] = "/tmp/convoy-test-XXXXXX";
+    CV_AUTO_FD fd = temporary(path);
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_file_source *s = NULL;
+    uint8_t data[4 * CV_PAGE_SIZE], types[4];
+
+    memset(data, 1, sizeof data);
+    ck_assert_int_eq(write(fd, data, sizeof data), sizeof data);
+    OK(cv_file_source_open(&s, path, &err));
+    struct cv_page_source *p = cv_file_source_port(s);
+    ck_assert_int_eq(ftruncate(fd, 5000), 0);
+    ck_assert_int_eq(p->ops->read(p, (const uint64_t[]){ 0, 1, 2, 3 }, 4, types, data, &err), -1);
+    ck_assert_int_eq(err.code, CV_E_IO);
+    ck_assert_msg(strstr(err.text, "ends at byte 5000") != NULL, "%s", err.text);
+    cv_file_source_close(s);
+    unlink(path);
+}
+END_TEST
+
 START_TEST(a_page_becomes_zero_again_in_a_file)
 {
     char path[] = "/tmp/convoy-test-XXXXXX";
@@ -257,6 +314,8 @@ int main(void)
     tcase_add_loop_test(t, compression_is_chosen_by_text, 0, sizeof compress_texts / sizeof compress_texts[0]);
     tcase_add_test(t, the_generator_makes_the_same_mix_again);
     tcase_add_test(t, an_image_goes_through_files);
+    tcase_add_loop_test(t, holes_of_a_file_are_zero_pages, 0, 20);
+    tcase_add_test(t, an_image_that_shrinks_is_an_error);
     tcase_add_test(t, a_page_becomes_zero_again_in_a_file);
     tcase_add_test(t, what_is_no_image_is_refused);
     suite_add_tcase(s, t);

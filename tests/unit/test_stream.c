@@ -7,6 +7,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <xxhash.h>
+
 #include "stream-format/bodies.h"
 #include "stream-format/frame.h"
 #include "tests/support/raw_stream.h"
@@ -320,6 +322,22 @@ START_TEST(the_index_leads_to_every_record)
 }
 END_TEST
 
+/* Whatever variant this processor gets, at every length class of XXH3 and at any alignment. */
+START_TEST(the_body_hash_is_xxh3)
+{
+    static uint8_t data[70000];
+    struct rng r = rng_seed(11);
+
+    rng_fill(&r, data, sizeof data);
+    for (size_t len = 0; len < 1500; len++)
+        ck_assert_uint_eq(cv_body_hash(data + len % 64, len), XXH3_64bits(data + len % 64, len));
+    for (unsigned i = 0; i < 200; i++) {
+        size_t at = rng_below(&r, 100), len = rng_below(&r, sizeof data - at);
+        ck_assert_uint_eq(cv_body_hash(data + at, len), XXH3_64bits(data + at, len));
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stream");
@@ -337,6 +355,7 @@ int main(void)
     tcase_add_test(tc, a_silent_peer_is_a_timeout);
     tcase_add_test(tc, a_full_disk_breaks_the_writer_off);
     tcase_add_test(tc, the_index_leads_to_every_record);
+    tcase_add_test(tc, the_body_hash_is_xxh3);
     suite_add_tcase(suite, tc);
     SRunner *sr = srunner_create(suite);
     srunner_run_all(sr, CK_NORMAL);
