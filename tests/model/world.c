@@ -173,6 +173,14 @@ static void source_finished(struct explorer *x, struct world *w)
         if (!w->d_ran && !w->lost_d)
             bad(x, "the source said taken and the destination never ran");
         break;
+    case CV_OUT_UNKNOWN:
+        if (w->s_vis != CV_J_COMMITTING)
+            bad(x, "the source said unknown, and no COMMIT was ever sent");
+        break;
+    case CV_OUT_STUCK:
+        if (!w->failed)
+            bad(x, "the source said stuck, and nothing has failed");
+        break;
     case CV_OUT_LOST:
         if (w->s_copy != COPY_NONE)
             bad(x, "the source said lost and has a copy");
@@ -196,6 +204,10 @@ static void destination_finished(struct explorer *x, struct world *w, unsigned s
     case CV_OUT_ABORTED:                     /* a tombstone says nothing of a guest */
         if (w->d_copy != COPY_NONE && w->d_vis != CV_J_NEVER)
             bad(x, "the destination said aborted and has a copy");
+        break;
+    case CV_OUT_STUCK:
+        if (!w->failed)
+            bad(x, "the destination said stuck, and nothing has failed");
         break;
     case CV_OUT_GONE:
         if (w->d_copy != COPY_NONE)
@@ -550,8 +562,10 @@ static void actions(struct explorer *x, const struct world *w)
         if (how != HOW_OK && w->faults == 0)
             break;
         struct world base = *w;
-        if (how != HOW_OK)
+        if (how != HOW_OK) {
             base.faults--;
+            base.failed = 1;
+        }
         struct world n = base;
         if (w->s_state && source_acts(x, &n, how))
             emit(x, &n, how_source[how]);
@@ -574,6 +588,8 @@ void send_all(struct world *n)
 
 static void channel(struct explorer *x, const struct world *w)
 {
+    if (source_expects(w, CV_EV_SENT_ALL) && w->s_copy == COPY_RUN)
+        DO("source: suspended", n.s_copy = COPY_PAUSED);
     if (source_expects(w, CV_EV_SENT_ALL))
         DO("source: all sent", send_all(&n));
     TRY("source: hears", source_hears(&n));
