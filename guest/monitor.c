@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -150,14 +151,30 @@ static int clean_up_after(struct cv_guest *g, uint32_t domid, struct cv_error *e
     return rc != 0 ? -1 : 0;
 }
 
-int cv_monitor_run(struct cv_host *host, uint32_t domid, struct cv_cancel *cancel, struct cv_sink *sink,
-                   uint32_t *next_out, struct cv_error *err)
+/* Two of them would start a guest that reboots twice.  A lock's descriptor; -1: somebody watches this guest already. */
+static int take_watch(struct cv_host *host, uint32_t domid, char *path, size_t size, struct cv_sink *sink)
+{
+    snprintf(path, size, "%s/convoy-monitor-%u.lock", host->dirs->run ? host->dirs->run : CV_RUN_DIR, domid);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {                          /* rather two than none */
+        cv_log(sink, CV_LOG_WARN, "%s: %s", path, strerror(errno));
+        return open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        close(fd);
+        cv_log(sink, CV_LOG_INFO, "domain %u is watched already", domid);
+        return -1;
+    }
+    return fd;
+}
+
+static int watch_over(struct cv_host *host, uint32_t domid, struct cv_cancel *cancel, struct cv_sink *sink,
+                      uint32_t *next_out, struct cv_error *err)
 {
     struct cv_guest g;
     char who[16];
     enum end end;
 
-    *next_out = 0;
     snprintf(who, sizeof who, "%u", domid);
     if (cv_guest_open_to_end(&g, host, who, sink, err) < 0)
         return -1;
@@ -182,6 +199,21 @@ int cv_monitor_run(struct cv_host *host, uint32_t domid, struct cv_cancel *cance
     if (rc == 0 && config != NULL && (action == CV_ACTION_RESTART || action == CV_ACTION_COREDUMP_RESTART ||
                                       action == CV_ACTION_RENAME_RESTART || action == CV_ACTION_SOFT_RESET))
         rc = restart(host, config, sink, cancel, next_out, err);
+    return rc;
+}
+
+int cv_monitor_run(struct cv_host *host, uint32_t domid, struct cv_cancel *cancel, struct cv_sink *sink,
+                   uint32_t *next_out, struct cv_error *err)
+{
+    char path[200];
+    int lock = take_watch(host, domid, path, sizeof path, sink);
+
+    *next_out = 0;
+    if (lock < 0)
+        return 0;
+    int rc = watch_over(host, domid, cancel, sink, next_out, err);
+    unlink(path);
+    close(lock);
     return rc;
 }
 

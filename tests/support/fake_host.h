@@ -30,6 +30,8 @@ struct fake_host {
     unsigned calls, fail_at;           /* fail_at 0: never; counts every call that can fail, from any thread */
     const char *failed_in;             /* name of the call that failed */
     unsigned fail_next_too;            /* so many further calls fail as well (faults within undo) */
+    unsigned vanish_at;                /* before this call somebody destroys domain 1; 0: never */
+    bool suspends_late;                /* suspend() runs into its time limit */
     pthread_mutex_t lock;
 };
 
