@@ -22,7 +22,7 @@ static const struct cli_command commands[] = {
       "save a guest to a file or a pipe" },
     { "restore", cmd_restore, "[-p] [--name NAME] [--threads N] [--emulator-timeout S] [--json] FILE|-", "bring a saved guest back" },
     { "migrate", cmd_migrate,
-      "[--no-live] [--downtime-limit MS] [--max-time S] [--bandwidth B] [--compress X] [--threads N]\n"
+      "[--live|--no-live] [--downtime-limit MS] [--max-time S] [--bandwidth B] [--compress X] [--threads N]\n"
       "      [--on-timeout stop|throttle|give-up] [--command CMD] [--report FILE.svg] [--json] DOMAIN [USER@]HOST",
       "move a running guest to another host" },
     { "migrate-receive", cmd_migrate_receive, "[--threads N]", "the other end of migrate (started by it)" },

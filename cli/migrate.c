@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +16,7 @@ struct migrate_args {
     struct cv_migrate_options opt;
     char command[1024];
     const char *who, *host, *report;
+    struct cv_output picture;          /* of --report */
 };
 
 static const struct option options[] = {
@@ -25,29 +26,42 @@ static const struct option options[] = {
     { "on-timeout", required_argument, NULL, 'o' }, { "command", required_argument, NULL, 'c' },
     { "report", required_argument, NULL, 'r' }, { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
 
-/* A number from 1 on, with k, M or G (powers of 1000) if units. */
-static int number(const char *name, const char *text, bool units, uint64_t *out, struct cv_error *err)
+#define DOWNTIME_MAX_MS 3600000u
+#define TIME_MAX_S (7 * 86400u)
+/* Less than this is a mistyped unit: a page a second. */
+#define BANDWIDTH_MIN 4096u
+#define BANDWIDTH_MAX UINT64_C(1000000000000)
+
+struct range { uint64_t from, to; bool units; };
+
+/* Digits, and k, M or G (powers of 1000) where there are units. */
+static int number(const char *name, const char *text, const struct range *r, uint64_t *out, struct cv_error *err)
 {
     static const char letters[] = "kMG";
-    char *end;
+    uint64_t factor = 1;
+    char *end = (char *)text;
 
     errno = 0;
-    double v = strtod(text, &end);
-    const char *unit = *end != '\0' && units ? strchr(letters, *end) : NULL;
+    uint64_t v = isdigit((unsigned char)*text) ? strtoull(text, &end, 10) : 0;
+    const char *unit = *end != '\0' && r->units ? strchr(letters, *end) : NULL;
     for (const char *l = letters; unit != NULL && l <= unit; l++)
-        v *= 1000;
-    if (unit != NULL)
-        end++;
-    if (errno != 0 || end == text || *end != '\0' || !(v >= 1) || v > 1e18)
-        return cv_fail(err, CV_E_INVALID, 0, "--%s: '%s' is no number%s", name, text, units ? " (with k, M or G)" : "");
-    *out = (uint64_t)v;
+        factor *= 1000;
+    bool whole = end != text && end[unit != NULL] == '\0';
+    if (errno != 0 || !whole || v > r->to / factor || v * factor < r->from)
+        return cv_fail(err, CV_E_INVALID, 0, "--%s takes a number from %llu to %llu%s, not '%s'", name,
+                       (unsigned long long)r->from, (unsigned long long)r->to, r->units ? ", with k, M or G," : "", text);
+    *out = v * factor;
     return 0;
 }
 
+/* The manual's words; the policy calls the first one by what it does. */
 static int on_timeout(const char *text, enum cv_when_stuck *out, struct cv_error *err)
 {
-    return cv_when_stuck_parse(strcmp(text, "stop") == 0 ? "copy" : text, out, err) < 0
-               ? cv_fail(err, CV_E_INVALID, 0, "--on-timeout takes stop, throttle or give-up, not '%s'", text) : 0;
+    bool known = strcmp(text, "stop") == 0 || strcmp(text, "throttle") == 0 || strcmp(text, "give-up") == 0;
+
+    if (known && cv_when_stuck_parse(text[0] == 's' ? "copy" : text, out, err) == 0)
+        return 0;
+    return cv_fail(err, CV_E_INVALID, 0, "--on-timeout takes stop, throttle or give-up, not '%s'", text);
 }
 
 static int take_option(struct cli *c, struct migrate_args *a, int opt, struct cv_error *err)
@@ -63,20 +77,24 @@ static int take_option(struct cli *c, struct migrate_args *a, int opt, struct cv
     case 'C':
     case 'T': return cli_mem_option(&a->opt.mem, opt, optarg, err);
     case 'c':
+        if (optarg[0] == '\0')
+            return cv_fail(err, CV_E_INVALID, 0, "--command is empty");
         if (snprintf(a->command, sizeof a->command, "%s", optarg) >= (int)sizeof a->command)
             return cv_fail(err, CV_E_INVALID, 0, "--command is longer than %zu bytes", sizeof a->command);
         return 0;
     case 'd':
-        if (number("downtime-limit", optarg, false, &n, err) < 0)
+        if (number("downtime-limit", optarg, &(struct range){ 1, DOWNTIME_MAX_MS, false }, &n, err) < 0)
             return -1;
         a->opt.limits.downtime_ms = (int64_t)n;
         return 0;
     case 'm':
-        if (number("max-time", optarg, false, &n, err) < 0)
+        if (number("max-time", optarg, &(struct range){ 1, TIME_MAX_S, false }, &n, err) < 0)
             return -1;
         a->opt.limits.max_time_ms = (int64_t)n * 1000;
         return 0;
-    default: return number("bandwidth", optarg, true, &a->opt.limits.bandwidth_bytes_s, err);
+    default:
+        return number("bandwidth", optarg, &(struct range){ BANDWIDTH_MIN, BANDWIDTH_MAX, true },
+                      &a->opt.limits.bandwidth_bytes_s, err);
     }
 }
 
@@ -86,7 +104,7 @@ static int parse(struct cli *c, int argc, char **argv, struct migrate_args *a)
     int opt;
 
     *a = (struct migrate_args){ .opt = { .cancel = &c->cancel, .live = true, .watcher = c->program, .limits.fixed_ms = 150,
-                                         .store = cli_journal_dir() } };
+                                         .store = cli_journal_dir() }, .picture = { .fd = -1, .dir_fd = -1 } };
     cli_mem_defaults(&a->opt.mem);
     while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (opt == '?')
@@ -98,27 +116,30 @@ static int parse(struct cli *c, int argc, char **argv, struct migrate_args *a)
         return cli_usage(argv, "a domain and a host are wanted");
     a->who = argv[optind];
     a->opt.peer = a->host = argv[optind + 1];
+    if (*a->who == '\0')
+        return cli_usage(argv, "the domain's name is empty");
     if (a->command[0] == '\0' && cv_peer_ssh_command(a->host, a->command, sizeof a->command, &err) < 0)
         return cli_error(&err);
     a->opt.command = a->command;
+    /* Before anything happens: nobody wants to hear of a wrong path when the guest has moved. */
+    if (a->report != NULL && cv_output_open(&a->picture, a->report, &err) < 0)
+        return cli_error(&err);
     return 0;
 }
 
-static void write_picture(const struct migrate_args *a, const struct cv_timeline *t)
+static void write_picture(struct migrate_args *a, const struct cv_timeline *t)
 {
     struct cv_error err = CV_ERROR_INIT;
     CV_AUTO_BUF svg = { 0 };
 
     if (a->report == NULL)
         return;
-    CV_AUTO_FD fd = open(a->report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0)
-        cv_fail(&err, CV_E_IO, errno, "open %s", a->report);
-    if (fd < 0 || cv_tl_svg(t, &svg, &err) < 0 || cv_write_full(fd, svg.data, svg.len, CV_NEVER, NULL, &err) < 0)
+    if (cv_tl_svg(t, &svg, &err) < 0 || cv_write_full(a->picture.fd, svg.data, svg.len, CV_NEVER, NULL, &err) < 0 ||
+        cv_output_commit(&a->picture, &err) < 0)
         cli_error(&err);               /* the guest has moved all the same */
 }
 
-static void print_report(struct cli *c, const struct migrate_args *a, const struct cv_timeline *t)
+static void print_report(struct cli *c, struct migrate_args *a, const struct cv_timeline *t)
 {
     struct cv_error err = CV_ERROR_INIT;
     CV_AUTO_BUF text = { 0 };
@@ -131,26 +152,34 @@ static void print_report(struct cli *c, const struct migrate_args *a, const stru
     write_picture(a, t);
 }
 
-int cmd_migrate(struct cli *c, int argc, char **argv)
+static int run(struct cli *c, struct migrate_args *a)
 {
     struct cv_migrate_result result = { 0 };
     struct cv_error err = CV_ERROR_INIT;
     struct cli_passes progress;
-    struct migrate_args a;
-    int status = parse(c, argc, argv, &a);
-
-    if (status != 0)
-        return status;
+    int status = 0;
     struct cv_host *h = cli_host(c, &status);
+
     if (h == NULL)
         return status;
     cli_passes_begin(&progress, c);
-    int rc = cv_migrate(h, a.who, &a.opt, &c->sink, &result, &err);
+    int rc = cv_migrate(h, a->who, &a->opt, &c->sink, &result, &err);
     cli_passes_end(&progress);
     if (rc < 0)
         status = cli_error(&err);
     if (result.outcome != CV_OUT_NONE)
-        print_report(c, &a, &result.timeline);
+        print_report(c, a, &result.timeline);
     h->ops->close(h);
+    return status;
+}
+
+int cmd_migrate(struct cli *c, int argc, char **argv)
+{
+    struct migrate_args a;
+    int status = parse(c, argc, argv, &a);
+
+    if (status == 0)
+        status = run(c, &a);
+    cv_output_abandon(&a.picture, NULL);
     return status;
 }

@@ -51,13 +51,21 @@ static void on_event(struct cv_sink *s, const char *text)
     json_decref(o);
 }
 
+/* A message gets a line of its own. */
+static void on_message(struct cv_sink *s, enum cv_level level, const char *text)
+{
+    fputs("\r\033[K", stderr);
+    the_line->message(s, level, text);
+}
+
 void cli_passes_begin(struct cli_passes *p, struct cli *c)
 {
-    *p = (struct cli_passes){ .c = c, .event = c->sink.event };
+    *p = (struct cli_passes){ .c = c, .event = c->sink.event, .message = c->sink.message };
     if (c->json_events || !isatty(STDERR_FILENO))
         return;
     the_line = p;
     c->sink.event = on_event;
+    c->sink.message = on_message;
 }
 
 void cli_passes_end(struct cli_passes *p)
@@ -66,5 +74,6 @@ void cli_passes_end(struct cli_passes *p)
         return;
     fputs("\r\033[K", stderr);
     p->c->sink.event = p->event;
+    p->c->sink.message = p->message;
     the_line = NULL;
 }

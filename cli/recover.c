@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <getopt.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,13 +23,30 @@ static void runs(void *user, uint32_t domid, const char *name)
     cli_monitor(user, domid, name);
 }
 
+static void print_json(const struct cv_journal_record *rec, const char *id, enum cv_ho_outcome outcome, const struct cv_error *why)
+{
+    json_t *o = json_pack("{s:s?,s:s,s:s,s:s,s:s}", "guest", rec->name, "migration", id, "role",
+                          rec->role == CV_ROLE_SOURCE ? "source" : "destination", "state", cv_journal_state_name(rec->state),
+                          "outcome", cv_ho_outcome_name(outcome));
+    char text[800];
+
+    if (o == NULL)                     /* a name that is no UTF-8: the migration's id is enough to go by */
+        o = json_pack("{s:s,s:s}", "migration", id, "outcome", cv_ho_outcome_name(outcome));
+    if (why->code != CV_OK)
+        json_object_set_new(o, "why", json_string(cv_error_string(why, text, sizeof text)));
+    char *line = json_dumps(o, JSON_COMPACT);
+    puts(line ? line : "{}");
+    free(line);
+    json_decref(o);
+}
+
 static void settled(void *user, const struct cv_journal_record *rec, enum cv_ho_outcome outcome, const struct cv_error *why)
 {
     static const char *const meaning[] = {
         [CV_OUT_KEPT] = "the guest runs here", [CV_OUT_TAKEN] = "the guest runs there; nothing is left here",
         [CV_OUT_TAKEN_LEFT] = "the guest runs there; its old copy is still here",
         [CV_OUT_TAKEN_GONE] = "the guest was there and is gone; start it afresh",
-        [CV_OUT_LOST] = "the guest was here and died with a reboot; start it afresh",
+        [CV_OUT_LOST] = "the guest was here and has ended (this host rebooted, or it was destroyed); start it afresh if it does not run",
         [CV_OUT_UNKNOWN] = "nobody knows yet; the guest stands still here", [CV_OUT_STUCK] = "decided, but not done here",
         [CV_OUT_RUNNING] = "the guest runs here", [CV_OUT_ABORTED] = "the guest is not ours; nothing is left here",
         [CV_OUT_GONE] = "the guest was here and is gone",
@@ -38,9 +56,7 @@ static void settled(void *user, const struct cv_journal_record *rec, enum cv_ho_
 
     cv_id_format(rec->migration, id);
     if (c->json_events)
-        printf("{\"guest\":\"%s\",\"migration\":\"%s\",\"role\":\"%s\",\"state\":\"%s\",\"outcome\":\"%s\"}\n", rec->name, id,
-               rec->role == CV_ROLE_SOURCE ? "source" : "destination", cv_journal_state_name(rec->state),
-               cv_ho_outcome_name(outcome));
+        print_json(rec, id, outcome, why);
     else
         printf("%s (%s, %s): %s\n", rec->name, id, rec->role == CV_ROLE_SOURCE ? "source" : "destination", meaning[outcome]);
     if (why->code != CV_OK && !c->json_events)

@@ -82,8 +82,10 @@ int cv_qmp_send(struct cv_qmp *q, const char *command, json_t *args, int fd, str
     assert(q->state == CV_QMP_READY || q->state == CV_QMP_NEGOTIATING);
     json_decref(q->reply);
     q->reply = NULL;
-    q->refusal[0] = q->event[0] = q->event_status[0] = '\0';
+    q->refusal[0] = q->event[0] = '\0';
     snprintf(q->command, sizeof q->command, "%s", command);
+    if (strcmp(command, "migrate-incoming") == 0)
+        q->migration[0] = '\0';
     if (fd >= 0) {
         cv_fd_dispose(&q->pass_fd);
         q->pass_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -171,7 +173,9 @@ static void take_event(struct cv_qmp *q, const char *name, const json_t *object)
     const char *status = json_string_value(json_object_get(json_object_get(object, "data"), "status"));
 
     snprintf(q->event, sizeof q->event, "%s", name);
-    snprintf(q->event_status, sizeof q->event_status, "%s", status ? status : "");
+    /* Kept apart: another event may come in the same breath. */
+    if (strcmp(name, "MIGRATION") == 0)
+        snprintf(q->migration, sizeof q->migration, "%s", status ? status : "");
 }
 
 static void take_reply(struct cv_qmp *q, const json_t *object)

@@ -32,7 +32,7 @@ struct cv_qmp {
     json_t *reply;            /* "return" value of the last command, or NULL */
     char refusal[400];        /* description of an error reply, or "" */
     char event[40];           /* name of the last event, "" after cv_qmp_send */
-    char event_status[40];    /* its data.status */
+    char migration[40];       /* status of the last MIGRATION event, "" after cv_qmp_send of migrate-incoming */
     bool hung_up;             /* FAILED because the other end is gone */
     struct cv_error err;      /* why FAILED */
 };

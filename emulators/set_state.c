@@ -208,7 +208,11 @@ int cv_emuset_save_state(struct cv_emuset *set, const int fds[CV_DM_MAX], bool l
 
 struct load {
     const int *fds;
+    int64_t ask_at[CV_DM_MAX];         /* ms; 0 = not yet */
 };
+
+/* An event says that the load is over; this is only for one that was lost. */
+#define LOAD_RETRY_MS 100
 
 static json_t *capabilities(bool late_disks)
 {
@@ -248,22 +252,48 @@ int cv_emuset_prepare_load(struct cv_emuset *set, bool late_disks, const int fds
     return cv_op_run(set, &op, w, NULL, err);
 }
 
-/* In migration until query-status says otherwise; an event says when to ask. */
-static enum cv_step load_wait(struct cv_emu *emu, struct cv_error *err)
+/* QEMU's state is loaded and its run state is set when it says "completed"; a load that fails ends most QEMUs. */
+static bool load_over(struct cv_emu *emu, enum cv_step *next_out, struct cv_error *err)
+{
+    bool failed = strcmp(emu->qmp->migration, "failed") == 0;
+
+    if (failed)
+        cv_fail(err, CV_E_EMULATOR, 0, "migrate-incoming: it could not load its state");
+    *next_out = failed ? CV_STEP_FAILED : CV_STEP_DONE;
+    return failed || strcmp(emu->qmp->migration, "completed") == 0;
+}
+
+/* No event came for a moment: in migration until query-status says otherwise. */
+static enum cv_step load_status(struct cv_emu *emu, struct cv_error *err)
 {
     const char *status = json_string_value(json_object_get(emu->qmp->reply, "status"));
 
-    if (strcmp(emu->qmp->event, "MIGRATION") == 0 && strcmp(emu->qmp->event_status, "failed") == 0) {
-        cv_fail(err, CV_E_EMULATOR, 0, "migrate-incoming: it could not load its state");
-        return CV_STEP_FAILED;
-    }
     if (status != NULL && strcmp(status, "inmigrate") != 0) {
         if (strcmp(status, "paused") == 0 || strcmp(status, "prelaunch") == 0)
             return CV_STEP_DONE;
         cv_fail(err, CV_E_EMULATOR, 0, "migrate-incoming: it is '%s' after loading its state, not paused", status);
         return CV_STEP_FAILED;
     }
-    return CV_STEP_SENT;      /* not yet: ask again */
+    return CV_STEP_LATER;
+}
+
+/* Rests until an event or a moment; then asks, looks at the answer, and rests again.  The guest waits, and a question takes
+ * time from the load: in the usual course none is asked. */
+static enum cv_step load_ask(struct load *l, struct cv_emu *emu, struct cv_error *err)
+{
+    int64_t now = cv_now_ms();
+
+    if (emu->asked == 1) {
+        emu->asked = 0;
+        l->ask_at[emu->dmid] = now + LOAD_RETRY_MS;
+        return load_status(emu, err);
+    }
+    if (l->ask_at[emu->dmid] == 0)
+        l->ask_at[emu->dmid] = now + LOAD_RETRY_MS;
+    if (now < l->ask_at[emu->dmid])
+        return CV_STEP_LATER;
+    emu->asked = 1;
+    return cv_op_send(emu, "query-status", NULL, -1, err);
 }
 
 static enum cv_step load_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
@@ -277,20 +307,11 @@ static enum cv_step load_step(struct cv_op *op, struct cv_emu *emu, unsigned ste
         return give_state(emu, l->fds[emu->dmid], err);
     if (step == 2)
         return cv_op_send(emu, "migrate-incoming", json_pack("{s:s}", "uri", "fd:convoy-state"), -1, err);
-    /* Odd steps from 3 on: ask for the status.  Even ones: look at the answer, and rest until an event or a moment. */
-    if (step == 3 || emu->asked == 0) {
-        emu->asked = 1;
-        return cv_op_send(emu, "query-status", NULL, -1, err);
-    }
-    enum cv_step next = load_wait(emu, err);
-    if (next != CV_STEP_SENT)
+    enum cv_step next;
+    if (load_over(emu, &next, err))
         return next;
-    emu->asked = 0;
-    return CV_STEP_LATER;
+    return load_ask(l, emu, err);
 }
-
-/* An event says when to ask again; this is only for one that was lost. */
-#define LOAD_RETRY_MS 100
 
 int cv_emuset_load_state(struct cv_emuset *set, const int fds[CV_DM_MAX], const struct cv_emu_wait *w,
                          struct cv_emu_results *results, struct cv_error *err)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -197,15 +198,31 @@ static void learn_name(struct cv_guest *g)
         snprintf(g->spec.name, sizeof g->spec.name, "%s", d.name);
 }
 
-int cv_monitor_run(struct cv_host *host, uint32_t domid, struct cv_cancel *cancel, struct cv_sink *sink,
-                   uint32_t *next_out, struct cv_error *err)
+/* Two of them would start a guest that reboots twice.  A lock's descriptor; -1: somebody watches this guest already. */
+static int take_watch(struct cv_host *host, uint32_t domid, char *path, size_t size, struct cv_sink *sink)
+{
+    snprintf(path, size, "%s/convoy-monitor-%u.lock", host->dirs->run ? host->dirs->run : CV_RUN_DIR, domid);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {                          /* rather two than none */
+        cv_log(sink, CV_LOG_WARN, "%s: %s", path, strerror(errno));
+        return open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        close(fd);
+        cv_log(sink, CV_LOG_INFO, "domain %u is watched already", domid);
+        return -1;
+    }
+    return fd;
+}
+
+static int watch_over(struct cv_host *host, uint32_t domid, struct cv_cancel *cancel, struct cv_sink *sink,
+                      uint32_t *next_out, struct cv_error *err)
 {
     enum cv_action action = CV_ACTION_DESTROY;
     struct cv_guest g;
     char who[16];
     enum end end;
 
-    *next_out = 0;
     snprintf(who, sizeof who, "%u", domid);
     if (cv_guest_open_to_end(&g, host, who, sink, err) < 0)
         return -1;
@@ -221,6 +238,21 @@ int cv_monitor_run(struct cv_host *host, uint32_t domid, struct cv_cancel *cance
     if (rc == 0)
         rc = carry_out(&g, end, action, cancel, next_out, err);
     cv_guest_dispose(&g);
+    return rc;
+}
+
+int cv_monitor_run(struct cv_host *host, uint32_t domid, struct cv_cancel *cancel, struct cv_sink *sink,
+                   uint32_t *next_out, struct cv_error *err)
+{
+    char path[200];
+    int lock = take_watch(host, domid, path, sizeof path, sink);
+
+    *next_out = 0;
+    if (lock < 0)
+        return 0;
+    int rc = watch_over(host, domid, cancel, sink, next_out, err);
+    unlink(path);
+    close(lock);
     return rc;
 }
 

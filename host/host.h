@@ -102,7 +102,10 @@ struct cv_cpu_policy {
 };
 void cv_cpu_policy_dispose(struct cv_cpu_policy *p);
 
-struct cv_dirty_stats { uint64_t dirty_pages; uint64_t fault_pages; };
+struct cv_dirty_stats {
+    uint64_t dirty_pages, fault_pages;
+    uint64_t pages;                    /* the domain's, as info() counts them: a guest that waits needs no second question */
+};
 
 struct cv_host;
 struct cv_host_ops {

@@ -91,9 +91,12 @@ int cv_chan_tick(struct cv_chan *c, struct cv_error *err)
 
 /* ---- receiving -------------------------------------------------------------------------------------------------- */
 
+/* Keep-alives that are swallowed in one go: a peer that sends nothing else must not hold us here. */
+#define BEATS_MAX 64
+
 int cv_chan_poll(struct cv_chan *c, struct cv_msg *m_out, struct cv_error *err)
 {
-    for (;;) {
+    for (int beats = 0; beats < BEATS_MAX; beats++) {
         struct cv_msg m;
         int rc = cv_chan_take(c, &m, err);
         if (rc <= 0)
@@ -104,6 +107,7 @@ int cv_chan_poll(struct cv_chan *c, struct cv_msg *m_out, struct cv_error *err)
         }
         cv_msg_dispose(&m);
     }
+    return 0;
 }
 
 /* A closed channel may still hold what the other side said before: a failed keep-alive must not hide it. */

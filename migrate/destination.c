@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "migrate/destination.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #define OFFER_MS 60000
 #define LOCK_MS 2000
 #define PROGRESS_MS 30000
+#define BEAT_MS 1000
 /* Longer than a guest may take to suspend: the stream is silent then. */
 #define STALL_MS 120000
 
@@ -35,6 +37,7 @@ struct destination {
     bool has_restore;
     struct cv_handover_run *handover;  /* while it is under way */
     struct cv_buf load_times;
+    struct cv_cancel loaded;           /* ends the keep-alives of "load" */
 };
 
 /* ---- agree ----------------------------------------------------------------------------------------------------------- */
@@ -62,10 +65,12 @@ static int open_journal(struct destination *d, uint32_t *refusal_out, struct cv_
     memcpy(rec.peer_store, d->hello.hello.store.b, 16);
     snprintf(rec.name, sizeof rec.name, "%s", d->name);
     snprintf(rec.peer, sizeof rec.peer, "%s", d->hello.hello.host);
-    if (cv_journal_create(&d->journal, d->store, &rec, err) == 0)
+    if (cv_unsettled_begin(&d->journal, d->store, &rec, d->sink, err) == 0)
         return 0;
     if (err->code == CV_E_INVALID)
         *refusal_out = CV_REFUSE_KNOWN;
+    else if (err->code == CV_E_BUSY)
+        *refusal_out = CV_REFUSE_UNSETTLED;
     return -1;
 }
 
@@ -77,6 +82,9 @@ static int check(struct destination *d, const struct cv_msg_offer *offer, struct
     *refusal_out = CV_REFUSE_CONFIG;
     if (n == 0 || n + sizeof CV_INCOMING >= sizeof d->name || n > 100)
         return cv_fail(err, CV_E_INVALID, 0, "the guest's name has %zu bytes", n);
+    for (size_t i = 0; i < n; i++)     /* it becomes part of paths */
+        if ((unsigned char)offer->name[i] < 0x20 || offer->name[i] == 0x7f || offer->name[i] == '/')
+            return cv_fail(err, CV_E_INVALID, 0, "the guest's name holds a control character or a slash");
     snprintf(d->name, sizeof d->name, "%s", offer->name);
     cv_incoming_name(d->name, d->incoming, sizeof d->incoming);
     *refusal_out = CV_REFUSE_UNSETTLED;
@@ -106,12 +114,13 @@ static int agree(struct destination *d, const struct cv_msg_offer *offer, struct
     uint32_t refusal = CV_REFUSE_INTERNAL;
 
     int rc = check(d, offer, &c, &refusal, err);
+    /* Before there is a record: no record is without somebody who settles it. */
+    if (rc == 0)
+        rc = cv_watch_start(&d->watch, d->opt->watcher, d->hello.hello.migration.b, CV_ROLE_DESTINATION, err);
     if (rc == 0)
         rc = open_journal(d, &refusal, err);
     if (rc < 0)
         refuse(d, refusal, err);
-    if (rc == 0)
-        rc = cv_watch_start(&d->watch, d->opt->watcher, d->hello.hello.migration.b, CV_ROLE_DESTINATION, err);
     if (rc == 0) {
         accept.accept.free_bytes = c.free_bytes;
         accept.accept.notes = c.notes;
@@ -167,13 +176,43 @@ static int states_run(void *op, int64_t deadline_ms, struct cv_error *err)
     return 0;
 }
 
+/* While emulators load nothing is read or said here, and the channel is this thread's alone. */
+static void *beat(void *arg)
+{
+    struct destination *d = arg;
+    struct cv_error e;
+
+    while (cv_poll_one(-1, 0, cv_after_ms(BEAT_MS), &d->loaded, &e) < 0 && e.code == CV_E_TIMEOUT)
+        if (cv_chan_tick(&d->chan, &e) < 0)
+            break;                     /* READY will find the same */
+    return NULL;
+}
+
+/* The source waits for READY, and takes silence for a loss. */
+static int load_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct destination *d = op;
+    pthread_t thread;
+
+    if (cv_cancel_init(&d->loaded, err) < 0)
+        return -1;
+    int sys = pthread_create(&thread, NULL, beat, d);
+    int rc = sys != 0 ? cv_fail(err, CV_E_NOMEM, sys, "start a thread for keep-alives")
+                      : cv_restore_load_and_impose(op, deadline_ms, err);
+    cv_cancel_request(&d->loaded);
+    if (sys == 0)
+        pthread_join(thread, NULL);
+    cv_cancel_dispose(&d->loaded);
+    return rc;
+}
+
 static const struct cv_step build[] = {
     { "read-head", head_run, NULL, CV_NEVER, false },
     { "check-host", cv_restore_check_host, NULL, CV_NEVER, false },
     { "domain", domain_run, NULL, CV_NEVER, false },
     { "fill", cv_restore_fill, NULL, 60 * 1000, false },
     { "states", states_run, NULL, CV_NEVER, false },
-    { "load", cv_restore_load_and_impose, NULL, 60 * 1000, false },
+    { "load", load_run, NULL, 60 * 1000, false },
 };
 
 /* ---- effects --------------------------------------------------------------------------------------------------------- */
@@ -183,7 +222,11 @@ static enum cv_effect run_guest(void *user, const struct cv_journal_record *rec,
     struct destination *d = user;
 
     (void)rec;
-    return cv_effect_run(&d->r.g, d->name, deadline_ms, &d->handover->run_ns, err) < 0 ? CV_EFFECT_FAILED : CV_EFFECT_DONE;
+    if (cv_effect_run(&d->r.g, d->name, deadline_ms, &d->handover->run_ns, err) < 0)
+        return CV_EFFECT_FAILED;
+    if (d->opt->runs != NULL)
+        d->opt->runs(d->opt->runs_user, d->r.g.domid, d->name);
+    return CV_EFFECT_DONE;
 }
 
 static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err)
@@ -239,8 +282,6 @@ static int hand_over(struct destination *d, int build_rc, enum cv_ho_outcome *ou
     *outcome_out = cv_handover_run(&run);
     if (*outcome_out == CV_OUT_RUNNING) {
         cv_emuset_disconnect(&d->r.g.set);
-        if (d->opt->runs != NULL)
-            d->opt->runs(d->opt->runs_user, d->r.g.domid, d->name);
         cv_handover_hear_done(&run);
         /* On the same host, the source's emulators have gone by now. */
         if (cv_emuset_lock_disks(&d->r.g.set, cv_after_ms(LOCK_MS), err) < 0)
@@ -248,6 +289,8 @@ static int hand_over(struct destination *d, int build_rc, enum cv_ho_outcome *ou
         return 0;
     }
     *err = run.why;
+    if (*outcome_out == CV_OUT_ABORTED && d->chan.state == CV_CHAN_SETTLED)
+        cv_handover_hear_done(&run);   /* it was told no, and may say that it needs no more answers */
     return *outcome_out == CV_OUT_STUCK ? cv_context(err, "what is left here stays as it is (convoy recover)") : -1;
 }
 

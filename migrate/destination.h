@@ -18,7 +18,8 @@ struct cv_receive_options {
     struct cv_mem_options mem;
     struct cv_cancel *cancel;          /* may be NULL */
     const char *watcher;               /* convoy's own program; NULL = nobody watches */
-    /* The guest runs here: start its monitor.  May be NULL. */
+    /* The guest runs here: start its monitor.  Before its journal is settled, so that it is started twice rather than
+     * never.  May be NULL. */
     void (*runs)(void *user, uint32_t domid, const char *name);
     void *runs_user;
     struct cv_handover_times times;

@@ -136,8 +136,9 @@ static enum cv_ho_event send(struct cv_handover_run *r, enum cv_ho_say say)
 {
     enum cv_ho_event e = say_it(r, say);
 
-    /* Closing is what a destination notices that is busy with the stream: its emulators must let go of the disks. */
-    if (say == CV_SAY_ABORT)
+    /* Closing is what a destination notices that is busy with the stream: its emulators must let go of the disks.  One
+     * that has said no has done so, and is told later that it may forget. */
+    if (say == CV_SAY_ABORT && (r->chan == NULL || r->chan->state != CV_CHAN_SETTLED))
         cv_handover_hang_up(r);
     return e;
 }
@@ -231,6 +232,11 @@ static enum cv_ho_event wait(struct cv_handover_run *r)
         cv_msg_dispose(&m);
         if (e != CV_EV_COUNT)
             return e;
+        if (cv_now_ms() >= deadline) {     /* who says without end that it is under way does not come to its end */
+            cv_fail(&err, CV_E_TIMEOUT, 0, "no answer within the time limit");
+            fault(r, &err);
+            return CV_EV_TROUBLE;
+        }
     }
 }
 

@@ -38,13 +38,21 @@ static int right_store(struct cv_handover_run *r, const struct cv_msg_hello *the
                    "installation", theirs->host);
 }
 
+/* The first question is asked even by one who has been told to stop: a closed terminal ends ssh and us together, and a guest
+ * that stands still is worth one try. */
+static struct cv_cancel *may_cancel(const struct cv_handover_run *r)
+{
+    return r->asked ? r->cancel : NULL;
+}
+
 static int question(struct cv_handover_run *r, uint32_t *outcome_out, struct cv_error *err)
 {
     struct cv_chan *c = &r->ask_chan;
     int64_t deadline = cv_after_ms(ONE_ASK_MS);
+    struct cv_cancel *cancel = may_cancel(r);
     struct cv_msg theirs, answer, query = { .type = CV_MSG_QUERY, .query.journal = r->journal->rec.state };
 
-    if (cv_chan_hello_source(c, r->hello, &theirs, deadline, r->cancel, err) < 0)
+    if (cv_chan_hello_source(c, r->hello, &theirs, deadline, cancel, err) < 0)
         return -1;
     int rc = right_store(r, &theirs.hello, err);
     cv_msg_dispose(&theirs);
@@ -53,7 +61,7 @@ static int question(struct cv_handover_run *r, uint32_t *outcome_out, struct cv_
         *outcome_out = CV_ANSWER_NEVER;
         return -1;
     }
-    if (cv_chan_send(c, &query, deadline, r->cancel, err) < 0 || cv_chan_recv(c, &answer, deadline, r->cancel, err) < 0)
+    if (cv_chan_send(c, &query, deadline, cancel, err) < 0 || cv_chan_recv(c, &answer, deadline, cancel, err) < 0)
         return -1;
     if (answer.type == CV_MSG_ANSWER) {
         *outcome_out = answer.answer.outcome;
@@ -70,7 +78,7 @@ static enum cv_ho_event ask_once(struct cv_handover_run *r, struct cv_error *err
     uint32_t outcome = 0;
     int in = -1, out = -1;
 
-    if (r->connect->connect(r->connect->user, &r->journal->rec, &in, &out, cv_after_ms(ONE_ASK_MS), r->cancel, err) < 0)
+    if (r->connect->connect(r->connect->user, &r->journal->rec, &in, &out, cv_after_ms(ONE_ASK_MS), may_cancel(r), err) < 0)
         return CV_EV_FAIL;
     if (cv_chan_init(&r->ask_chan, in, out, CV_PEER_SOURCE, err) < 0) {
         r->connect->disconnect(r->connect->user);
@@ -96,6 +104,7 @@ enum cv_ho_event cv_handover_ask(struct cv_handover_run *r)
         r->ask_until_ms = cv_after_ms(r->times.ask_ms ? r->times.ask_ms : 60000);
     cv_handover_hang_up(r);                               /* a receiver that still lives must notice, or it is BUSY */
     enum cv_ho_event e = r->connect == NULL ? CV_EV_GIVE_UP : ask_once(r, &err);
+    r->asked = true;
     if (e != CV_EV_FAIL && e != CV_EV_GIVE_UP)
         return e;
     cv_handover_ask_end(r, false);

@@ -27,23 +27,29 @@ static unsigned with_network(const struct cv_layout *l)
     return mask;
 }
 
-int cv_effect_run(struct cv_guest *g, const char *name, int64_t deadline_ms, int64_t *run_ns_out, struct cv_error *err)
+/* It runs: from here on nothing is a reason to say otherwise. */
+static void settle_in(struct cv_guest *g, const char *name, int64_t deadline_ms)
 {
-    int64_t begin = cv_now_ns();
-    struct cv_emu_wait w = { .deadline_ms = deadline_ms };
+    struct cv_emu_wait w = { .mask = with_network(&g->layout), .deadline_ms = deadline_ms };
     struct cv_error e = CV_ERROR_INIT;
 
-    if (cv_emuset_cont(&g->set, &w, NULL, err) < 0 || g->host->ops->unpause(g->host, g->domid, err) < 0)
-        return -1;
-    if (run_ns_out != NULL)
-        *run_ns_out = cv_now_ns() - begin;
-    /* It runs: from here on nothing is a reason to say otherwise. */
-    w.mask = with_network(&g->layout);
     if (w.mask != 0 && cv_emuset_announce(&g->set, &w, &e) < 0)
         cv_log(g->sink, CV_LOG_WARN, "the network was not told of the guest's new place: %s", e.text);
     if (g->host->ops->rename(g->host, g->domid, name, &e) < 0 && g->host->ops->rename(g->host, g->domid, name, &e) < 0)
         cv_log(g->sink, CV_LOG_WARN, "the guest has not got its name: %s", e.text);
     snprintf(g->spec.name, sizeof g->spec.name, "%s", name);
+}
+
+int cv_effect_run(struct cv_guest *g, const char *name, int64_t deadline_ms, int64_t *run_ns_out, struct cv_error *err)
+{
+    int64_t begin = cv_now_ns();
+    struct cv_emu_wait w = { .deadline_ms = deadline_ms };
+
+    if (cv_emuset_cont(&g->set, &w, NULL, err) < 0 || g->host->ops->unpause(g->host, g->domid, err) < 0)
+        return -1;
+    if (run_ns_out != NULL)
+        *run_ns_out = cv_now_ns() - begin;
+    settle_in(g, name, deadline_ms);
     return 0;
 }
 
@@ -94,6 +100,11 @@ static void remove_state_files(struct cv_effects *e, uint32_t domid)
     }
 }
 
+bool cv_effect_ended(const struct cv_domain_info *d)
+{
+    return d->shutdown && d->shutdown_reason != CV_SHUTDOWN_SUSPEND;
+}
+
 static enum cv_effect do_resume(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_effects *e = user;
@@ -103,9 +114,14 @@ static enum cv_effect do_resume(void *user, const struct cv_journal_record *rec,
 
     if (n <= 0)
         return n < 0 ? CV_EFFECT_FAILED : CV_EFFECT_GONE;
+    if (cv_effect_ended(&d))
+        return CV_EFFECT_DONE;         /* its monitor does what on_poweroff and the like say */
     if (cv_guest_open_living(&g, e->host, d.domid, deadline_ms, e->sink, err) < 0)
         return CV_EFFECT_FAILED;
-    int rc = cv_guest_go_on(&g, deadline_ms, err);
+    /* Whoever asked it to suspend is gone: it may have taken the request, and may suspend only now. */
+    int rc = d.shutdown ? 0 : cv_guest_expect_late_suspend(&g, true, err);
+    if (rc == 0)
+        rc = cv_guest_go_on(&g, deadline_ms, err);
     cv_guest_dispose(&g);
     remove_state_files(e, d.domid);
     return rc < 0 ? CV_EFFECT_FAILED : CV_EFFECT_DONE;
@@ -126,7 +142,12 @@ static enum cv_effect do_run(void *user, const struct cv_journal_record *rec, in
         return CV_EFFECT_DONE;
     if (cv_guest_open_living(&g, e->host, d.domid, deadline_ms, e->sink, err) < 0)
         return CV_EFFECT_FAILED;
-    int rc = cv_effect_run(&g, rec->name, deadline_ms, NULL, err);
+    int rc = 0;
+    /* Xen does not unpause what is not paused: somebody was killed between the guest's first instruction and its name. */
+    if (d.paused)
+        rc = cv_effect_run(&g, rec->name, deadline_ms, NULL, err);
+    else
+        settle_in(&g, rec->name, deadline_ms);
     cv_guest_dispose(&g);
     return rc < 0 ? CV_EFFECT_FAILED : CV_EFFECT_DONE;
 }

@@ -17,11 +17,14 @@ struct cv_guest_ports cv_effects_ports(struct cv_effects *e);
 
 /* ---- shared with the processes of a migration itself ---- */
 
+/* The guest has ended by itself: power off, reboot, crash. */
+bool cv_effect_ended(const struct cv_domain_info *d);
+
 /* The incoming guest's name until it is decided. */
 #define CV_INCOMING "--incoming"
 void cv_incoming_name(const char *name, char *buf, size_t size);
 
-/* Destination: emulators run, guest unpaused, the network told, the final name given.
+/* Destination: emulators run, guest unpaused, the network told, the final name given.  The guest is paused.
  * *run_ns_out (may be NULL): how long it took until the guest ran. */
 int cv_effect_run(struct cv_guest *g, const char *name, int64_t deadline_ms, int64_t *run_ns_out, struct cv_error *err)
     CV_CHECKED;

@@ -132,6 +132,21 @@ void cv_journal_close(struct cv_journal *j)
 
 /* ---- the public verbs -------------------------------------------------------------------------------------------- */
 
+/* A first record that could not be written may be there all the same; nothing was promised by it yet, and left there it
+ * would stand in the way of the guest's next migration. */
+static void take_back(struct cv_journal *j, const char *store, const struct cv_journal_record *rec)
+{
+    char path[4096], id[CV_ID_TEXT];
+    int saved = errno;
+
+    for (int which = CV_JF_RECORD; which <= CV_JF_LOCK; which++)
+        unlinkat(j->dir_fd, cv_journal_file(rec->role, (enum cv_journal_file)which), 0);
+    cv_id_format(rec->migration, id);
+    if (snprintf(path, sizeof path, "%s/%s", store, id) < (int)sizeof path)
+        rmdir(path);                       /* fails while the other role's record is there */
+    errno = saved;
+}
+
 static int create(struct cv_journal *j, const char *store, const struct cv_journal_record *rec, struct cv_error *err)
 {
     struct cv_journal_record fresh = *rec, old;
@@ -145,7 +160,10 @@ static int create(struct cv_journal *j, const char *store, const struct cv_journ
         return cv_fail(err, CV_E_INVALID, 0, "this migration is known already");
     fresh.generation = 0;
     stamp(&fresh);
-    return write_record(j, &fresh, err);
+    if (write_record(j, &fresh, err) == 0)
+        return 0;
+    take_back(j, store, rec);
+    return -1;
 }
 
 int cv_journal_create(struct cv_journal *j, const char *store, const struct cv_journal_record *rec,

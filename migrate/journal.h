@@ -77,7 +77,7 @@ struct cv_journal {
 #define CV_JOURNAL_INIT { .dir_fd = -1, .lock_fd = -1 }
 
 /* Makes directory, lock and the first durable record.  rec: copied; state OPEN (or NEVER, a tombstone).
- * Errors: CV_E_BUSY (somebody holds the lock), CV_E_INVALID (there is a record already), CV_E_IO. */
+ * On failure nothing of it is left.  Errors: CV_E_BUSY (somebody holds the lock), CV_E_INVALID (there is a record already), CV_E_IO. */
 int cv_journal_create(struct cv_journal *j, const char *store, const struct cv_journal_record *rec,
                       struct cv_error *err) CV_CHECKED;
 /* Takes the lock, reads the record and writes it again, so that it is durable before anyone acts on it:
@@ -100,7 +100,7 @@ void cv_journal_close(struct cv_journal *j);
 int cv_journal_read(const char *store, const uint8_t migration[16], enum cv_journal_role role,
                     struct cv_journal_record *rec_out, struct cv_error *err) CV_CHECKED;
 /* Calls see for each record in the store (a damaged one with its fault in why, rec holding id and role only).
- * see returns 0 to go on.  A store that does not exist has no records. */
+ * see returns 0 to go on; anything else is a failure, CV_E_CANCELLED.  A store that does not exist has no records. */
 int cv_journal_list(const char *store, int (*see)(void *user, const struct cv_journal_record *rec,
                                                   const struct cv_error *why), void *user,
                     struct cv_error *err) CV_CHECKED;

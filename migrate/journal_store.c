@@ -14,6 +14,29 @@
 #include "base/fd.h"
 #include "migrate/journal_files.h"
 
+/* The directory that holds path's last part. */
+static int sync_parent(const char *path, struct cv_error *err)
+{
+    char parent[4096];
+
+    snprintf(parent, sizeof parent, "%s", path);
+    char *slash = strrchr(parent, '/');
+    if (slash == NULL)
+        strcpy(parent, ".");
+    else
+        slash[slash == parent] = '\0';
+    CV_AUTO_FD fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 && fsync(fd) == 0 ? 0 : cv_fail(err, CV_E_IO, errno, "fsync %s", parent);
+}
+
+static int make_one(const char *path, mode_t mode, struct cv_error *err)
+{
+    if (mkdir(path, mode) == 0)
+        return sync_parent(path, err);
+    return errno == EEXIST ? 0 : cv_fail(err, CV_E_IO, errno, "mkdir %s", path);
+}
+
+/* Durable: a journal in a directory that a power cut takes back is none. */
 static int make_path(const char *path, struct cv_error *err)
 {
     char part[4096];
@@ -24,13 +47,11 @@ static int make_path(const char *path, struct cv_error *err)
         if (*p != '/')
             continue;
         *p = '\0';
-        if (mkdir(part, 0755) < 0 && errno != EEXIST)
-            return cv_fail(err, CV_E_IO, errno, "mkdir %s", part);
+        if (make_one(part, 0755, err) < 0)
+            return -1;
         *p = '/';
     }
-    if (mkdir(part, 0700) < 0 && errno != EEXIST)
-        return cv_fail(err, CV_E_IO, errno, "mkdir %s", part);
-    return 0;
+    return make_one(part, 0700, err);
 }
 
 int cv_journal_store_open(const char *store, bool make, struct cv_error *err)

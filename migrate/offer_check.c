@@ -6,15 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "migrate/effects.h"
 #include "migrate/offer.h"
 
 /* Xen wants some memory of its own for a domain: page tables, vcpus, the domain itself. */
 #define DOMAIN_OVERHEAD_PAGES 1024u
 #define ASK_VERSION_MS 20000
+#define DOM0_NAME "Domain-0"           /* is not listed */
 
 static int refuse(uint32_t *refusal_out, uint32_t refusal)
 {
@@ -25,6 +28,8 @@ static int refuse(uint32_t *refusal_out, uint32_t refusal)
 struct look {
     const struct cv_offer_check *c;
     const char *name;
+    char incoming[CV_NAME_MAX];
+    bool any_uuid, any_name;
     struct cv_domain_info same_uuid, same_name;
 };
 
@@ -34,10 +39,14 @@ static int look_at(void *user, const struct cv_domain_info *d)
 
     if (d->domid == l->c->own_domid || d->dying)
         return 0;
-    if (memcmp(d->uuid, l->c->guest, sizeof d->uuid) == 0)
+    if (memcmp(d->uuid, l->c->guest, sizeof d->uuid) == 0) {
         l->same_uuid = *d;
-    if (strcmp(d->name, l->name) == 0)
+        l->any_uuid = true;
+    }
+    if (strcmp(d->name, l->name) == 0 || strcmp(d->name, l->incoming) == 0) {
         l->same_name = *d;
+        l->any_name = true;
+    }
     return 0;
 }
 
@@ -45,14 +54,15 @@ static int check_domains(struct cv_offer_check *c, const struct cv_msg_offer *o,
 {
     struct look l = { .c = c, .name = o->name };
 
+    cv_incoming_name(o->name, l.incoming, sizeof l.incoming);
     if (c->host->ops->list(c->host, look_at, &l, err) < 0)
         return refuse(refusal_out, CV_REFUSE_INTERNAL);
-    if (l.same_uuid.domid != 0) {
+    if (l.any_uuid) {
         cv_fail(err, CV_E_BUSY, 0, "this guest is there already, as domain %u '%s'", l.same_uuid.domid, l.same_uuid.name);
         return refuse(refusal_out, CV_REFUSE_GUEST_THERE);
     }
-    if (l.same_name.domid != 0) {
-        cv_fail(err, CV_E_BUSY, 0, "domain %u has the name '%s'", l.same_name.domid, o->name);
+    if (l.any_name || strcmp(o->name, DOM0_NAME) == 0) {
+        cv_fail(err, CV_E_BUSY, 0, "domain %u has the name '%s'", l.same_name.domid, l.any_name ? l.same_name.name : DOM0_NAME);
         return refuse(refusal_out, CV_REFUSE_NAME_TAKEN);
     }
     return 0;
@@ -213,8 +223,13 @@ static int check_disks(const struct cv_msg_offer *o, uint32_t *refusal_out, stru
             cv_fail(err, CV_E_PEER, 0, "the list of disks is not understood");
             return refuse(refusal_out, CV_REFUSE_CONFIG);
         }
-        if (access(text + 3, ro ? R_OK : R_OK | W_OK) < 0) {
+        struct stat st;
+        if (access(text + 3, ro ? R_OK : R_OK | W_OK) < 0 || stat(text + 3, &st) < 0) {
             cv_fail(err, CV_E_NOT_FOUND, errno, "disk %s", text + 3);
+            return refuse(refusal_out, CV_REFUSE_NO_DISK);
+        }
+        if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
+            cv_fail(err, CV_E_NOT_FOUND, 0, "disk %s is neither a file nor a block device there", text + 3);
             return refuse(refusal_out, CV_REFUSE_NO_DISK);
         }
     }

@@ -45,6 +45,7 @@ struct cv_handover_times {             /* milliseconds; 0 = default */
     int64_t answer_ms;                 /* source: from COMMIT to the answer, 30,000; then it asks */
     int64_t ask_ms;                    /* source: asking altogether, 60,000 */
     int64_t effect_ms;                 /* each effect on a guest, 30,000 */
+    int64_t silence_ms;                /* the other side is lost when it says nothing for so long, 30,000 */
 };
 
 struct cv_handover_run {
@@ -54,7 +55,7 @@ struct cv_handover_run {
     bool answering;                    /* destination: chan is a recovery connection, answers are ANSWER messages */
     const struct cv_guest_ports *guest;
     const struct cv_connect_port *connect;          /* source only */
-    struct cv_cancel *cancel;          /* before COMMIT it aborts; after it only asking is cut short */
+    struct cv_cancel *cancel;          /* before COMMIT it aborts; after it only asking again is cut short */
     struct cv_sink *sink;
     struct cv_handover_times times;
     uint8_t boot[16];                  /* this boot: cv_journal_boot_id */
@@ -67,7 +68,7 @@ struct cv_handover_run {
     int64_t clock_zero_ns;             /* cv_now_ns at the timeline's 0 */
     /* private: the connection over which we ask */
     struct cv_chan ask_chan;
-    bool asking;
+    bool asking, asked;
     int64_t ask_until_ms;
     int64_t decide_ns, run_ns;         /* destination: what its journal and "run" took, for RUNNING; the port may
                                           fill in run_ns, if it did more than let the guest run */

@@ -29,6 +29,8 @@ static int channel_run(void *op, int64_t deadline_ms, struct cv_error *err)
         cv_chan_init(&s->chan, s->link.main.in, s->link.main.out, CV_PEER_SOURCE, err) < 0)
         return -1;
     s->chan_open = true;
+    if (s->opt->times.silence_ms != 0)
+        s->chan.silence_ms = s->opt->times.silence_ms;
     return cv_chan_hello_source(&s->chan, &s->hello, &s->theirs, deadline_ms, s->opt->cancel, err);
 }
 
@@ -58,7 +60,7 @@ static int journal_run(void *op, int64_t deadline_ms, struct cv_error *err)
     snprintf(rec.peer, sizeof rec.peer, "%s", s->opt->peer);
     if (snprintf(rec.command, sizeof rec.command, "%s", s->opt->command) >= (int)sizeof rec.command)
         return cv_fail(err, CV_E_INVALID, 0, "the command is longer than %zu bytes", sizeof rec.command);
-    return cv_journal_create(&s->journal, s->store, &rec, err);
+    return cv_unsettled_begin(&s->journal, s->store, &rec, s->sink, err);
 }
 
 static int watch_run(void *op, int64_t deadline_ms, struct cv_error *err)
@@ -82,6 +84,8 @@ static const struct cv_step prepare[] = {
     { "connect", cv_save_connect, cv_save_connect_undo, 15 * 1000, false },
     { "preflight", cv_save_preflight, NULL, 15 * 1000, false },
     { "channel", channel_run, channel_undo, HELLO_MS, false },
+    /* Before there is a record: no record is without somebody who settles it. */
+    { "watch", watch_run, NULL, CV_NEVER, false },
     { "journal", journal_run, NULL, CV_NEVER, true },
 };
 
@@ -149,7 +153,6 @@ static int ended_run(void *op, int64_t deadline_ms, struct cv_error *err)
 
 /* Without undo: see source.h. */
 static const struct cv_step move[] = {
-    { "watch", watch_run, NULL, CV_NEVER, false },
     { "offer", offer_run, NULL, OFFER_MS, false },
     { "open", open_run, NULL, CV_NEVER, false },
     { "head", cv_save_head, NULL, CV_NEVER, false },
@@ -195,18 +198,60 @@ static enum cv_ho_event event_of(struct cv_source *s, const struct cv_error *err
 
 /* ---- effects --------------------------------------------------------------------------------------------------------- */
 
+/* 1: the domain is there, and has not ended by itself. 0: it has; its monitor does what is to be done. -1 */
+static int still_there(struct cv_source *s, bool *gone_out, struct cv_error *err)
+{
+    struct cv_host *h = s->save.g.host;
+    struct cv_error e = CV_ERROR_INIT;
+    struct cv_domain_info d;
+
+    *gone_out = false;
+    if (h->ops->info(h, s->save.domid, &d, &e) < 0) {
+        *gone_out = e.code == CV_E_NOT_FOUND;
+        if (!*gone_out && err != NULL)
+            *err = e;
+        return *gone_out ? 0 : -1;
+    }
+    *gone_out = d.dying;
+    return !d.dying && !cv_effect_ended(&d);
+}
+
+/* Its monitor tries again and again; what the journal says, and so what convoy recover would do, is the same. */
+static void leave_to_monitor(struct cv_source *s)
+{
+    struct cv_error e = CV_ERROR_INIT;
+
+    if (cv_guest_leave_to_monitor(&s->save.g, &e) == 0)
+        cv_log(s->sink, CV_LOG_ERROR, "the guest stands still; its monitor lets it go on when every emulator answers");
+    else
+        cv_log(s->sink, CV_LOG_ERROR, "%s", e.text);
+}
+
 static enum cv_effect resume(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_source *s = user;
+    struct cv_save *save = &s->save;
+    bool gone = false;
 
     (void)rec;
-    cv_save_states_undo(&s->save, deadline_ms, err);
-    cv_source_uncap(s);
-    bool touched = s->save.emulator_log || s->save.xen_log || s->save.suspend_asked || s->save.stop_asked;
-    if (touched && cv_guest_go_on(&s->save.g, deadline_ms, err) < 0)
+    cv_save_states_undo(save, deadline_ms, err);
+    bool touched = save->emulator_log || save->xen_log || save->suspend_asked || save->stop_asked || s->capped;
+    int there = touched ? still_there(s, &gone, err) : 0;
+    if (there < 0)
         return CV_EFFECT_FAILED;
-    cv_emuset_disconnect(&s->save.g.set);
-    return CV_EFFECT_DONE;
+    if (there > 0) {
+        cv_source_uncap(s);
+        /* It may have taken the request all the same, and suspend when nobody waits any more. */
+        int rc = save->suspend_asked && save->report.suspend_ns == 0 ? cv_guest_expect_late_suspend(&save->g, true, err) : 0;
+        if (rc == 0)
+            rc = cv_guest_go_on(&save->g, deadline_ms, err);
+        if (rc < 0) {
+            leave_to_monitor(s);
+            return CV_EFFECT_FAILED;
+        }
+    }
+    cv_emuset_disconnect(&save->g.set);
+    return gone ? CV_EFFECT_GONE : CV_EFFECT_DONE;
 }
 
 /* Killed, not asked: they gave their disks away, so there is nothing that they could still write. */
@@ -214,11 +259,16 @@ static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, i
 {
     struct cv_source *s = user;
     struct cv_guest *g = &s->save.g;
+    bool gone = false;
 
     (void)rec, (void)deadline_ms;
     cv_save_states_undo(&s->save, deadline_ms, err);
     if (cv_guest_kill_emulators(g, err) < 0)
         return CV_EFFECT_FAILED;
+    if (g->domid != 0 && still_there(s, &gone, err) < 0)
+        return CV_EFFECT_FAILED;
+    if (gone)
+        g->domid = 0;
     if (g->domid != 0 && g->host->ops->destroy(g->host, g->domid, err) < 0)
         return CV_EFFECT_FAILED;
     g->domid = 0;
@@ -283,6 +333,8 @@ static int conclude(struct cv_source *s, const struct cv_handover_run *run, stru
     case CV_OUT_UNKNOWN: return -1;
     case CV_OUT_TAKEN_LEFT:
         return cv_context(err, "the guest runs at %s, but its old copy could not be removed here (convoy recover)", s->opt->peer);
+    case CV_OUT_LOST:
+        return cv_context(err, "the guest has ended here meanwhile, and nothing of it is at %s", s->opt->peer);
     case CV_OUT_TAKEN_GONE:
         return cv_fail(err, CV_E_PEER, 0, "the guest was at %s, and died there: start it afresh", s->opt->peer);
     default: return cv_context(err, "the guest does not go on here by itself (convoy recover)");

@@ -11,6 +11,8 @@
 
 #define LOOK_MS 50
 #define NAP_MS 20
+/* Messages at one look: memory is what is to be sent. */
+#define HEARD_MAX 64
 /* A destination that is silent for longer is either lost, which the silence limit finds, or just slow. */
 #define ARRIVAL_MS 15000
 
@@ -23,7 +25,10 @@ static int listen_in(struct cv_source *s, struct cv_error *err)
     if (!s->chan_open || cv_now_ms() - s->looked_ms < LOOK_MS)
         return 0;
     s->looked_ms = cv_now_ms();
-    while ((rc = cv_chan_poll(&s->chan, &m, err)) > 0) {
+    for (int heard = 0; heard < HEARD_MAX; heard++) {
+        rc = cv_chan_poll(&s->chan, &m, err);
+        if (rc <= 0)
+            return rc;
         bool goes_on = m.type == CV_MSG_PROGRESS;
         if (m.type == CV_MSG_FAILED)
             s->heard = CV_EV_NO;
@@ -33,7 +38,7 @@ static int listen_in(struct cv_source *s, struct cv_error *err)
         if (!goes_on)
             return -1;
     }
-    return rc;
+    return 0;
 }
 
 /* Sleeps until the passes' bytes are within the limit.  The last pages know no limit: a guest waits for them. */
@@ -101,7 +106,7 @@ static int await_arrival(struct cv_source *s, struct cv_error *err)
     uint64_t written = cv_writer_bytes(s->save.writer), arrived = 0;
     int64_t deadline = cv_after_ms(ARRIVAL_MS);
 
-    while (arrived < written) {
+    while (arrived < written && cv_now_ms() < deadline) {
         struct cv_error why = CV_ERROR_INIT;
         struct cv_msg m;
         if (cv_chan_recv(&s->chan, &m, deadline, s->opt->cancel, &why) < 0) {

@@ -131,7 +131,6 @@ static int add_final_dirt(struct cv_save *s, struct cv_error *err)
     size_t words = (s->pfn_count + 63) / 64;
     uint64_t *left = malloc(words * sizeof *left);
     struct cv_dirty_stats d;
-    struct cv_domain_info now;
 
     if (left == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for a bitmap of %llu pages", (unsigned long long)s->pfn_count);
@@ -139,10 +138,8 @@ static int add_final_dirt(struct cv_save *s, struct cv_error *err)
     int rc = h->ops->dirty_take(h, s->g.domid, s->bitmap, s->pfn_count, true, &d, err);
     for (size_t i = 0; rc == 0 && i < words; i++)
         left[i] |= s->bitmap[i];
-    if (rc == 0)
-        rc = h->ops->info(h, s->g.domid, &now, err);
-    if (rc == 0 && now.pages != s->pages_searched) {
-        cv_log(s->sink, CV_LOG_INFO, "the guest has ballooned: %llu pages, it had %llu", (unsigned long long)now.pages,
+    if (rc == 0 && d.pages != s->pages_searched) {
+        cv_log(s->sink, CV_LOG_INFO, "the guest has ballooned: %llu pages, it had %llu", (unsigned long long)d.pages,
                (unsigned long long)s->pages_searched);
         rc = search(s, err);
         for (size_t i = 0; rc == 0 && i < words; i++)

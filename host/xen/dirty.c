@@ -66,7 +66,11 @@ int xen_dirty_take(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_t
     xc_hypercall_buffer_free_pages(x->xc, log, (int)((bytes + XC_PAGE_SIZE - 1) / XC_PAGE_SIZE));
     if (r < 0)
         return -1;
-    if (stats != NULL)
-        *stats = (struct cv_dirty_stats){ .dirty_pages = s.dirty_count, .fault_pages = s.fault_count };
+    if (stats == NULL)
+        return 0;
+    xc_domaininfo_t d;
+    if (xc_domain_getinfolist(x->xc, domid, 1, &d) != 1 || d.domain != domid)
+        return xen_fail(x, err, "cannot ask Xen about domain %u", domid);
+    *stats = (struct cv_dirty_stats){ .dirty_pages = s.dirty_count, .fault_pages = s.fault_count, .pages = d.tot_pages };
     return 0;
 }

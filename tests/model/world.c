@@ -163,10 +163,27 @@ static void source_finished(struct explorer *x, struct world *w)
             bad(x, "the source said kept and does not run");
         break;
     case CV_OUT_TAKEN:
+    case CV_OUT_TAKEN_GONE:
+        if (w->s_copy != COPY_NONE)
+            bad(x, "the source said that nothing is left of the guest, and has a copy");
         if (!w->d_ran && !w->lost_d)
             bad(x, "the source said taken and the destination never ran");
         break;
+    case CV_OUT_TAKEN_LEFT:
+        if (!w->d_ran && !w->lost_d)
+            bad(x, "the source said taken and the destination never ran");
+        break;
+    case CV_OUT_UNKNOWN:
+        if (w->s_vis != CV_J_COMMITTING)
+            bad(x, "the source said unknown, and no COMMIT was ever sent");
+        break;
+    case CV_OUT_STUCK:
+        if (!w->failed)
+            bad(x, "the source said stuck, and nothing has failed");
+        break;
     case CV_OUT_LOST:
+        if (w->s_copy != COPY_NONE)
+            bad(x, "the source said lost and has a copy");
         run_at_source(x, w, true);           /* the administrator believes it and starts the guest again */
         break;
     default:
@@ -175,10 +192,40 @@ static void source_finished(struct explorer *x, struct world *w)
     source_gone(w);
 }
 
+static void destination_finished(struct explorer *x, struct world *w, unsigned state)
+{
+    struct cv_handover h = { .state = (uint8_t)state };
+
+    switch (cv_ho_outcome(&h)) {
+    case CV_OUT_RUNNING:
+        if (!w->d_ran && !w->lost_d)
+            bad(x, "the destination said running and never ran");
+        break;
+    case CV_OUT_ABORTED:                     /* a tombstone says nothing of a guest */
+        if (w->d_copy != COPY_NONE && w->d_vis != CV_J_NEVER)
+            bad(x, "the destination said aborted and has a copy");
+        break;
+    case CV_OUT_STUCK:
+        if (!w->failed)
+            bad(x, "the destination said stuck, and nothing has failed");
+        break;
+    case CV_OUT_GONE:
+        if (w->d_copy != COPY_NONE)
+            bad(x, "the destination said gone and has a copy");
+        break;
+    default:
+        break;
+    }
+}
+
 /* ---- one action of each process ------------------------------------------------------------------------------ */
 
-static void write_journal(unsigned how, unsigned state, unsigned *vis, unsigned *dur, bool synced)
+/* The product's journal refuses what its own table does not know: an action that asks for it can never succeed. */
+static void write_journal(struct explorer *x, enum cv_journal_role role, unsigned how, unsigned state, unsigned *vis,
+                          unsigned *dur, bool synced)
 {
+    if (!cv_journal_legal(role, (enum cv_journal_state)*vis, (enum cv_journal_state)state))
+        bad(x, "a journal was to make a step that it may not make");
     if (how == HOW_FAIL_NOTHING)
         return;
     *vis = state;
@@ -191,7 +238,7 @@ static void source_journals(struct explorer *x, struct world *w, int state, enum
     if (state == CV_J_COMMITTING && x->mutation == M_SRC_SKIPS_JOURNAL)
         return source_step(w, CV_EV_OK);
     unsigned vis = w->s_vis, dur = w->s_dur;
-    write_journal(how, (unsigned)state, &vis, &dur,
+    write_journal(x, CV_ROLE_SOURCE, how, (unsigned)state, &vis, &dur,
                   !(state == CV_J_COMMITTING && x->mutation == M_SRC_SKIPS_FSYNC));
     w->s_vis = vis;
     w->s_dur = dur;
@@ -295,7 +342,7 @@ static bool destination_journals(struct explorer *x, struct world *w, int state,
 
     if (running && x->mutation == M_DST_UNPAUSES_FIRST)
         run_at_destination(x, w);
-    write_journal(*how, (unsigned)state, &vis, &dur, !(running && x->mutation == M_DST_SKIPS_FSYNC));
+    write_journal(x, CV_ROLE_DESTINATION, *how, (unsigned)state, &vis, &dur, !(running && x->mutation == M_DST_SKIPS_FSYNC));
     if (state == CV_J_RUNNING_SETTLED && x->mutation == M_DST_FORGETS)
         vis = dur = CV_J_NONE;
     w->d_vis = vis;
@@ -340,6 +387,7 @@ bool destination_acts(struct explorer *x, struct world *w, bool handler, enum ho
     case CV_ACT_FINISH:
         if (how != HOW_OK)
             return false;
+        destination_finished(x, w, state);
         if (handler)
             handler_gone(w);
         else
@@ -514,8 +562,10 @@ static void actions(struct explorer *x, const struct world *w)
         if (how != HOW_OK && w->faults == 0)
             break;
         struct world base = *w;
-        if (how != HOW_OK)
+        if (how != HOW_OK) {
             base.faults--;
+            base.failed = 1;
+        }
         struct world n = base;
         if (w->s_state && source_acts(x, &n, how))
             emit(x, &n, how_source[how]);
@@ -538,6 +588,8 @@ void send_all(struct world *n)
 
 static void channel(struct explorer *x, const struct world *w)
 {
+    if (source_expects(w, CV_EV_SENT_ALL) && w->s_copy == COPY_RUN)
+        DO("source: suspended", n.s_copy = COPY_PAUSED);
     if (source_expects(w, CV_EV_SENT_ALL))
         DO("source: all sent", send_all(&n));
     TRY("source: hears", source_hears(&n));

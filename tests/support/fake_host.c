@@ -19,10 +19,28 @@ static void contract(bool ok, const char *what)
     abort();
 }
 
+/* Destroyed behind convoy's back.  What does not ask for a domain by its number goes on working. */
+static bool vanished(struct fake_host *f, const char *name)
+{
+    static const char *const others[] = { "fake_info", "fake_find", "fake_list", "fake_facts", "fake_xs", "fake_watch" };
+
+    if (f->vanish_at == 0 || f->calls < f->vanish_at || f->dom[1] == NULL)
+        return false;
+    f->dom[1]->exists = false;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (strncmp(name, others[i], strlen(others[i])) == 0)
+            return false;
+    return true;
+}
+
 static int trip(struct fake_host *f, const char *name, struct cv_error *err)
 {
     pthread_mutex_lock(&f->lock);
     f->calls++;
+    if (vanished(f, name)) {
+        pthread_mutex_unlock(&f->lock);
+        return cv_fail(err, CV_E_HYPERVISOR, ESRCH, "%s: there is no such domain", name);
+    }
     bool fail = f->fail_at != 0 && f->calls >= f->fail_at && f->calls <= f->fail_at + f->fail_next_too;
     if (fail && f->calls == f->fail_at)
         f->failed_in = name;
@@ -171,6 +189,8 @@ static int fake_unpause(struct cv_host *h, uint32_t domid, struct cv_error *err)
 {
     TRIP(h, err);
     contract(domain(h, domid)->introduced, "unpaused before it was introduced");
+    if (!domain(h, domid)->paused)     /* as Xen */
+        return cv_fail(err, CV_E_HYPERVISOR, EINVAL, "cannot unpause domain %u", domid);
     domain(h, domid)->paused = false;
     return 0;
 }
@@ -196,6 +216,8 @@ static int fake_suspend(struct cv_host *h, uint32_t domid, int64_t deadline_ms, 
     (void)deadline_ms, (void)cancel;
     TRIP(h, err);
     contract(!domain(h, domid)->suspended, "suspended twice");
+    if (fake(h)->suspends_late)
+        return cv_fail(err, CV_E_TIMEOUT, 0, "the guest did not suspend in time");
     domain(h, domid)->suspended = true;
     return 0;
 }
@@ -218,9 +240,9 @@ static int fake_pfn_count(struct cv_host *h, uint32_t domid, uint64_t *count_out
 static int fake_populated(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_t count, uint64_t *pages_out,
                           struct cv_error *err)
 {
+    TRIP(h, err);
     struct fake_domain *d = domain(h, domid);
 
-    TRIP(h, err);
     contract(d->logging || d->suspended, "searched while it changes and nobody keeps a log");
     contract(count == FAKE_PFNS, "another size than pfn_count's");
     memset(bitmap, 0, (FAKE_PFNS + 63) / 64 * 8);
@@ -258,15 +280,17 @@ static int fake_dirty_log(struct cv_host *h, uint32_t domid, bool on, struct cv_
 static int fake_dirty_take(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_t count, bool final,
                            struct cv_dirty_stats *stats, struct cv_error *err)
 {
+    TRIP(h, err);
     struct fake_domain *d = domain(h, domid);
 
-    TRIP(h, err);
     contract(d->logging && count == FAKE_PFNS, "dirty bitmap read without a log");
     contract(!final || d->suspended, "final bitmap of a guest that runs");
     guest_writes(d);
     memcpy(bitmap, d->dirty, sizeof d->dirty);
     memset(d->dirty, 0, sizeof d->dirty);
     *stats = (struct cv_dirty_stats){ 0 };
+    for (unsigned i = 0; i < FAKE_PFNS; i++)
+        stats->pages += d->there[i];
     return 0;
 }
 
@@ -277,10 +301,10 @@ static int source_map(struct cv_page_source *b, const uint64_t *pfns, size_t n, 
                       void **handle_out, struct cv_error *err)
 {
     struct fake_source *s = (struct fake_source *)b;
-    struct fake_domain *d = domain(s->h, s->domid);
 
     if (trip(fake(s->h), "page_source.map", err) < 0)
         return -1;
+    struct fake_domain *d = domain(s->h, s->domid);
     contract(d->logging || d->suspended || d->paused, "memory read while it changes and nobody keeps a log");
     for (size_t i = 0; i < n; i++) {
         types_out[i] = d->there[pfns[i]] ? CV_PAGE_DATA : CV_PAGE_ABSENT;
@@ -296,10 +320,10 @@ static int sink_map(struct cv_page_sink *b, const uint64_t *pfns, size_t n, void
                     struct cv_error *err)
 {
     struct fake_sink *s = (struct fake_sink *)b;
-    struct fake_domain *d = domain(s->h, s->domid);
 
     if (trip(fake(s->h), "page_sink.map", err) < 0)
         return -1;
+    struct fake_domain *d = domain(s->h, s->domid);
     for (size_t i = 0; i < n; i++) {
         d->there[pfns[i]] = true;
         pages_out[i] = d->ram[pfns[i]];
@@ -317,10 +341,10 @@ static int sink_unmap(struct cv_page_sink *b, void *handle, struct cv_error *err
 static int sink_zero(struct cv_page_sink *b, const uint64_t *pfns, size_t n, struct cv_error *err)
 {
     struct fake_sink *s = (struct fake_sink *)b;
-    struct fake_domain *d = domain(s->h, s->domid);
 
     if (trip(fake(s->h), "page_sink.zero", err) < 0)
         return -1;
+    struct fake_domain *d = domain(s->h, s->domid);
     for (size_t i = 0; i < n; i++) {
         d->there[pfns[i]] = true;
         memset(d->ram[pfns[i]], 0, CV_PAGE_SIZE);

@@ -35,6 +35,8 @@ struct fake_host {
     unsigned gone_at_drain;            /* all domains are gone (xl destroy) when the watch is drained for the n-th time */
     const char *failed_in;             /* name of the call that failed */
     unsigned fail_next_too;            /* so many further calls fail as well (faults within undo) */
+    unsigned vanish_at;                /* before this call somebody destroys domain 1; 0: never */
+    bool suspends_late;                /* suspend() runs into its time limit */
     pthread_mutex_t lock;
 };
 

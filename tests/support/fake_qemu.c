@@ -16,7 +16,7 @@
  *     --blocked TEXT     query-migrate names a reason        --unmigratable TEXT   migrate is refused for a device
  *     --block NAME@OFFSET:SIZE (hex)   one more RAM block    --pci SLOT       one more PCI function
  *     --version X.Y.Z    (7.2.0)                             --no-eof         its states lack the last byte
- *     --leak-fdset       remove-fd fails */
+ *     --leak-fdset       remove-fd fails                     --no-events      says nothing of migrations by itself */
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -53,7 +53,7 @@ struct fake {
     int fdset[FDS_MAX];       /* by fdset id */
     int named_fd;             /* of getfd */
     int received_fd;          /* came with the last bytes */
-    bool dirty_log, no_eof, leak_fdset, negotiated;
+    bool dirty_log, no_eof, leak_fdset, no_events, negotiated;
     int own_slot[32];
     unsigned own_count;
 };
@@ -107,6 +107,10 @@ static void put_json(struct fake *f, json_t *object)
 
 static void put_event(struct fake *f, const char *name, json_t *data)
 {
+    if (f->no_events && strcmp(name, "MIGRATION") == 0) {
+        json_decref(data);
+        return;
+    }
     put_json(f, json_pack("{s:s, s:{s:i, s:i}, s:o*}", "event", name, "timestamp", "seconds", 1, "microseconds", 2, "data", data));
 }
 
@@ -511,6 +515,7 @@ int main(int argc, char **argv)
         f.fdset[i] = -1;
     for (int i = 1; i < argc; i++) {
         f.no_eof = f.no_eof || strcmp(argv[i], "--no-eof") == 0;
+        f.no_events = f.no_events || strcmp(argv[i], "--no-events") == 0;
         f.leak_fdset = f.leak_fdset || strcmp(argv[i], "--leak-fdset") == 0;
         if (i + 1 < argc)
             take_option(&f, argv[i], argv[i + 1]);

@@ -33,6 +33,41 @@ status()
 
 one_line() { [ "$(wc -l <"$1")" = 1 ] || complain "not one line in $1: $2"; }
 
+# refused TEXT COMMAND...: status 2, one line, and it names the text.
+refused()
+{
+    local text=$1
+    shift
+    status 2 "$@"
+    grep -qF -- "$text" "$work/err" || complain "'$text' is not in: $(cat "$work/err")"
+}
+
+# Options of migrate are judged before anything else: without Xen whatever passes fails later.
+migrate_options()
+{
+    "$convoy" --help | grep -q ' migrate ' || return 0
+    local m="$convoy migrate" v
+    for v in 0 -1 +5 ' 5' 5.5 0x10 1e3 5k 3600001 99999999999999999999 nan inf ''; do
+        refused --downtime-limit "$convoy" migrate --downtime-limit "$v" g h
+    done
+    for v in 0 604801 9223372036854775807 10s; do refused --max-time "$convoy" migrate --max-time "$v" g h; done
+    for v in 4095 1 50m 50MB 5KM 2000G 18446744073709551615G M ''; do refused --bandwidth "$convoy" migrate --bandwidth "$v" g h; done
+    for v in fast zstd: zstd:x zstd:99 ''; do refused "compression '$v'" "$convoy" migrate --compress "$v" g h; done
+    for v in copy STOP ''; do refused --on-timeout "$convoy" migrate --on-timeout "$v" g h; done
+    for v in '' -oProxyCommand=x root@ @h root@-x -l@h 'h x' $'h\n' 'h;x y'; do refused "[USER@]HOST" "$convoy" migrate -- g "$v"; done
+    refused 'is empty' "$convoy" migrate --command '' g h
+    refused 'longer than' "$convoy" migrate --command "$(printf '%01024d' 0)" g h
+    refused usage $m g; refused usage $m g h more; refused usage $m --nonsense g h; refused usage $m g h --max-time
+    refused 'is empty' "$convoy" migrate '' h
+    status 1 $m --report "$work/none/x.svg" g h
+    grep -qF "$work/none" "$work/err" || complain "--report in a folder that does not exist: $(cat "$work/err")"
+    rm -rf "$work/pic" && mkdir "$work/pic"
+    "$convoy" migrate --report "$work/pic/x.svg" --downtime-limit 3600000 --max-time 604800 --bandwidth 50M --compress zstd:3 \
+        --on-timeout stop --command "sh -c 'exec false'" g root@h >"$work/out" 2>"$work/err" && complain 'migrated without Xen'
+    [ $? != 2 ] || complain "good options were refused: $(cat "$work/err")"
+    [ -z "$(ls -A "$work/pic")" ] || complain '--report left something behind'
+}
+
 inspect_all()
 {
     local f name
@@ -129,6 +164,7 @@ inspect_all
 verify_all
 extract_all
 picture
+migrate_options
 if "$convoy" --help | grep -q 'convoy convert'; then convert_all; fi
 [ -z "$(find "$work" -name '*.part')" ] || complain "a part is left"
 exit $bad

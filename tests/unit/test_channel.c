@@ -297,6 +297,35 @@ START_TEST(silence_and_keep_alives)
 }
 END_TEST
 
+/* Keep-alives without end: who waits is still held to its time limit, and hears its cancel. */
+static void *says_nothing_else(void *arg)
+{
+    struct cv_error e = CV_ERROR_INIT;
+
+    (void)arg;
+    d.keepalive_ms = 0;
+    while (cv_chan_tick(&d, &e) == 0)
+        ;
+    return NULL;
+}
+
+START_TEST(a_flood_of_keep_alives)
+{
+    pthread_t t;
+    struct cv_msg m;
+    int64_t start = cv_now_ms();
+
+    opened();
+    ck_assert_int_eq(pthread_create(&t, NULL, says_nothing_else, NULL), 0);
+    ck_assert_int_eq(cv_chan_recv(&s, &m, cv_after_ms(200), NULL, &err), -1);
+    ck_assert_int_eq(err.code, CV_E_TIMEOUT);
+    ck_assert_int_lt(cv_now_ms() - start, 20000);
+    ck_assert_uint_gt(s.received, 1);
+    shutdown(fds[0], SHUT_RDWR);
+    pthread_join(t, NULL);
+}
+END_TEST
+
 START_TEST(cancel)
 {
     struct cv_cancel c;
@@ -408,6 +437,7 @@ int main(void)
     tcase_add_test(t, ones_own_words_do_not_pass);
     tcase_add_test(t, a_repeated_frame_does_not_pass);
     tcase_add_test(t, silence_and_keep_alives);
+    tcase_add_test(t, a_flood_of_keep_alives);
     tcase_add_test(t, cancel);
     tcase_add_test(t, a_full_pipe);
     tcase_add_test(t, last_words);

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "migrate/journal.h"
+#include "migrate/unsettled.h"
 
 static char store[64];
 static struct cv_error err;
@@ -209,6 +210,86 @@ START_TEST(one_at_a_time)
 }
 END_TEST
 
+/* A first record that cannot be written leaves nothing, whichever step fails: it would stand in the way later. */
+START_TEST(a_failed_beginning_leaves_nothing)
+{
+    static const char *const first[] = { "open", "write", "fsync", "rename", "fsync-dir" };
+    struct fault f = { .step = first[_i] };
+    struct cv_journal_fault fault = { at_step, &f };
+    struct cv_journal j = CV_JOURNAL_INIT;
+    struct cv_journal_record r = record(CV_ROLE_SOURCE);
+
+    j.fault = &fault;
+    ck_assert_int_eq(cv_journal_create(&j, store, &r, &err), -1);
+    ck_assert_uint_eq(f.seen, 1);
+    ck_assert_int_eq(err.code, CV_E_IO);
+    ck_assert_int_lt(j.lock_fd, 0);
+    ck_assert_int_eq(cv_journal_read(store, r.migration, CV_ROLE_SOURCE, &r, &err), -1);
+    ck_assert_int_eq(err.code, CV_E_NOT_FOUND);
+    ck_assert_int_eq(rmdir(store), 0);                       /* not even a directory */
+    j.fault = NULL;
+    ck_assert_int_eq(cv_journal_create(&j, store, &r, &err), 0);
+    cv_journal_close(&j);
+}
+END_TEST
+
+/* The guest's unsettled record is named in the refusal; another guest's, and a settled one, are no hindrance. */
+START_TEST(one_migration_of_a_guest)
+{
+    struct cv_journal j = made(CV_ROLE_SOURCE), other = CV_JOURNAL_INIT;
+    struct cv_journal_record next = record(CV_ROLE_SOURCE);
+
+    next.migration[0] ^= 1;
+    ck_assert_int_eq(cv_unsettled_begin(&other, store, &next, NULL, &err), -1);
+    ck_assert_int_eq(err.code, CV_E_BUSY);
+    ck_assert_ptr_nonnull(strstr(err.text, "still open here: convoy recover first"));
+    ck_assert_int_eq(cv_journal_read(store, next.migration, CV_ROLE_SOURCE, &next, &err), -1);
+    next = record(CV_ROLE_SOURCE);
+    next.migration[0] ^= 1;
+    next.guest[0] ^= 1;
+    ck_assert_int_eq(cv_unsettled_begin(&other, store, &next, NULL, &err), 0);
+    cv_journal_close(&other);
+    ck_assert_int_eq(cv_journal_set(&j, CV_J_ABORTED_SETTLED, NULL, &err), 0);
+    cv_journal_close(&j);
+    next = record(CV_ROLE_DESTINATION);
+    next.migration[0] ^= 2;
+    ck_assert_int_eq(cv_unsettled_begin(&other, store, &next, NULL, &err), 0);
+    cv_journal_close(&other);
+}
+END_TEST
+
+/* Many at once: one begins, the others are told. */
+START_TEST(of_many_one_begins)
+{
+    unsigned begun = 0;
+    int go[2];
+    uint8_t id[16];
+
+    ck_assert_int_eq(cv_journal_store_id(store, id, &err), 0);
+    ck_assert_int_eq(pipe(go), 0);
+    for (int i = 0; i < 8; i++) {
+        if (fork() != 0)
+            continue;
+        struct cv_journal j = CV_JOURNAL_INIT;
+        struct cv_journal_record r = record(CV_ROLE_DESTINATION);
+        char c;
+        r.migration[0] = (uint8_t)(16 + i);
+        close(go[1]);
+        if (read(go[0], &c, 1) < 0)
+            _exit(9);
+        _exit(cv_unsettled_begin(&j, store, &r, NULL, &err) == 0 ? 0 : err.code == CV_E_BUSY ? 1 : 2);
+    }
+    close(go[0]);
+    close(go[1]);
+    for (int status, i = 0; i < 8; i++) {
+        ck_assert_int_gt(wait(&status), 0);
+        ck_assert(WIFEXITED(status) && WEXITSTATUS(status) < 2);
+        begun += WEXITSTATUS(status) == 0;
+    }
+    ck_assert_uint_eq(begun, 1);
+}
+END_TEST
+
 START_TEST(missing_leaves_nothing)
 {
     struct cv_journal j = CV_JOURNAL_INIT;
@@ -289,6 +370,9 @@ int main(void)
     tcase_add_loop_test(t, a_failed_step_leaves_old_or_new, 0, 5);
     tcase_add_loop_test(t, a_dead_writer_leaves_old_or_new_and_no_lock, 0, 10);
     tcase_add_test(t, one_at_a_time);
+    tcase_add_loop_test(t, a_failed_beginning_leaves_nothing, 0, 5);
+    tcase_add_test(t, one_migration_of_a_guest);
+    tcase_add_test(t, of_many_one_begins);
     tcase_add_test(t, missing_leaves_nothing);
     tcase_add_test(t, find_and_damaged);
     tcase_add_test(t, prune_only_what_nobody_asks_for);

@@ -4,6 +4,7 @@
  * runs exactly once, perhaps after convoy recover, and nothing else is left. */
 #include <check.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -17,6 +18,7 @@
 #include "../support/emu_fixture.h"
 #include "../support/fake_host.h"
 #include "base/fd.h"
+#include "guest/sweep.h"
 #include "migrate/destination.h"
 #include "migrate/recover.h"
 #include "migrate/source.h"
@@ -46,6 +48,9 @@ struct world {
     unsigned connections;
     long cut_forth, cut_back;          /* bytes after which the first connection breaks; -1 = never */
     long passed_forth;                 /* bytes that the last relay carried */
+    int64_t silence_ms;
+    struct cv_sink *sink;              /* the source's */
+    unsigned monitors;                 /* how often a guest's monitor was to be started */
     bool verbose;
 };
 
@@ -154,10 +159,26 @@ static struct fake_domain *guest_of(struct side *s)
 
 /* ---- the channel ----------------------------------------------------------------------------------------------------- */
 
+/* Whoever dies from here on has left a record that is not settled: somebody comes by and starts the monitor again. */
+static void monitor(void *user, uint32_t domid, const char *name)
+{
+    struct world *w = user;
+    struct fake_domain *d = w->dst.host->dom[domid];
+    struct cv_journal_record rec;
+    struct cv_error err = CV_ERROR_INIT;
+
+    ck_assert_str_eq(name, "g");
+    ck_assert(d != NULL && d->exists && !d->paused);
+    ck_assert_int_eq(cv_journal_find(w->dst.store, d->spec.uuid, CV_ROLE_DESTINATION, &rec, &err), 0);
+    ck_assert_int_eq(rec.state, CV_J_RUNNING);
+    w->monitors++;
+}
+
 static void *receiver(void *arg)
 {
     struct connection *c = arg;
     struct cv_receive_options o = { .store = c->w->dst.store, .mem = { .threads = 1, .codec = CV_CODEC_ZSTD, .level = 1 },
+                                    .runs = monitor, .runs_user = c->w,
                                     .times = { .commit_ms = 3000, .effect_ms = 5000 } };
     enum cv_ho_outcome outcome;
     struct cv_error err = CV_ERROR_INIT;
@@ -246,7 +267,9 @@ static int migrate(struct world *w, bool live, struct cv_migrate_result *r, stru
     struct cv_migrate_options o = { .command = "none", .peer = "there", .store = w->src.store, .live = live,
                                     .mem = { .threads = 1, .codec = CV_CODEC_ZSTD, .level = 1 }, .dial = dial, .dial_user = w,
                                     .times = quick };
-    int rc = cv_migrate(&w->src.host->base, "g", &o, NULL, r, err);
+    o.times.silence_ms = w->silence_ms;
+    o.times.ready_ms = 20000;
+    int rc = cv_migrate(&w->src.host->base, "g", &o, w->sink, r, err);
 
     join_all(w);
     reap();
@@ -321,6 +344,7 @@ START_TEST(it_moves)
     ck_assert_msg(migrate(&w, _i & 1, &r, &err) == 0, "%s", emu_text(&err));
     ck_assert_int_eq(r.outcome, CV_OUT_TAKEN);
     ck_assert_ptr_null(guest_of(&w.src));
+    ck_assert_uint_eq(w.monitors, 1);
     struct fake_domain *d = guest_of(&w.dst);
     ck_assert(runs(d) && d->has_policy && d->has_state);
     ck_assert_uint_eq(r.domid, d->domid);
@@ -381,6 +405,187 @@ START_TEST(a_slow_offer_does_no_harm)
     ck_assert_msg(rc == 0, "%s", emu_text(&err));
     ck_assert(one_runs(&w, false));
     world_end(&w);
+}
+END_TEST
+
+/* Somebody destroys the guest while it is on its way, or it ends by itself and its monitor clears it away: nothing is left on
+ * either side, nothing waits for a recovery, unless it had been taken before. */
+START_TEST(the_guest_ends_meanwhile)
+{
+    unsigned lost = 0, taken = 0, unsettled = 0;
+    struct world w;
+
+    world_begin(&w);
+    for (unsigned n = 1;; n++) {
+        struct cv_migrate_result r;
+        struct cv_error err = CV_ERROR_INIT;
+
+        make_guest(&w.src, NULL);
+        w.src.host->calls = 0;
+        w.src.host->vanish_at = n;
+        int rc = migrate(&w, _i & 1, &r, &err);
+        bool vanished = w.src.host->calls >= n;
+        w.src.host->vanish_at = 0;
+        lost += r.outcome == CV_OUT_LOST;
+        taken += r.outcome == CV_OUT_TAKEN;
+        unsettled += r.outcome == CV_OUT_STUCK || r.outcome == CV_OUT_UNKNOWN || r.outcome == CV_OUT_TAKEN_LEFT;
+        ck_assert_msg((rc == 0) == (r.outcome == CV_OUT_TAKEN), "call %u: %s", n, err.text);
+        if (rc == 0) {
+            ck_assert(runs(guest_of(&w.dst)));
+            end_guest(&w.dst);
+        }
+        ck_assert_msg(guest_of(&w.dst) == NULL, "call %u: a copy is left at the destination: %s", n, err.text);
+        if (!vanished) {
+            ck_assert_ptr_null(guest_of(&w.src));
+            break;
+        }
+        /* Its emulators are its monitor's business. */
+        ck_assert_int_eq(cv_guest_sweep(&w.src.host->base, 1, &err), 0);
+        reap();
+    }
+    ck_assert_uint_gt(lost, 3);
+    ck_assert_uint_gt(taken, 0);
+    ck_assert_uint_eq(unsettled, 0);
+    world_end(&w);
+}
+END_TEST
+
+/* A guest that did not suspend in time, and may do so when nobody waits any more, is its monitor's to resume. */
+START_TEST(a_late_suspension_is_expected)
+{
+    struct cv_migrate_result r;
+    struct cv_error err = CV_ERROR_INIT;
+    struct world w;
+    char path[96], *value = NULL;
+
+    world_begin(&w);
+    make_guest(&w.src, NULL);
+    w.src.host->suspends_late = true;
+    ck_assert_int_lt(migrate(&w, true, &r, &err), 0);
+    ck_assert_int_eq(r.outcome, CV_OUT_KEPT);
+    snprintf(path, sizeof path, CV_GUEST_LATE_SUSPEND, guest_of(&w.src)->domid);
+    ck_assert_int_eq(w.src.host->base.ops->xs_read(&w.src.host->base, path, &value, &err), 0);
+    ck_assert_ptr_nonnull(value);
+    free(value);
+    ck_assert(one_runs(&w, false));
+    world_end(&w);
+}
+END_TEST
+
+/* The receiver was killed after the guest's first instruction and before it had its name: recovery gives it the name. */
+START_TEST(it_runs_and_has_no_name_yet)
+{
+    struct cv_journal_record rec = { .role = CV_ROLE_DESTINATION, .state = CV_J_OPEN, .name = "g", .migration = { 7 } };
+    struct cv_journal j = CV_JOURNAL_INIT;
+    struct cv_error err = CV_ERROR_INIT;
+    struct world w;
+
+    world_begin(&w);
+    make_guest(&w.dst, NULL);
+    struct fake_domain *d = guest_of(&w.dst);
+    memcpy(rec.guest, d->spec.uuid, 16);
+    rec.domid = d->domid;
+    snprintf(d->spec.name, sizeof d->spec.name, "g--incoming");
+    ck_assert_int_eq(cv_journal_boot_id(rec.boot, &err), 0);
+    ck_assert_int_eq(cv_journal_create(&j, w.dst.store, &rec, &err), 0);
+    ck_assert_int_eq(cv_journal_set(&j, CV_J_RUNNING, NULL, &err), 0);
+    cv_journal_close(&j);
+    recover(&w, &w.dst);
+    ck_assert_str_eq(d->spec.name, "g");
+    ck_assert_int_eq(cv_journal_read(w.dst.store, rec.migration, CV_ROLE_DESTINATION, &rec, &err), 0);
+    ck_assert_int_eq(rec.state, CV_J_RUNNING_SETTLED);
+    ck_assert(one_runs(&w, true));
+    world_end(&w);
+}
+END_TEST
+
+/* Emulators that take longer to load than the other side may be silent: the destination says that it is alive. */
+START_TEST(a_slow_load_is_no_silence)
+{
+    const char *faults[EMULATORS] = { NULL, "--delay load:8000" };
+    struct cv_migrate_result r;
+    struct cv_error err = CV_ERROR_INIT;
+    struct world w;
+
+    world_begin(&w);
+    w.silence_ms = 1;                  /* that is, three times what the destination promises: 6 s */
+    make_guest(&w.src, faults);
+    ck_assert_msg(migrate(&w, true, &r, &err) == 0, "%s", emu_text(&err));
+    ck_assert(one_runs(&w, false));
+    world_end(&w);
+}
+END_TEST
+
+#define MANUAL "docs/man/convoy-migrate.1.md"       /* ctest runs tests in the checkout */
+
+static char *manual;
+static unsigned events_seen[4];
+
+/* In the line of the manual's table that begins so. */
+static void documented(const char *line_start, const char *member)
+{
+    char word[64];
+    const char *line = strstr(manual, line_start);
+
+    snprintf(word, sizeof word, "`%s`", member);
+    ck_assert_msg(line != NULL, MANUAL " lacks the line %s", line_start);
+    const char *at = strstr(line, word), *end = strchr(line, '\n');
+    ck_assert_msg(at != NULL && at < end, MANUAL ": %s lacks %s", line_start, word);
+}
+
+static void note_event(struct cv_sink *s, const char *text)
+{
+    static const char *const names[] = { "phase", "pages", "pass", "decision" };
+    json_t *o = json_loads(text, 0, NULL), *value;
+    const char *name = json_string_value(json_object_get(o, "event")), *key;
+    char start[64];
+
+    (void)s;
+    ck_assert_msg(name != NULL, "no event: %s", text);
+    snprintf(start, sizeof start, "| `%s` |", name);
+    json_object_foreach(o, key, value)
+        if (strcmp(key, "event") != 0)
+            documented(start, key);
+    for (unsigned i = 0; i < 4; i++)
+        events_seen[i] += strcmp(names[i], name) == 0;
+    json_decref(o);
+}
+
+/* What programs may rely on is in the manual: every member of every event, and of the report. */
+START_TEST(events_and_report_are_documented)
+{
+    struct cv_sink sink = { .event = note_event };
+    struct cv_migrate_result r;
+    struct cv_error err = CV_ERROR_INIT;
+    CV_AUTO_BUF report = { 0 };
+    struct world w;
+    const char *key;
+    json_t *value;
+
+    ck_assert_int_eq(cv_file_read(MANUAL, 1 << 20, &manual, NULL, &err), 0);
+    world_begin(&w);
+    w.sink = &sink;
+    make_guest(&w.src, NULL);
+    ck_assert_msg(migrate(&w, true, &r, &err) == 0, "%s", emu_text(&err));
+    for (unsigned i = 0; i < 4; i++)
+        ck_assert_uint_gt(events_seen[i], 0);
+    ck_assert_int_eq(cv_tl_json(&r.timeline, &report, &err), 0);
+    json_t *o = json_loadb((const char *)report.data, report.len, 0, NULL);
+    json_object_foreach(o, key, value) {
+        char word[64];
+        snprintf(word, sizeof word, "`%s`", key);
+        ck_assert_msg(strstr(manual, word) != NULL, MANUAL " lacks %s", word);
+    }
+    json_object_foreach(json_object_get(o, "down_parts"), key, value)
+        documented("| `down_parts` |", key);
+    json_object_foreach(json_array_get(json_object_get(o, "passes"), 0), key, value)
+        documented("| `passes` |", key);
+    json_object_foreach(json_array_get(json_object_get(o, "emulators"), 0), key, value)
+        documented("| `emulators` |", key);
+    json_decref(o);
+    ck_assert(one_runs(&w, false));
+    world_end(&w);
+    free(manual);
 }
 END_TEST
 
@@ -471,6 +676,11 @@ int main(void)
     tcase_set_timeout(t, 900);
     tcase_add_loop_test(t, it_moves, 0, 2);
     tcase_add_test(t, a_slow_offer_does_no_harm);
+    tcase_add_test(t, events_and_report_are_documented);
+    tcase_add_test(t, a_slow_load_is_no_silence);
+    tcase_add_test(t, a_late_suspension_is_expected);
+    tcase_add_test(t, it_runs_and_has_no_name_yet);
+    tcase_add_loop_test(t, the_guest_ends_meanwhile, 0, 2);
     tcase_add_loop_test(t, every_emulator_fails, 0, (int)(EMULATORS * FAULTS));
     tcase_add_loop_test(t, every_host_call_fails, 0, 4);
     tcase_add_loop_test(t, the_channel_is_cut_anywhere, 0, 2);

@@ -83,12 +83,13 @@ START_TEST(events_between_command_and_answer)
 {
     ready();
     send_stop();
-    say("{\"event\": \"STOP\", \"data\": {}}\n{\"event\": \"MIGRATION\", \"data\": {\"status\": \"completed\"}}\n");
+    say("{\"event\": \"MIGRATION\", \"data\": {\"status\": \"completed\"}}\n{\"event\": \"STOP\", \"data\": {}}\n");
     ck_assert_int_eq(q.state, CV_QMP_AWAITING);
     say("{\"return\": {\"a\": 5}, \"id\": 2}\n");
     ck_assert_int_eq(q.state, CV_QMP_READY);
     ck_assert_int_eq(json_integer_value(json_object_get(q.reply, "a")), 5);
-    ck_assert_str_eq(q.event_status, "completed");
+    ck_assert_str_eq(q.event, "STOP");
+    ck_assert_str_eq(q.migration, "completed");
     end();
 }
 END_TEST

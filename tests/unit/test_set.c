@@ -292,6 +292,29 @@ START_TEST(loads_run_side_by_side_too)
 }
 END_TEST
 
+/* 0: nobody asks for the status of one that says by itself when it has loaded.  1: one that says nothing is asked. */
+START_TEST(a_load_is_over_when_the_emulator_says_so)
+{
+    const char *fault = _i == 0 ? "--fail query-status" : "--no-events";
+    const char *faults[CV_DM_MAX] = { fault, fault, fault };
+    struct cv_error err = CV_ERROR_INIT;
+    struct emu_fixture f;
+    uint64_t sizes[CV_DM_MAX];
+
+    emu_fixture_begin(&f, 3, faults);
+    must_start(&f, CV_SPAWN_CREATE);
+    emu_fixture_states(&f, true);
+    struct cv_emu_wait w = emu_wait(10000);
+    OK(cv_emuset_save_state(&f.set, f.states, true, sizes, &w, NULL, &err));
+    OK(cv_emuset_quit(&f.set, &w, &err));
+    must_start(&f, CV_SPAWN_INCOMING);
+    emu_fixture_states(&f, false);
+    OK(cv_emuset_load_state(&f.set, f.states, &w, NULL, &err));
+    OK(cv_emuset_cont(&f.set, &w, NULL, &err));
+    emu_fixture_end(&f);
+}
+END_TEST
+
 START_TEST(cancel_ends_the_wait_and_undo_goes_on)
 {
     const char *faults[CV_DM_MAX] = { NULL, "--silent-at stop" };
@@ -520,6 +543,7 @@ int main(void)
     tcase_add_test(t, a_wrong_or_bad_state_is_refused);
     tcase_add_test(t, eight_states_take_hardly_longer_than_one);
     tcase_add_test(t, loads_run_side_by_side_too);
+    tcase_add_loop_test(t, a_load_is_over_when_the_emulator_says_so, 0, 2);
     tcase_add_test(t, cancel_ends_the_wait_and_undo_goes_on);
     tcase_add_test(t, a_late_answer_is_not_taken_for_the_next);
     tcase_add_test(t, a_killed_emulator_fails_at_once);
