@@ -22,6 +22,8 @@ bench_install()
     local sudo=()
     [ "$(id -u)" = 0 ] || sudo=(sudo -n)
     "${sudo[@]}" apt-get install -y --no-install-recommends "$@" >&2 ||
+        # a fresh machine has no package lists, or old ones
+        { "${sudo[@]}" apt-get update -qq >&2 && "${sudo[@]}" apt-get install -y --no-install-recommends "$@" >&2; } ||
         { echo "bench: please install: $*" >&2; return 1; }
 }
 
