@@ -36,6 +36,21 @@ static bool serves(int pid, const char *domid)
     return false;
 }
 
+/* Models of hosts number their domains alike, and share one /proc: each has its own emulators only. */
+static bool is_child(int pid)
+{
+    char path[40], state;
+    CV_AUTO_FREE char *text = NULL;
+    size_t len;
+    int parent = 0;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    if (cv_file_read(path, 4096, &text, &len, NULL) < 0)
+        return false;
+    const char *after = strrchr(text, ')');
+    return after != NULL && sscanf(after + 1, " %c %d", &state, &parent) == 2 && parent == (int)getpid();
+}
+
 static int end_process(int pid, const char *domid, struct cv_error *err)
 {
     /* First the handle, then the look: what was looked at is what is killed. */
@@ -68,7 +83,7 @@ int cv_guest_sweep(struct cv_host *host, uint32_t domid, struct cv_error *err)
         return cv_fail(err, CV_E_IO, errno, "list the processes");
     snprintf(text, sizeof text, "%u", domid);
     for (struct dirent *e; (e = readdir(d)) != NULL;)
-        if (isdigit((unsigned char)e->d_name[0]))
+        if (isdigit((unsigned char)e->d_name[0]) && (!host->dirs->model_emulators || is_child(atoi(e->d_name))))
             rc |= end_process(atoi(e->d_name), text, err);
     closedir(d);
     remove_sockets(host, domid);

@@ -114,6 +114,8 @@ static int agree(struct destination *d, const struct cv_msg_offer *offer, struct
     uint32_t refusal = CV_REFUSE_INTERNAL;
 
     int rc = check(d, offer, &c, &refusal, err);
+    if (rc == 0)
+        refusal = CV_REFUSE_INTERNAL;
     /* Before there is a record: no record is without somebody who settles it. */
     if (rc == 0)
         rc = cv_watch_start(&d->watch, d->opt->watcher, d->hello.hello.migration.b, CV_ROLE_DESTINATION, err);

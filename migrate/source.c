@@ -236,10 +236,10 @@ static enum cv_effect resume(void *user, const struct cv_journal_record *rec, in
     (void)rec;
     cv_save_states_undo(save, deadline_ms, err);
     bool touched = save->emulator_log || save->xen_log || save->suspend_asked || save->stop_asked || s->capped;
-    int there = touched ? still_there(s, &gone, err) : 0;
-    if (there < 0)
+    int there = still_there(s, &gone, err);
+    if (there < 0 && touched)
         return CV_EFFECT_FAILED;
-    if (there > 0) {
+    if (there > 0 && touched) {
         cv_source_uncap(s);
         /* It may have taken the request all the same, and suspend when nobody waits any more. */
         int rc = save->suspend_asked && save->report.suspend_ns == 0 ? cv_guest_expect_late_suspend(&save->g, true, err) : 0;

@@ -93,7 +93,7 @@ void source_step(struct world *w, enum cv_ho_event e)
 
 void source_gone(struct world *w)       /* the process ends, however */
 {
-    w->s_state = w->s_gone = w->s_asking = w->s_ask = 0;
+    w->s_state = w->s_gone = w->s_asking = w->s_ask = w->s_told_no = 0;
     w->s_open = 0;
     w->to_s = 0;
 }
@@ -249,11 +249,12 @@ static void source_says(struct explorer *x, struct world *w, int say, enum how h
 {
     static const enum wire wire[] = { [CV_SAY_COMMIT] = W_COMMIT, [CV_SAY_ABORT] = W_ABORT, [CV_SAY_DONE] = W_DONE };
 
-    if (w->s_open && w->d_open && how != HOW_FAIL_NOTHING)
+    bool silent = say == CV_SAY_ABORT && w->s_told_no;      /* it knows, and DONE may follow on this channel */
+    if (w->s_open && w->d_open && how != HOW_FAIL_NOTHING && !silent)
         w->to_d = queue_put(w->to_d, wire[say]);
     else if (say == CV_SAY_DONE && !w->s_open && how == HOW_OK && w->d_state == 0 && w->h_state == 0)
         w->d_acked = 1;                                  /* on the recovery connection */
-    if (say == CV_SAY_ABORT)
+    if (say == CV_SAY_ABORT && !silent)
         w->s_open = 0;
     if (say == CV_SAY_COMMIT && x->mutation == M_SRC_DESTROYS_EARLY)
         w->s_copy = COPY_NONE;
@@ -421,6 +422,7 @@ bool source_hears(struct world *w)
     if (!w->s_open || !source_expects(w, e))
         return false;
     w->to_s >>= 3;
+    w->s_told_no |= e == CV_EV_NO;
     source_step(w, e);
     return true;
 }

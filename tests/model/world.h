@@ -35,7 +35,8 @@ struct world {
     uint64_t crashes_s : 2, crashes_d : 2, reboots_s : 2, reboots_d : 2, faults : 2, recovers_s : 2, recovers_d : 2, wrong : 1;
     /* history */
     uint64_t d_ran : 1, s_resumed : 1, lost_s : 1, lost_d : 1, failed : 1;    /* failed: some write or effect has */
-    uint64_t spare1 : 21;
+    uint64_t s_told_no : 1;    /* on the main channel: it stays open */
+    uint64_t spare1 : 20;
 };
 _Static_assert(sizeof(struct world) == 16, "hashed as 16 bytes");
 

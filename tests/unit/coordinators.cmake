@@ -6,5 +6,5 @@ convoy_test(test_coordinators
   SOURCES "${PROJECT_SOURCE_DIR}/tests/unit/test_coordinators.c" "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c"
           "${PROJECT_SOURCE_DIR}/tests/support/fake_host.c"
   LINKS convoy_save convoy_restore convoy_guest PkgConfig::JANSSON LABELS full TIMEOUT 600)
-set_tests_properties(test_coordinators PROPERTIES ENVIRONMENT "FAKE_QEMU=$<TARGET_FILE_DIR:test_coordinators>/fake-qemu")
+set_tests_properties(test_coordinators PROPERTIES RESOURCE_LOCK emulators ENVIRONMENT "FAKE_QEMU=$<TARGET_FILE_DIR:test_coordinators>/fake-qemu")
 add_dependencies(test_coordinators fake-qemu)

@@ -6,5 +6,6 @@ convoy_test(test_migrate
   SOURCES "${PROJECT_SOURCE_DIR}/tests/unit/test_migrate.c" "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c"
           "${PROJECT_SOURCE_DIR}/tests/support/fake_host.c"
   LINKS convoy_migrate PkgConfig::JANSSON LABELS full TIMEOUT 1200)
-set_tests_properties(test_migrate PROPERTIES ENVIRONMENT "FAKE_QEMU=$<TARGET_FILE_DIR:test_migrate>/fake-qemu")
+# Recovery sweeps /proc for a domain's emulators, and models of hosts number their domains alike: not beside another.
+set_tests_properties(test_migrate PROPERTIES RESOURCE_LOCK emulators ENVIRONMENT "FAKE_QEMU=$<TARGET_FILE_DIR:test_migrate>/fake-qemu")
 add_dependencies(test_migrate fake-qemu)

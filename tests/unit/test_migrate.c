@@ -18,7 +18,6 @@
 #include "../support/emu_fixture.h"
 #include "../support/fake_host.h"
 #include "base/fd.h"
-#include "guest/sweep.h"
 #include "migrate/destination.h"
 #include "migrate/recover.h"
 #include "migrate/source.h"
@@ -421,6 +420,8 @@ START_TEST(the_guest_ends_meanwhile)
         struct cv_error err = CV_ERROR_INIT;
 
         make_guest(&w.src, NULL);
+        struct cv_guest held;
+        ck_assert_int_eq(cv_guest_open_to_end(&held, &w.src.host->base, "g", NULL, &err), 0);
         w.src.host->calls = 0;
         w.src.host->vanish_at = n;
         int rc = migrate(&w, _i & 1, &r, &err);
@@ -437,10 +438,11 @@ START_TEST(the_guest_ends_meanwhile)
         ck_assert_msg(guest_of(&w.dst) == NULL, "call %u: a copy is left at the destination: %s", n, err.text);
         if (!vanished) {
             ck_assert_ptr_null(guest_of(&w.src));
+            cv_guest_dispose(&held);
             break;
         }
-        /* Its emulators are its monitor's business. */
-        ck_assert_int_eq(cv_guest_sweep(&w.src.host->base, 1, &err), 0);
+        ck_assert_int_eq(cv_guest_kill_emulators(&held, &err), 0);     /* its monitor's business */
+        cv_guest_dispose(&held);
         reap();
     }
     ck_assert_uint_gt(lost, 3);
@@ -508,9 +510,38 @@ START_TEST(a_slow_load_is_no_silence)
     struct world w;
 
     world_begin(&w);
-    w.silence_ms = 1;                  /* that is, three times what the destination promises: 6 s */
+    w.silence_ms = 6000;
     make_guest(&w.src, faults);
     ck_assert_msg(migrate(&w, true, &r, &err) == 0, "%s", emu_text(&err));
+    ck_assert(one_runs(&w, false));
+    world_end(&w);
+}
+END_TEST
+
+static int keep_record(void *user, const struct cv_journal_record *rec, const struct cv_error *why)
+{
+    ck_assert_ptr_null(why);
+    *(struct cv_journal_record *)user = *rec;
+    return 0;
+}
+
+/* A destination that has said no is told that nobody will ask it any more: its record may be forgotten one day. */
+START_TEST(a_no_is_acknowledged)
+{
+    const char *faults[EMULATORS] = { "--fail migrate-incoming" };
+    struct cv_journal_record rec = { .name = "" };
+    struct cv_migrate_result r;
+    struct cv_error err = CV_ERROR_INIT;
+    struct world w;
+
+    world_begin(&w);
+    make_guest(&w.src, faults);
+    ck_assert_int_lt(migrate(&w, true, &r, &err), 0);
+    ck_assert_int_eq(r.outcome, CV_OUT_KEPT);
+    ck_assert_int_eq(cv_journal_list(w.dst.store, keep_record, &rec, &err), 0);
+    ck_assert_int_eq(rec.state, CV_J_ABORTED_SETTLED);
+    ck_assert(rec.acknowledged);
+    ck_assert_int_eq(cv_journal_prune(w.dst.store, UINT64_MAX, 1, &err), 1);
     ck_assert(one_runs(&w, false));
     world_end(&w);
 }
@@ -670,21 +701,24 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("migrate");
-    TCase *t = tcase_create("migrate");
+    TCase *t = tcase_create("migrate"), *one = tcase_create("one");     /* CK_RUN_CASE=one: those that take seconds */
 
     signal(SIGPIPE, SIG_IGN);
     tcase_set_timeout(t, 900);
-    tcase_add_loop_test(t, it_moves, 0, 2);
-    tcase_add_test(t, a_slow_offer_does_no_harm);
-    tcase_add_test(t, events_and_report_are_documented);
-    tcase_add_test(t, a_slow_load_is_no_silence);
-    tcase_add_test(t, a_late_suspension_is_expected);
-    tcase_add_test(t, it_runs_and_has_no_name_yet);
+    tcase_set_timeout(one, 300);
+    tcase_add_loop_test(one, it_moves, 0, 2);
+    tcase_add_test(one, a_slow_offer_does_no_harm);
+    tcase_add_test(one, events_and_report_are_documented);
+    tcase_add_test(one, a_no_is_acknowledged);
+    tcase_add_test(one, a_slow_load_is_no_silence);
+    tcase_add_test(one, a_late_suspension_is_expected);
+    tcase_add_test(one, it_runs_and_has_no_name_yet);
     tcase_add_loop_test(t, the_guest_ends_meanwhile, 0, 2);
     tcase_add_loop_test(t, every_emulator_fails, 0, (int)(EMULATORS * FAULTS));
     tcase_add_loop_test(t, every_host_call_fails, 0, 4);
     tcase_add_loop_test(t, the_channel_is_cut_anywhere, 0, 2);
     tcase_add_test(t, the_channel_is_cut_near_its_end);
+    suite_add_tcase(s, one);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
