@@ -245,7 +245,7 @@ static enum cv_effect resume(void *user, const struct cv_journal_record *rec, in
         int rc = save->suspend_asked && save->report.suspend_ns == 0 ? cv_guest_expect_late_suspend(&save->g, true, err) : 0;
         if (rc == 0)
             rc = cv_guest_go_on(&save->g, deadline_ms, err);
-        if (rc < 0) {
+        if (rc < 0 && (still_there(s, &gone, NULL) < 0 || !gone)) {
             leave_to_monitor(s);
             return CV_EFFECT_FAILED;
         }
@@ -265,11 +265,8 @@ static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, i
     cv_save_states_undo(&s->save, deadline_ms, err);
     if (cv_guest_kill_emulators(g, err) < 0)
         return CV_EFFECT_FAILED;
-    if (g->domid != 0 && still_there(s, &gone, err) < 0)
-        return CV_EFFECT_FAILED;
-    if (gone)
-        g->domid = 0;
-    if (g->domid != 0 && g->host->ops->destroy(g->host, g->domid, err) < 0)
+    /* Somebody else may have destroyed it. */
+    if (g->domid != 0 && g->host->ops->destroy(g->host, g->domid, err) < 0 && (still_there(s, &gone, NULL) < 0 || !gone))
         return CV_EFFECT_FAILED;
     g->domid = 0;
     return CV_EFFECT_DONE;

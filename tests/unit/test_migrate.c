@@ -429,6 +429,7 @@ START_TEST(the_guest_ends_meanwhile)
         w.src.host->vanish_at = 0;
         lost += r.outcome == CV_OUT_LOST;
         taken += r.outcome == CV_OUT_TAKEN;
+        ck_assert_msg(r.outcome != CV_OUT_STUCK, "call %u: %s", n, err.text);
         unsettled += r.outcome == CV_OUT_STUCK || r.outcome == CV_OUT_UNKNOWN || r.outcome == CV_OUT_TAKEN_LEFT;
         ck_assert_msg((rc == 0) == (r.outcome == CV_OUT_TAKEN), "call %u: %s", n, err.text);
         if (rc == 0) {
@@ -701,11 +702,13 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("migrate");
-    TCase *t = tcase_create("migrate"), *one = tcase_create("one");     /* CK_RUN_CASE=one: those that take seconds */
+    TCase *t = tcase_create("migrate"), *one = tcase_create("one"), *ends = tcase_create("ends");
+    /* CK_RUN_CASE=one: those that take seconds */
 
     signal(SIGPIPE, SIG_IGN);
     tcase_set_timeout(t, 900);
     tcase_set_timeout(one, 300);
+    tcase_set_timeout(ends, 900);
     tcase_add_loop_test(one, it_moves, 0, 2);
     tcase_add_test(one, a_slow_offer_does_no_harm);
     tcase_add_test(one, events_and_report_are_documented);
@@ -713,12 +716,13 @@ int main(void)
     tcase_add_test(one, a_slow_load_is_no_silence);
     tcase_add_test(one, a_late_suspension_is_expected);
     tcase_add_test(one, it_runs_and_has_no_name_yet);
-    tcase_add_loop_test(t, the_guest_ends_meanwhile, 0, 2);
+    tcase_add_loop_test(ends, the_guest_ends_meanwhile, 0, 2);
     tcase_add_loop_test(t, every_emulator_fails, 0, (int)(EMULATORS * FAULTS));
     tcase_add_loop_test(t, every_host_call_fails, 0, 4);
     tcase_add_loop_test(t, the_channel_is_cut_anywhere, 0, 2);
     tcase_add_test(t, the_channel_is_cut_near_its_end);
     suite_add_tcase(s, one);
+    suite_add_tcase(s, ends);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
