@@ -4,25 +4,46 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 
-int cv_output_open(struct cv_output *o, const char *path, struct cv_error *err)
+/* What the rename would put in its place is never a device or a pipe: /dev/null would become a file.  A symbolic link
+ * is followed, as by every program that writes a file. */
+static int real_path(const char *path, char real[PATH_MAX], struct cv_error *err)
 {
-    char dir[4096], base[4096];
     struct stat st;
+    size_t len = strlen(path);
 
-    *o = (struct cv_output){ .fd = -1, .dir_fd = -1 };
-    if (strlen(path) >= sizeof dir)
+    if (len >= PATH_MAX)
         return cv_fail(err, CV_E_INVALID, ENAMETOOLONG, "%.60s...", path);
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
         return cv_fail(err, CV_E_INVALID, EISDIR, "%s", path);
-    strcpy(dir, path);
-    strcpy(base, path);
+    if (len == 0 || path[len - 1] == '/')
+        return cv_fail(err, CV_E_INVALID, 0, "'%s' is no file's name", path);
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return cv_fail(err, CV_E_INVALID, 0, "%s is a device, pipe or socket, and not a file that can be put in place whole: write to "
+                       "'-' (standard output) instead", path);
+    if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
+        strcpy(real, path);
+    else if (realpath(path, real) == NULL)
+        return cv_fail(err, CV_E_IO, errno, "where the link %s leads to", path);
+    return 0;
+}
+
+int cv_output_open(struct cv_output *o, const char *path, struct cv_error *err)
+{
+    char dir[PATH_MAX], base[PATH_MAX];
+
+    *o = (struct cv_output){ .fd = -1, .dir_fd = -1 };
+    if (real_path(path, dir, err) < 0)
+        return -1;
+    strcpy(base, dir);
     if (snprintf(o->name, sizeof o->name, "%s", basename(base)) >= (int)sizeof o->name)
         return cv_fail(err, CV_E_INVALID, ENAMETOOLONG, "%.60s...", path);
     o->dir_fd = open(dirname(dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

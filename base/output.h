@@ -11,7 +11,8 @@ struct cv_output {
     char aside[280];                   /* the name while it is being written; "" = there is nothing to remove */
 };
 
-/* Makes the file beside path (same folder, so that the rename is atomic).  CV_E_IO, CV_E_INVALID (path is a folder). */
+/* Makes the file beside path (same folder, so that the rename is atomic); a symbolic link is followed.  CV_E_IO,
+ * CV_E_INVALID (path is a folder, a device, a pipe, or no name). */
 int cv_output_open(struct cv_output *o, const char *path, struct cv_error *err) CV_CHECKED;
 /* fsync, rename, fsync of the folder: when this has returned 0 the image survives a power cut. */
 int cv_output_commit(struct cv_output *o, struct cv_error *err) CV_CHECKED;

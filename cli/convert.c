@@ -21,6 +21,11 @@ struct convert {
     struct cli_progress bar;
 };
 
+static bool to_stdout(const struct convert *v)
+{
+    return strcmp(v->out_path, "-") == 0;
+}
+
 static int take_option(struct convert *v, int opt, char **argv)
 {
     struct cv_error err = CV_ERROR_INIT;
@@ -56,7 +61,7 @@ static int parse(int argc, char **argv, struct convert *v)
         return cli_usage(argv, "--to xl or --to convoy is wanted");
     if (optind + 1 != argc)
         return cli_usage(argv, "one image is wanted");
-    if (strcmp(v->out_path, "-") == 0 && isatty(STDOUT_FILENO))
+    if (to_stdout(v) && isatty(STDOUT_FILENO))
         return cli_usage(argv, "an image is not written to a terminal: -o names a file");
     v->path = argv[optind];
     return 0;
@@ -96,7 +101,9 @@ static int convert(struct convert *v, int out_fd, struct cv_error *err)
     cli_progress_init(&v->bar, "converting", fd);
     v->opt.progress = show;
     v->opt.progress_user = &v->bar;
-    int rc = check_input(v, fd, err);
+    int rc = to_stdout(v) ? 0 : cli_image_spare(fd, v->out_path, err);
+    if (rc == 0)
+        rc = check_input(v, fd, err);
     if (rc == 0)
         rc = v->to == TO_XL ? cv_convert_to_xl(fd, out_fd, &v->opt, err) : cv_convert_from_xl(fd, out_fd, &v->opt, err);
     cli_progress_end(&v->bar);
@@ -129,6 +136,6 @@ int cmd_convert(struct cli *c, int argc, char **argv)
     if (v.opt.default_model == NULL)
         v.opt.default_model = host.default_model;
     v.opt.mem.cancel = &c->cancel;
-    int rc = strcmp(v.out_path, "-") == 0 ? convert(&v, STDOUT_FILENO, &err) : to_file(&v, &err);
+    int rc = to_stdout(&v) ? convert(&v, STDOUT_FILENO, &err) : to_file(&v, &err);
     return rc < 0 ? cli_error(&err) : 0;
 }

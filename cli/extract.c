@@ -82,6 +82,16 @@ static int open_sink(void *user, const struct cv_rec_memory *m, struct cv_page_s
     return 0;
 }
 
+static int no_state(const struct cv_image *img, unsigned dmid, struct cv_error *err)
+{
+    char there[3 * CV_EMULATORS_MAX] = "";
+
+    for (unsigned i = 0; i < CV_EMULATORS_MAX; i++)
+        if (img->states[i].there)
+            snprintf(there + strlen(there), sizeof there - strlen(there), "%s%u", *there ? ", " : "", i);
+    return cv_fail(err, CV_E_NOT_FOUND, 0, "the image has no device state of dmid %u (it has those of %s)", dmid, there);
+}
+
 /* The bytes of a part that is one piece.  borrowed from img. */
 static int piece_of(const struct extract *x, const struct cv_image *img, const void **data, size_t *len, struct cv_error *err)
 {
@@ -90,7 +100,7 @@ static int piece_of(const struct extract *x, const struct cv_image *img, const v
     switch (x->part) {
     case PART_STATE:
         if (!img->states[x->dmid].there)
-            return cv_fail(err, CV_E_NOT_FOUND, 0, "the image has no device state of dmid %u", x->dmid);
+            return no_state(img, x->dmid, err);
         *data = img->states[x->dmid].blob.data;
         *len = img->states[x->dmid].blob.len;
         return 0;
@@ -110,8 +120,10 @@ static int write_piece(struct cli *c, const struct extract *x, const struct cv_i
     size_t len = 0;
 
     if (piece_of(x, img, &data, &len, err) < 0)
-        return -1;
-    return cv_write_full(to_stdout ? STDOUT_FILENO : x->out.fd, data, len, CV_NEVER, &c->cancel, err);
+        return cv_context(err, "%s", x->path);
+    if (cv_write_full(to_stdout ? STDOUT_FILENO : x->out.fd, data, len, CV_NEVER, &c->cancel, err) < 0)
+        return cv_context(err, "%s", to_stdout ? "standard output" : x->out_path);
+    return 0;
 }
 
 static int extract(struct cli *c, struct extract *x, struct cv_image *img, struct cv_error *err)
@@ -121,7 +133,7 @@ static int extract(struct cli *c, struct extract *x, struct cv_image *img, struc
     bool to_file = strcmp(x->out_path, "-") != 0;
 
     CV_AUTO_FD fd = cli_image_open(x->path, err);
-    if (fd < 0 || (to_file && cv_output_open(&x->out, x->out_path, err) < 0))
+    if (fd < 0 || (to_file && (cli_image_spare(fd, x->out_path, err) < 0 || cv_output_open(&x->out, x->out_path, err) < 0)))
         return -1;
     if (cli_image_read(c, fd, &opt, "extracting", img, err) < 0)
         return cv_context(err, "%s", x->path);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -13,9 +14,24 @@ int cli_image_open(const char *path, struct cv_error *err)
 {
     int fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
 
+    struct stat st;
+
     if (fd < 0)
-        cv_fail(err, errno == ENOENT ? CV_E_NOT_FOUND : CV_E_IO, errno, "open %s", path);
+        return cv_fail(err, errno == ENOENT ? CV_E_NOT_FOUND : CV_E_IO, errno, "open %s", path);
+    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        close(fd);
+        return cv_fail(err, CV_E_INVALID, EISDIR, "open %s", path);
+    }
     return fd;
+}
+
+int cli_image_spare(int fd, const char *out_path, struct cv_error *err)
+{
+    struct stat in, out;
+
+    if (fstat(fd, &in) < 0 || stat(out_path, &out) < 0 || in.st_dev != out.st_dev || in.st_ino != out.st_ino)
+        return 0;
+    return cv_fail(err, CV_E_INVALID, 0, "%s is the image itself: the output needs another name", out_path);
 }
 
 static void show(void *user, uint64_t bytes)

@@ -35,6 +35,8 @@ static int parse(int argc, char **argv, struct inspect_args *a)
         return cli_usage(argv, "one image is wanted");
     if (a->raw && (a->json || a->picture != NULL))
         return cli_usage(argv, "--raw goes with neither --json nor --picture");
+    if (a->json && a->picture != NULL && strcmp(a->picture, "-") == 0)
+        return cli_usage(argv, "--json and a picture cannot both go to standard output");
     a->path = argv[optind];
     return 0;
 }
@@ -63,6 +65,8 @@ static int write_picture(const struct cv_image *img, const char *path, struct cv
     int rc = cv_report_picture(img, f, err);
     if (fclose(f) != 0 && rc == 0)
         rc = cv_fail(err, CV_E_NOMEM, errno, "no memory for a picture");
+    if (rc == 0 && strcmp(path, "-") == 0)
+        return fwrite(text, 1, len, stdout) == len ? 0 : cv_fail(err, CV_E_IO, errno, "standard output");
     if (rc < 0 || cv_output_open(&o, path, err) < 0)
         return -1;
     rc = cv_write_full(o.fd, text, len, CV_NEVER, NULL, err);
@@ -96,7 +100,7 @@ int cmd_inspect(struct cli *c, int argc, char **argv)
     if (status != 0)
         return status;
     CV_AUTO_FD fd = cli_image_open(a.path, &err);
-    if (fd < 0)
+    if (fd < 0 || (a.picture != NULL && cli_image_spare(fd, a.picture, &err) < 0))
         return cli_error(&err);
     if (a.raw) {
         rc = raw(c, fd, &err);
@@ -111,7 +115,7 @@ int cmd_inspect(struct cli *c, int argc, char **argv)
             cv_image_dispose(img);
         free(img);
     }
-    if (rc == 0 && fflush(stdout) != 0)
+    if (rc == 0 && (fflush(stdout) != 0 || ferror(stdout)))
         rc = cv_fail(&err, CV_E_IO, errno, "standard output");
     if (rc == 0)
         return 0;

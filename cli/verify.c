@@ -69,8 +69,10 @@ int cmd_verify(struct cli *c, int argc, char **argv)
         if (judged)
             printf("%s: %s: %s\n", path, err.code == CV_E_STREAM ? "DAMAGED" : "NOT READABLE HERE",
                    cv_error_string(&err, text, sizeof text));
-        else
+        else {
+            cv_context(&err, "%s", path);
             status = cli_error(&err);
+        }
     }
     cv_image_dispose(img);
     free(img);

@@ -162,13 +162,34 @@ static void rect(struct picture *p, int x, int y, int w, int h, const char *fill
     fprintf(p->out, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"%s\"/>\n", x, y, w, h, fill);
 }
 
+/* Devices' registers and video memory live there, between the pages that emulators and firmware have in it. */
+static bool in_hole(const struct picture *p, uint64_t pfn)
+{
+    return p->img->has_layout && pfn >= p->img->layout.mmio_start >> 12 && pfn < FOUR_GIB_PFN;
+}
+
+static void put_ground(struct picture *p, uint64_t first)
+{
+    unsigned from = 0, to = 0;
+
+    rect(p, LEFT, p->y, MAP_W, CELL_H, "#f7f7f7");
+    for (unsigned i = 0; i < CELLS; i++) {
+        if (!in_hole(p, first + i * p->cell_pages))
+            continue;
+        from = to == 0 ? i : from;
+        to = i + 1;
+    }
+    if (to != 0)
+        rect(p, LEFT + (int)from * CELL_W, p->y, (int)(to - from) * CELL_W, CELL_H, "url(#hole)");
+}
+
 static void put_row(struct picture *p, uint64_t first)
 {
     unsigned shades[CELLS];
     bool there[CELLS];
     char fill[16];
 
-    rect(p, LEFT, p->y, MAP_W, CELL_H, "#f7f7f7");
+    put_ground(p, first);
     for (unsigned i = 0; i < CELLS; i++) {
         struct cell c = look(p, first + i * p->cell_pages);
         there[i] = !empty(&c);
@@ -332,28 +353,33 @@ static uint64_t count_rows(const struct picture *p)
     return n;
 }
 
-static void put_gap(struct picture *p, uint64_t pages)
+/* pages in front of `end` that are left out. */
+static void put_gap(struct picture *p, uint64_t end, uint64_t pages)
 {
     char size[32], text[80];
+    bool hole = in_hole(p, end - pages) && in_hole(p, end - 1);
 
-    snprintf(text, sizeof text, "%s without pages", cv_report_size(pages << 12, size, sizeof size));
+    snprintf(text, sizeof text, "%s %s", cv_report_size(pages << 12, size, sizeof size),
+             hole ? "of the PCI hole (MMIO) without pages" : "without pages");
     p->y += 3;
+    if (hole)
+        rect(p, LEFT, p->y, MAP_W, CELL_H + 3, "url(#hole)");
     text_at(p, LEFT + MAP_W / 2, p->y + CELL_H, "g", text);
     p->y += CELL_H + 8;
 }
 
 static void put_map(struct picture *p, const struct labels *l)
 {
-    uint64_t row = CELLS * p->cell_pages, gap = 0;
+    uint64_t row = CELLS * p->cell_pages, gap = 0, at = 0;
     char text[32];
 
-    for (uint64_t at = 0; at < p->img->memory.pfn_count; at += row) {
+    for (; at < p->img->memory.pfn_count; at += row) {
         if (row_empty(p, at) && !any_label(l, at, at + row)) {
             gap += row;
             continue;
         }
         if (gap != 0)
-            put_gap(p, gap);
+            put_gap(p, at, gap);
         gap = 0;
         snprintf(text, sizeof text, "%#" PRIx64, at << 12);
         text_at(p, LEFT - 8, p->y + CELL_H - 1, "a", text);
@@ -361,7 +387,7 @@ static void put_map(struct picture *p, const struct labels *l)
         p->y += (int)put_labels(p, l, at) * (CELL_H + 2);
     }
     if (gap != 0)
-        put_gap(p, gap);
+        put_gap(p, at, gap);
 }
 
 static void put_title(struct picture *p)
@@ -373,7 +399,8 @@ static void put_title(struct picture *p)
     text_at(p, 20, 26, "t", text);
     snprintf(text, sizeof text, "one cell is %s, one row %s; image of %s", cv_report_size(p->cell_pages << 12, cell, sizeof cell),
              cv_report_size(p->cell_pages * CELLS << 12, size, sizeof size), "");
-    snprintf(text + strlen(text), sizeof text - strlen(text), "%s", cv_report_size(img->bytes, size, sizeof size));
+    snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", cv_report_size(img->bytes, size, sizeof size),
+             img->whole ? "" : " - NOT WHOLE: it could not be read any further");
     text_at(p, 20, 46, "s", text);
 }
 
@@ -419,6 +446,8 @@ static void put_legend(struct picture *p)
     text_at(p, LEFT + 23, p->y + 11, "s", "broken pages");
     rect(p, LEFT + 125, p->y, 18, 13, "#f7f7f7");
     text_at(p, LEFT + 148, p->y + 11, "s", "no pages");
+    rect(p, LEFT + 250, p->y, 18, 13, "url(#hole)");
+    text_at(p, LEFT + 273, p->y + 11, "s", "PCI hole (MMIO)");
     p->y += 30;
 }
 
@@ -459,6 +488,8 @@ int cv_report_picture(const struct cv_image *img, FILE *out, struct cv_error *er
                  "<style>.t{font-size:18px;font-weight:bold}.h{font-size:13px;font-weight:bold}.s{font-size:11px}"
                  ".a{font-size:11px;text-anchor:end;font-family:DejaVu Sans Mono,monospace}"
                  ".g{font-size:11px;text-anchor:middle;fill:#777;font-style:italic}</style>\n"
+                 "<defs><pattern id=\"hole\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\">"
+                 "<rect width=\"6\" height=\"6\" fill=\"#f7f7f7\"/><path d=\"M0 6 L6 0\" stroke=\"#c9c9c9\"/></pattern></defs>\n"
                  "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n", WIDTH, p.y, WIDTH, p.y, WIDTH, p.y);
     fwrite(body, 1, len, out);
     fputs("</svg>\n", out);

@@ -3,27 +3,30 @@
 
 #include <stdlib.h>
 
+#include "stream-format/order.h"
+
 void cv_index_dispose(struct cv_index *x)
 {
     free(x->entries);
     *x = (struct cv_index){ .stride = 1 };
 }
 
-/* Keeps every second PAGES entry and everything else. */
+bool cv_index_lists(uint32_t type)
+{
+    return !(type & CV_RECORD_OPTIONAL);
+}
+
+/* Keeps every second PAGES entry and everything else.  The first one is that of PAGES record 0, always. */
 static void thin_out(struct cv_index *x)
 {
-    size_t kept = 0;
-    bool keep = true;
+    size_t kept = 0, pages = 0;
 
-    for (size_t i = 0; i < x->count; i++) {
-        bool pages = x->entries[i].type == CV_REC_PAGES;
-        if (!pages || keep)
+    for (size_t i = 0; i < x->count; i++)
+        if (x->entries[i].type != CV_REC_PAGES || pages++ % 2 == 0)
             x->entries[kept++] = x->entries[i];
-        if (pages)
-            keep = !keep;
-    }
+    /* Nothing to be gained any more: PAGES record 0 alone stays. */
+    x->stride = pages > 1 ? x->stride * 2 : UINT64_MAX;
     x->count = kept;
-    x->stride *= 2;
 }
 
 static int grow(struct cv_index *x, struct cv_error *err)
@@ -40,15 +43,40 @@ static int grow(struct cv_index *x, struct cv_error *err)
 
 int cv_index_add(struct cv_index *x, const struct cv_index_entry *e, struct cv_error *err)
 {
-    if (e->type == CV_REC_PAGES && x->pages_seen++ % x->stride != 0)
+    bool pages = e->type == CV_REC_PAGES;
+    uint64_t ordinal = pages ? x->pages_seen++ : 0;
+
+    if (ordinal % x->stride != 0)
         return 0;
-    if (x->count == CV_INDEX_ENTRIES_MAX)
+    if (x->count == CV_INDEX_ENTRIES_MAX && x->stride != UINT64_MAX)
         thin_out(x);
-    if (x->count == CV_INDEX_ENTRIES_MAX)
-        return 0;                      /* no PAGES among them: an index need not be complete */
+    /* It may be among those that have just become too many; or there is no room even so. */
+    if (ordinal % x->stride != 0 || x->count == CV_INDEX_ENTRIES_MAX)
+        return 0;
     if (x->count == x->cap && grow(x, err) < 0)
         return -1;
     x->entries[x->count++] = *e;
+    return 0;
+}
+
+static bool same(const struct cv_index_entry *a, const struct cv_index_entry *b)
+{
+    return a->offset == b->offset && a->number == b->number && a->type == b->type && a->tag == b->tag && a->key == b->key &&
+           a->chain == b->chain;
+}
+
+int cv_index_compare(const struct cv_index *x, const struct cv_rec_index *v, struct cv_error *err)
+{
+    for (uint32_t i = 0; i < v->count && i < x->count; i++) {
+        struct cv_index_entry e = cv_index_at(v, i);
+        if (!same(&e, &x->entries[i]))
+            return cv_rule_fail(err, CV_E_STREAM, "index", "entry %u says record %llu at offset %llu, due is record %llu at "
+                                "offset %llu, or its other fields differ", i, (unsigned long long)e.number,
+                                (unsigned long long)e.offset, (unsigned long long)x->entries[i].number,
+                                (unsigned long long)x->entries[i].offset);
+    }
+    if (v->count != x->count)
+        return cv_rule_fail(err, CV_E_STREAM, "index", "%u entries, %zu are due", v->count, x->count);
     return 0;
 }
 

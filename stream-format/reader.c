@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include "stream-format/bodies.h"
+#include "stream-format/index.h"
 #include "stream-format/io.h"
 #include "stream-format/order.h"
 #include "stream-format/reader_header.h"
@@ -15,11 +16,11 @@ struct cv_reader {
     struct cv_reader_options opt;
     struct cv_stream_header header;
     struct cv_order order;
-    uint64_t chain, number, offset;
+    uint64_t chain, chain_before, number, offset;  /* chain_before: the seed of the check of the record at hand */
     XXH3_state_t *digest;              /* over the headers */
     bool over;                         /* END or an error was met */
-    bool index_seen;
     uint64_t index_offset;
+    struct cv_index index;             /* what INDEX has to say */
     struct cv_rec_end end;
 };
 
@@ -36,6 +37,7 @@ static int reader_new(struct cv_reader **r_out, struct cv_io io, const struct cv
     XXH3_128bits_reset(r->digest);
     r->opt = *opt;
     r->io = io;
+    r->index.stride = 1;
     if (cv_header_read(&r->io, opt->accept_features, &r->header, bytes, err) < 0) {
         cv_reader_free(r);
         return cv_context(err, "header at offset 0");
@@ -70,6 +72,7 @@ void cv_reader_free(struct cv_reader *r)
     if (r == NULL)
         return;
     XXH3_freeState(r->digest);
+    cv_index_dispose(&r->index);
     free(r);
 }
 
@@ -106,6 +109,7 @@ static int read_frame(struct cv_reader *r, struct cv_frame *f, struct cv_error *
                      (unsigned long long)(r->offset + got), got ? "inside a record's header" : "without END");
         return name_record(err, r->number, 0, 0, r->offset, false);
     }
+    r->chain_before = r->chain;
     if (!cv_frame_decode(f, r->chain, bytes, &r->chain)) {
         cv_rule_fail(err, CV_E_STREAM, "chain", "the header's check differs: damaged, or not the record that was here");
         return name_record(err, r->number, f->type, f->tag, r->offset, false);
@@ -191,6 +195,24 @@ static int check_end(struct cv_reader *r, const struct cv_buf *body, struct cv_e
     return got == 0 ? 0 : cv_rule_fail(err, CV_E_STREAM, "trailing", "bytes behind the end of the stream");
 }
 
+/* INDEX is compared with what was there; what it does not list passes. */
+static int take_index(struct cv_reader *r, const struct cv_frame *f, const struct cv_buf *body, struct cv_error *err)
+{
+    struct cv_index_entry e = { .offset = r->offset, .number = f->number, .type = f->type, .tag = f->tag,
+                                .chain = r->chain_before };
+    struct cv_rec_index v;
+
+    if (f->type == CV_REC_INDEX) {
+        r->index_offset = r->offset;
+        return cv_rec_index_decode(&v, body->data, body->len, err) < 0 ? -1 : cv_index_compare(&r->index, &v, err);
+    }
+    if (!cv_index_lists(f->type))
+        return 0;
+    if (f->type == CV_REC_PAGES)
+        e.key = cv_load64(body->data + 8);
+    return cv_index_add(&r->index, &e, err);
+}
+
 static int read_record(struct cv_reader *r, const struct cv_frame *f, struct cv_record *rec, struct cv_error *err)
 {
     bool defer = f->type == CV_REC_PAGES && r->opt.defer_hash_of_pages;
@@ -201,8 +223,8 @@ static int read_record(struct cv_reader *r, const struct cv_frame *f, struct cv_
         return -1;
     if (f->type == CV_REC_END)
         return check_end(r, &rec->body, err);
-    if (f->type == CV_REC_INDEX)
-        r->index_offset = r->offset;
+    if (take_index(r, f, &rec->body, err) < 0)
+        return -1;
     rec->type = (enum cv_record_type)f->type;
     rec->raw_type = f->type;
     rec->tag = f->tag;

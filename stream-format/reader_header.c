@@ -3,11 +3,22 @@
 
 #include <xxhash.h>
 
+#include "stream-format/foreign.h"
 #include "stream-format/order.h"
 
 /* These stand at the same places in every version: magic, version, length of the header, and the check in its last
  * eight bytes.  So a damaged header and one from the future are told apart. */
 #define PRELUDE 16u
+
+/* A file of another kind is no damaged image. */
+static int wrong_magic(const uint8_t *begin, size_t len, struct cv_error *err)
+{
+    const char *name = cv_foreign_name(begin, len);
+
+    if (name != NULL)
+        return cv_rule_fail(err, CV_E_UNSUPPORTED, "magic", "not a convoy stream: this is %s", name);
+    return cv_rule_fail(err, CV_E_STREAM, "magic", "not a convoy stream");
+}
 
 static int read_part(struct cv_io *io, uint8_t *out, size_t from, size_t to, struct cv_error *err)
 {
@@ -17,7 +28,7 @@ static int read_part(struct cv_io *io, uint8_t *out, size_t from, size_t to, str
         return -1;
     size_t have = from + got, compare = have < sizeof cv_stream_magic ? have : sizeof cv_stream_magic;
     if (memcmp(out, cv_stream_magic, compare) != 0)
-        return cv_rule_fail(err, CV_E_STREAM, "magic", "not a convoy stream");
+        return wrong_magic(out, have, err);
     if (have < to)
         return cv_rule_fail(err, CV_E_STREAM, "truncated", "the stream ends at offset %zu, inside its header", have);
     return 0;

@@ -84,8 +84,8 @@ struct cv_reader_options {
     uint64_t accept_features;          /* required features that the caller can handle (CV_FEATURE_MEMORY_ONLY) */
 };
 
-/* Reads and checks the header.  fd is borrowed.  Errors: CV_E_STREAM (no stream, truncated, damaged),
- * CV_E_STREAM_VERSION (version or required feature unknown), CV_E_IO, CV_E_TIMEOUT, CV_E_CANCELLED. */
+/* Reads and checks the header.  fd is borrowed.  Errors: CV_E_STREAM (no stream, truncated, damaged), CV_E_UNSUPPORTED
+ * (a file of another kind that is known: it is named), CV_E_STREAM_VERSION (version or required feature unknown), CV_E_IO, CV_E_TIMEOUT, CV_E_CANCELLED. */
 int cv_reader_new(struct cv_reader **r_out, int fd, const struct cv_reader_options *opt, struct cv_error *err) CV_CHECKED;
 /* The same over a stream that lies in memory (a mapped file, a test): data is borrowed until cv_reader_free. */
 int cv_reader_new_memory(struct cv_reader **r_out, const void *data, size_t len, const struct cv_reader_options *opt,

@@ -149,7 +149,7 @@ static int add_to_index(struct cv_writer *w, const struct cv_frame *f, const str
 {
     uint8_t head[16] = { 0 };
 
-    if (!w->indexed || f->type == CV_REC_NOTE || f->type == CV_REC_INDEX)
+    if (!w->indexed || !cv_index_lists(f->type))
         return 0;
     if (f->type == CV_REC_PAGES)
         gather(body, count, head, sizeof head);

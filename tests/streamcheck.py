@@ -108,7 +108,7 @@ class Reader:
         self.rank, self.seen, self.dmids, self.states = 0, set(), set(), set()
         self.next_pass, self.last_pass, self.index_at = 0, False, 0
         self.pass_records = self.pass_data = self.next_pfn = self.data_pages = self.pfn_count = 0
-        self.headers = b""
+        self.headers, self.listed, self.index = b"", [], None
 
     def say(self, *lines):
         self.out.extend(lines)
@@ -165,7 +165,7 @@ class Reader:
     # ---- records ----
     def record(self):
         at, d = self.at, self.data
-        self.place = "record %d ? at offset %d" % (self.number, at)
+        self.place, before = "record %d ? at offset %d" % (self.number, at), self.chain
         need(len(d) - at >= 40, "truncated")
         raw = d[at:at + 40]
         kind, tag, length, number, body_hash, check = struct.unpack("<IIQQQQ", raw)
@@ -188,9 +188,23 @@ class Reader:
             self.say("record %d %s type 0x%08x tag %d offset %d length %d hash %016x"
                      % (number, name, kind, tag, at, length, body_hash))
         self.body(name, kind, tag, body)
+        if name == "INDEX":
+            need(self.index == self.prescribed_index(), "index")
+        elif not kind >> 31:
+            key = struct.unpack_from("<Q", body, 8)[0] if name == "PAGES" else 0
+            self.listed.append((at, number, kind, tag, key, before))
         self.at = at + 40 + padded
         self.number += 1
         return name != "END"
+
+    def prescribed_index(self):
+        """Section 5.15: every PAGES record number k * s, s the least power of two that makes the list short enough."""
+        pages = [e for e in self.listed if e[2] == 0x10]
+        others, s = len(self.listed) - len(pages), 1
+        while s < len(pages) and others + -(-len(pages) // s) > 65536:
+            s *= 2
+        kept = set(pages[::s])
+        return [e for e in self.listed if e[2] != 0x10 or e in kept][:65536]
 
     def body(self, name, kind, tag, data):
         b = Body(data)
@@ -394,11 +408,13 @@ class Reader:
         count, reserved = b.take("II")
         need(count <= 65536 and reserved == 0)
         offset_before = number_before = None
+        self.index = []
         for _ in range(count):
             offset, number, kind, tag, key, chain = b.take("QQIIQQ")
             need(offset >= 64 and offset % 8 == 0)
             need(offset_before is None or (offset >= offset_before + 40 and number > number_before))
             offset_before, number_before = offset, number
+            self.index.append((offset, number, kind, tag, key, chain))
             self.say("  entry %d offset %d %s tag %d key 0x%x chain %016x"
                      % (number, offset, name_of(kind), tag, key, chain))
         b.end()

@@ -97,6 +97,34 @@ static const struct fault faults[] = {
     { "index-number", CV_REC_INDEX, 56, 8, 0 },
 };
 
+/* An INDEX of right form that is not that of the stream. */
+static const struct fault lies[] = {
+    { "index-lies-about-an-offset", CV_REC_INDEX, 8, 8, 64 },
+    { "index-lies-about-a-type", CV_REC_INDEX, 8 + 16, 4, CV_REC_GUEST },
+    { "index-lies-about-a-tag", CV_REC_INDEX, 8 + 20, 4, 1 },
+    { "index-lies-about-a-key", CV_REC_INDEX, 8 + 24, 8, 1 },
+    { "index-lies-about-a-chain", CV_REC_INDEX, 8 + 32, 8, 1 },
+};
+
+static void leave_out(const char *name, bool first)
+{
+    base_stream(s);
+    struct cv_buf *b = &s->record[raw_find(s, CV_REC_INDEX, 0)].body;
+    if (first)
+        memmove(b->data + 8, b->data + 8 + CV_INDEX_ENTRY_SIZE, b->len - 8 - CV_INDEX_ENTRY_SIZE);
+    b->len -= CV_INDEX_ENTRY_SIZE;
+    cv_store32(b->data, cv_load32(b->data) - 1);
+    invalid(name, s);
+}
+
+/* A stream that lost a record in front of END, with everything but INDEX made right again. */
+static void old_index(void)
+{
+    base_stream(s);
+    raw_remove(s, raw_find(s, CV_REC_XENSTORE, 0));
+    invalid("index-of-another-stream", s);
+}
+
 static void damage_payload(void)
 {
     base_stream(s);
@@ -107,11 +135,10 @@ static void damage_payload(void)
     invalid("pages-payload-no-zstd", s);
 }
 
-void make_invalid_bodies(void)
+static void put_faults(const struct fault *list, size_t count, const char *prefix)
 {
-    s = calloc(1, sizeof *s);
-    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
-        const struct fault *f = &faults[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct fault *f = &list[i];
         char name[64];
         uint8_t value[8];
         base_stream(s);
@@ -120,9 +147,19 @@ void make_invalid_bodies(void)
         if (f->offset + f->size > b->len)
             abort();
         memcpy(b->data + f->offset, value, f->size);
-        snprintf(name, sizeof name, "body-%s", f->name);
+        snprintf(name, sizeof name, "%s%s", prefix, f->name);
         invalid(name, s);
     }
+}
+
+void make_invalid_bodies(void)
+{
+    s = calloc(1, sizeof *s);
+    put_faults(faults, sizeof faults / sizeof faults[0], "body-");
+    put_faults(lies, sizeof lies / sizeof lies[0], "");
+    leave_out("index-without-its-first-entry", true);
+    leave_out("index-without-its-last-entry", false);
+    old_index();
     damage_payload();
     free(s);
 }

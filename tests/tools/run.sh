@@ -140,6 +140,57 @@ picture()
     done
 }
 
+# Files of other kinds are named, and outputs that would do harm are refused.
+odd_files()
+{
+    local f c
+    printf 'Xen saved domain, xl format\n \0 \r%200s' x >"$work/other.xl"
+    printf '\x1f\x8b\x08%200s' x >"$work/other.gz"
+    echo text of no kind >"$work/other.txt"
+    for c in inspect verify "extract --config -o $work/x"; do
+        # shellcheck disable=SC2086 # words are meant
+        status 5 "$convoy" $c "$work/other.xl"
+        grep -q "$work/other.xl.*a save file of xl: 'convoy convert --to convoy'" "$work/err" || complain "$c of an xl file: $(cat "$work/err")"
+        # shellcheck disable=SC2086 # words are meant
+        status 5 "$convoy" $c - <"$work/other.gz"
+        grep -q 'compressed with gzip' "$work/err" || complain "$c of a gzip file: $(cat "$work/err")"
+        # shellcheck disable=SC2086 # words are meant
+        status 6 "$convoy" $c "$work/other.txt"
+        # shellcheck disable=SC2086 # words are meant
+        status 2 "$convoy" $c "$work"
+        grep -q "$work: Is a directory" "$work/err" || complain "$c of a folder: $(cat "$work/err")"
+        # shellcheck disable=SC2086 # words are meant
+        status 6 "$convoy" $c /dev/null
+    done
+}
+
+odd_outputs()
+{
+    local f
+    cp "$here/three.cvy" "$work/self.cvy"
+    mkfifo "$work/fifo"
+    ln -s "$work/target" "$work/link"
+    echo old >"$work/target"
+    status 2 "$convoy" extract --config -o "$work/self.cvy" "$work/self.cvy"
+    status 2 "$convoy" inspect --picture "$work/self.cvy" "$work/self.cvy"
+    status 2 "$convoy" extract --config -o "$work/self.cvy" - <"$work/self.cvy"
+    if "$convoy" --help | grep -q 'convoy convert'; then status 2 "$convoy" convert --to xl -o "$work/self.cvy" "$work/self.cvy"; fi
+    cmp "$work/self.cvy" "$here/three.cvy" || complain "an image was overwritten with a part of itself"
+    for f in "$work/fifo" "$work" "$work/new/" ''; do
+        status 2 "$convoy" extract --config -o "$f" "$here/three.cvy"
+        status 2 "$convoy" inspect --picture "$f" "$here/three.cvy"
+    done
+    [ -p "$work/fifo" ] || complain "a pipe became a file"
+    status 1 "$convoy" extract --config -o "$work/none/x" "$here/three.cvy"
+    status 0 "$convoy" extract --config -o "$work/link" "$here/three.cvy"
+    [ -L "$work/link" ] && cmp "$work/target" "$here/expect/three.config" || complain "a link was not followed"
+    "$convoy" inspect --picture - "$here/three.cvy" | grep -q '^</svg>' || complain "no picture on standard output"
+    status 2 "$convoy" inspect --json --picture - "$here/three.cvy"
+    head -c 9000 "$here/three.cvy" >"$work/cut"
+    status 6 "$convoy" inspect --picture "$work/cut.svg" "$work/cut"
+    grep -q 'NOT WHOLE' "$work/cut.svg" || complain "the picture of a cut image does not say so"
+}
+
 convert_all()
 {
     status 0 "$convoy" convert --to xl -o "$work/one.xl" "$here/one.cvy"
@@ -164,7 +215,12 @@ inspect_all
 verify_all
 extract_all
 picture
+<<<<<<< HEAD
 migrate_options
+=======
+odd_files
+odd_outputs
+>>>>>>> wt-tools
 if "$convoy" --help | grep -q 'convoy convert'; then convert_all; fi
 [ -z "$(find "$work" -name '*.part')" ] || complain "a part is left"
 exit $bad

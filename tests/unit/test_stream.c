@@ -11,6 +11,7 @@
 
 #include "stream-format/bodies.h"
 #include "stream-format/frame.h"
+#include "stream-format/index.h"
 #include "tests/support/raw_stream.h"
 #include "tests/support/rng.h"
 #include "tests/support/sample_stream.h"
@@ -290,6 +291,41 @@ START_TEST(a_full_disk_breaks_the_writer_off)
 }
 END_TEST
 
+/* The list that 5.15 prescribes, computed from its words: how many entries, and which PAGES records are among them. */
+static void check_long_index(uint64_t records, uint64_t every)
+{
+    struct cv_index x = { .stride = 1 };
+    uint64_t pages = 0, others = 0, step = 1, at = 0;
+    bool good = true;                  /* an assertion for each entry would take minutes */
+
+    for (uint64_t i = 0; i < records; i++) {
+        struct cv_index_entry e = { .offset = 64 + 40 * i, .number = i, .type = i % every ? CV_REC_PAGES : CV_REC_PASS_END };
+        e.key = i % every ? pages++ : others++;
+        good = cv_index_add(&x, &e, NULL) == 0 && good;
+    }
+    while (step < pages && others + (pages + step - 1) / step > CV_INDEX_ENTRIES_MAX)
+        step *= 2;
+    for (uint64_t i = 0, ordinal = 0; i < records && at < CV_INDEX_ENTRIES_MAX; i++)
+        if (i % every == 0 || ordinal++ % step == 0) {
+            good = good && at < x.count && x.entries[at].number == i;
+            at++;
+        }
+    ck_assert(good);
+    ck_assert_uint_eq(at, x.count);
+    cv_index_dispose(&x);
+}
+
+START_TEST(a_long_index_is_thinned_out_evenly)
+{
+    check_long_index(65536, 7);
+    check_long_index(65537, 7);
+    check_long_index(70001, 2);
+    check_long_index(400000, 9);
+    check_long_index(300000, 3);       /* more other records than there is room for */
+    check_long_index(70000, 1);        /* no PAGES at all */
+}
+END_TEST
+
 START_TEST(the_index_leads_to_every_record)
 {
     struct sample_options opt = { .seed = 13, .emulators = 3, .passes = 3, .pages_records = 3, .index = true };
@@ -356,6 +392,7 @@ int main(void)
     tcase_add_test(tc, a_full_disk_breaks_the_writer_off);
     tcase_add_test(tc, the_index_leads_to_every_record);
     tcase_add_test(tc, the_body_hash_is_xxh3);
+    tcase_add_test(tc, a_long_index_is_thinned_out_evenly);
     suite_add_tcase(suite, tc);
     SRunner *sr = srunner_create(suite);
     srunner_run_all(sr, CK_NORMAL);
