@@ -215,12 +215,9 @@ inspect_all
 verify_all
 extract_all
 picture
-<<<<<<< HEAD
 migrate_options
-=======
 odd_files
 odd_outputs
->>>>>>> wt-tools
 if "$convoy" --help | grep -q 'convoy convert'; then convert_all; fi
 [ -z "$(find "$work" -name '*.part')" ] || complain "a part is left"
 exit $bad
