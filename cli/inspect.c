@@ -87,7 +87,9 @@ static int print(const struct cv_image *img, const struct inspect_args *a, struc
     } else if (a->picture == NULL) {
         cv_report_text(img, stdout);
     }
-    return a->picture != NULL ? write_picture(img, a->picture, err) : 0;
+    if (a->picture != NULL && write_picture(img, a->picture, err) < 0)
+        return cv_context(err, "picture %s", a->picture);
+    return 0;
 }
 
 int cmd_inspect(struct cli *c, int argc, char **argv)
