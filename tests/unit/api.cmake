@@ -2,7 +2,7 @@
 # Installed as a packager would, then a program outside of this tree is built with pkg-config alone, in C and in C++.
 if(TARGET libconvoy)
   add_test(NAME installed_library COMMAND "${PROJECT_SOURCE_DIR}/tests/installed-library" "${PROJECT_BINARY_DIR}")
-  set_tests_properties(installed_library PROPERTIES LABELS quick TIMEOUT 120)
+  set_tests_properties(installed_library PROPERTIES LABELS quick TIMEOUT 300)
 endif()
 add_test(NAME dependencies COMMAND "${PROJECT_SOURCE_DIR}/tests/check-deps")
-set_tests_properties(dependencies PROPERTIES LABELS quick TIMEOUT 60)
+set_tests_properties(dependencies PROPERTIES LABELS quick TIMEOUT 300)

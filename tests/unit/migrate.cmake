@@ -10,11 +10,11 @@ convoy_program(handover_model SOURCES "${model}/handover_model.c" "${model}/expl
 target_compile_options(handover_model PRIVATE -O2)
 add_test(NAME handover_model_quick COMMAND handover_model quick)
 add_test(NAME handover_model_full COMMAND handover_model full)
-set_tests_properties(handover_model_quick PROPERTIES LABELS quick TIMEOUT 60)
+set_tests_properties(handover_model_quick PROPERTIES LABELS quick TIMEOUT 300)
 set_tests_properties(handover_model_full PROPERTIES LABELS full TIMEOUT 600)
 foreach(mutation source-skips-journal source-skips-fsync destination-skips-fsync destination-unpauses-first
         destination-ignores-write-error resume-on-lost-channel resume-on-send-error source-destroys-early
         destination-aborts-late no-lock read-without-sync running-is-no-decision wrong-host-is-no destination-forgets)
   add_test(NAME handover_model_finds_${mutation} COMMAND handover_model mutation ${mutation})
-  set_tests_properties(handover_model_finds_${mutation} PROPERTIES LABELS quick TIMEOUT 60)
+  set_tests_properties(handover_model_finds_${mutation} PROPERTIES LABELS quick TIMEOUT 300)
 endforeach()
