@@ -63,6 +63,23 @@ static const struct row taken[] = {
     { "", "", ",\"sdl\":{},\"spice\":{}", ",\"vkbs\":[{\"devid\":0}],\"pcidevs\":[],\"on_watchdog\":null", "name = \"g\"\n" },
 };
 
+/* Carried over as it is; it is the configuration that does not have it, and says so. */
+START_TEST(rename_restart_is_carried_over_and_refused)
+{
+    char *json = json_of("", "", "", ",\"on_reboot\":\"restart_rename\"");
+    struct cv_libxl_facts facts;
+    struct cv_guest_config config;
+    CV_AUTO_BUF cfg = { 0 };
+
+    ck_assert_msg(cv_libxl_to_cfg(json, strlen(json), &facts, &cfg, &err) == 0, "%s", err.text);
+    ck_assert_int_eq(cv_buf_put_u8(&cfg, 0, &err), 0);
+    ck_assert_ptr_nonnull(strstr((char *)cfg.data, "on_reboot = \"rename-restart\"\n"));
+    ck_assert_int_lt(cv_guest_config_parse((char *)cfg.data, cfg.len - 1, "test", &config, &err), 0);
+    ck_assert_ptr_nonnull(strstr(err.text, "rename-restart"));
+    free(json);
+}
+END_TEST
+
 START_TEST(known_members_are_taken)
 {
     const struct row *r = &taken[_i];
@@ -171,6 +188,7 @@ int main(void)
     TCase *t = tcase_create("libxl_json");
 
     tcase_add_checked_fixture(t, setup, NULL);
+    tcase_add_test(t, rename_restart_is_carried_over_and_refused);
     tcase_add_loop_test(t, known_members_are_taken, 0, (int)(sizeof taken / sizeof *taken));
     tcase_add_loop_test(t, what_cannot_be_served_is_refused_by_name, 0, (int)(sizeof refused / sizeof *refused));
     tcase_add_test(t, facts_without_a_key);
