@@ -9,7 +9,7 @@
 #include "cli/cli.h"
 #include "migrate/destination.h"
 
-static void runs(void *user, uint32_t domid, const char *name)
+static void watch_over(void *user, uint32_t domid, const char *name)
 {
     cli_monitor(user, domid, name);
 }
@@ -29,8 +29,8 @@ static int take_channel(int *in_out, int *out_out, struct cv_error *err)
 int cmd_migrate_receive(struct cli *c, int argc, char **argv)
 {
     static const struct option options[] = { { "threads", required_argument, NULL, 'T' }, { NULL, 0, NULL, 0 } };
-    struct cv_receive_options o = { .store = cli_journal_dir(), .cancel = &c->cancel, .watcher = c->program, .runs = runs,
-                                    .runs_user = c };
+    struct cv_receive_options o = { .store = cli_journal_dir(), .cancel = &c->cancel, .watcher = c->program,
+                                    .watch_over = watch_over, .watch_user = c };
     struct cv_error err = CV_ERROR_INIT;
     enum cv_ho_outcome outcome;
     int opt, status = 0;

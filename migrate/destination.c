@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "migrate/destination.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/priority.h"
 #include "migrate/effects.h"
 #include "migrate/offer.h"
 #include "migrate/unsettled.h"
@@ -38,6 +40,8 @@ struct destination {
     struct cv_handover_run *handover;  /* while it is under way */
     struct cv_buf load_times;
     struct cv_cancel loaded;           /* ends the keep-alives of "load" */
+    struct cv_cancel prepared;         /* set when the emulators wait for their states */
+    bool watched_over;                 /* the guest's monitor has been started */
 };
 
 /* ---- agree ----------------------------------------------------------------------------------------------------------- */
@@ -159,10 +163,43 @@ static int domain_run(void *op, int64_t deadline_ms, struct cv_error *err)
     return cv_journal_prepare(&d->journal, CV_J_RUNNING, err);
 }
 
-/* The source waits for this before it stops the guest: what is under way then, the guest does not wait for. */
+static void watch_over(struct destination *d, uint32_t domid, const char *name)
+{
+    if (d->opt->watch_over != NULL && !d->watched_over)
+        d->opt->watch_over(d->opt->watch_user, domid, name);
+    d->watched_over = true;
+}
+
+static void prepared(void *user)
+{
+    struct destination *d = user;
+
+    watch_over(d, d->r.g.domid, d->name);
+    cv_cancel_request(&d->prepared);
+}
+
+/* Until then the channel is the fill thread's. */
+static int await_prepared(struct destination *d, struct cv_error *err)
+{
+    for (;;) {
+        struct cv_error e = CV_ERROR_INIT;
+        if (cv_poll_one(d->prepared.fd, POLLIN, cv_after_ms(BEAT_MS), &d->r.fill_cancel, &e) >= 0)
+            return 0;
+        if (e.code != CV_E_TIMEOUT || cv_chan_tick(&d->chan, &e) < 0) {
+            *err = e;
+            return -1;
+        }
+    }
+}
+
+/* The source waits for this before it stops the guest: what is under way then, and emulators that are still starting, the
+ * guest does not wait for. */
 static int pass_filled(void *user, uint64_t stream_bytes, struct cv_error *err)
 {
     struct destination *d = user;
+
+    if (await_prepared(d, err) < 0)
+        return -1;
     struct cv_msg m = { .type = CV_MSG_PROGRESS, .progress = { .bytes = stream_bytes, .phase = CV_DST_RECEIVING } };
 
     return cv_chan_send(&d->chan, &m, cv_after_ms(PROGRESS_MS), d->opt->cancel, err);
@@ -222,12 +259,16 @@ static const struct cv_step build[] = {
 static enum cv_effect run_guest(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err)
 {
     struct destination *d = user;
+    int64_t begin = cv_now_ns();
 
     (void)rec;
-    if (cv_effect_run(&d->r.g, d->name, deadline_ms, &d->handover->run_ns, err) < 0)
+    if (cv_effect_run(&d->r.g, deadline_ms, err) < 0)
         return CV_EFFECT_FAILED;
-    if (d->opt->runs != NULL)
-        d->opt->runs(d->opt->runs_user, d->r.g.domid, d->name);
+    d->handover->run_ns = cv_now_ns() - begin;
+    /* Its drivers wake up now, and its emulators have their hands full: whatever else we do can wait for a moment. */
+    cv_nice(0, CV_NICE_BACKGROUND);
+    watch_over(d, d->r.g.domid, d->name);
+    cv_effect_settle_in(&d->r.g, d->name, deadline_ms);
     return CV_EFFECT_DONE;
 }
 
@@ -310,7 +351,9 @@ static int take_guest(struct destination *d, const struct cv_msg_offer *offer, e
     }
     d->restore_opt = (struct cv_restore_options){ .mem = d->opt->mem, .stall_ms = STALL_MS, .cancel = d->opt->cancel,
                                                   .name = d->incoming, .stays_open = true, .late_disks = true,
-                                                  .pass_filled = pass_filled, .pass_user = d };
+                                                  .pass_filled = pass_filled, .prepared = prepared, .user = d };
+    if (rc == 0)
+        rc = cv_cancel_init(&d->prepared, &e);
     if (rc == 0)
         rc = cv_restore_init(&d->r, d->host, d->chan.in, &d->restore_opt, d->sink, &e);
     d->has_restore = rc == 0;
@@ -335,8 +378,8 @@ static int answer(struct destination *d, const struct cv_msg_query *query, enum 
         *err = run.why;
         return -1;
     }
-    if (e.ran && d->opt->runs != NULL)
-        d->opt->runs(d->opt->runs_user, e.domid, d->journal.rec.name);
+    if (e.ran)
+        watch_over(d, e.domid, d->journal.rec.name);
     return 0;
 }
 
@@ -367,6 +410,7 @@ int cv_migrate_receive(struct cv_host *host, int in, int out, const struct cv_re
                        enum cv_ho_outcome *outcome_out, struct cv_error *err)
 {
     struct destination d = { .opt = opt, .host = host, .sink = sink, .journal = CV_JOURNAL_INIT, .watch = CV_WATCH_INIT,
+                             .prepared = { .fd = -1 },
                              .store = opt->store ? opt->store : CV_JOURNAL_DIR };
 
     *outcome_out = CV_OUT_NONE;
@@ -379,6 +423,7 @@ int cv_migrate_receive(struct cv_host *host, int in, int out, const struct cv_re
         cv_restore_dispose(&d.r);
     cv_msg_dispose(&d.hello);
     cv_buf_dispose(&d.load_times);
+    cv_cancel_dispose(&d.prepared);
     cv_chan_dispose(&d.chan);
     cv_journal_close(&d.journal);
     cv_watch_end(&d.watch);

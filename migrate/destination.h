@@ -18,10 +18,11 @@ struct cv_receive_options {
     struct cv_mem_options mem;
     struct cv_cancel *cancel;          /* may be NULL */
     const char *watcher;               /* convoy's own program; NULL = nobody watches */
-    /* The guest runs here: start its monitor.  Before its journal is settled, so that it is started twice rather than
-     * never.  May be NULL. */
-    void (*runs)(void *user, uint32_t domid, const char *name);
-    void *runs_user;
+    /* Start the guest's monitor.  Before the guest runs, where that is possible: it takes its time, and the processor, while
+     * nobody stands still for it.  A domain that comes to nothing is destroyed, which ends the monitor.  Before the journal is
+     * settled in any case, so that it is started twice rather than never.  May be NULL. */
+    void (*watch_over)(void *user, uint32_t domid, const char *name);
+    void *watch_user;
     struct cv_handover_times times;
 };
 

@@ -27,8 +27,7 @@ static unsigned with_network(const struct cv_layout *l)
     return mask;
 }
 
-/* It runs: from here on nothing is a reason to say otherwise. */
-static void settle_in(struct cv_guest *g, const char *name, int64_t deadline_ms)
+void cv_effect_settle_in(struct cv_guest *g, const char *name, int64_t deadline_ms)
 {
     struct cv_emu_wait w = { .mask = with_network(&g->layout), .deadline_ms = deadline_ms };
     struct cv_error e = CV_ERROR_INIT;
@@ -40,16 +39,12 @@ static void settle_in(struct cv_guest *g, const char *name, int64_t deadline_ms)
     snprintf(g->spec.name, sizeof g->spec.name, "%s", name);
 }
 
-int cv_effect_run(struct cv_guest *g, const char *name, int64_t deadline_ms, int64_t *run_ns_out, struct cv_error *err)
+int cv_effect_run(struct cv_guest *g, int64_t deadline_ms, struct cv_error *err)
 {
-    int64_t begin = cv_now_ns();
     struct cv_emu_wait w = { .deadline_ms = deadline_ms };
 
     if (cv_emuset_cont(&g->set, &w, NULL, err) < 0 || g->host->ops->unpause(g->host, g->domid, err) < 0)
         return -1;
-    if (run_ns_out != NULL)
-        *run_ns_out = cv_now_ns() - begin;
-    settle_in(g, name, deadline_ms);
     return 0;
 }
 
@@ -145,9 +140,9 @@ static enum cv_effect do_run(void *user, const struct cv_journal_record *rec, in
     int rc = 0;
     /* Xen does not unpause what is not paused: somebody was killed between the guest's first instruction and its name. */
     if (d.paused)
-        rc = cv_effect_run(&g, rec->name, deadline_ms, NULL, err);
-    else
-        settle_in(&g, rec->name, deadline_ms);
+        rc = cv_effect_run(&g, deadline_ms, err);
+    if (rc == 0)
+        cv_effect_settle_in(&g, rec->name, deadline_ms);
     cv_guest_dispose(&g);
     return rc < 0 ? CV_EFFECT_FAILED : CV_EFFECT_DONE;
 }

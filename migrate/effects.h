@@ -24,9 +24,9 @@ bool cv_effect_ended(const struct cv_domain_info *d);
 #define CV_INCOMING "--incoming"
 void cv_incoming_name(const char *name, char *buf, size_t size);
 
-/* Destination: emulators run, guest unpaused, the network told, the final name given.  The guest is paused.
- * *run_ns_out (may be NULL): how long it took until the guest ran. */
-int cv_effect_run(struct cv_guest *g, const char *name, int64_t deadline_ms, int64_t *run_ns_out, struct cv_error *err)
-    CV_CHECKED;
+/* Destination: emulators run, the guest is unpaused. */
+int cv_effect_run(struct cv_guest *g, int64_t deadline_ms, struct cv_error *err) CV_CHECKED;
+/* And then: the network is told, the final name given.  From here on nothing is a reason to say that it does not run. */
+void cv_effect_settle_in(struct cv_guest *g, const char *name, int64_t deadline_ms);
 
 #endif

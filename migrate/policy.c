@@ -10,7 +10,10 @@
 /* A pass that leaves more than this part of what the one before left has not helped. */
 #define NO_PROGRESS 0.85
 #define STALLED_PASSES 3u
-/* Stopping a guest for long is worth waiting for it to calm down: this part of the time allowed. */
+/* Stopping a guest for long is worth waiting for it to calm down: so many times what it would stand still beyond the limit,
+ * and no more than this part of the time allowed.  Every pass more costs the guest, too: each page that it writes to again is a
+ * fault, and its emulators share the processors with us. */
+#define CALM_TIMES 10
 #define CALM_PART 40
 /* What is dirtied between the decision and the suspend, and a link that wavers. */
 #define MARGIN 1.2
@@ -65,18 +68,31 @@ static double final_rate(const struct cv_limits *l, const struct cv_pass *last, 
     return l->bandwidth_bytes_s != 0 && bytes_s > 0.9 * (double)l->bandwidth_bytes_s ? 2 * send : send;
 }
 
-/* Enough passes in a row, up to the last, after which as much was dirty as before. */
-static bool stalled(const struct cv_limits *l, const struct cv_pass *p, size_t count)
+/* The least that one of the passes before pass i left: counts waver. */
+static double best_before(const struct cv_pass *p, size_t i)
 {
-    int64_t enough_ns = l->when_stuck == CV_STUCK_COPY ? l->max_time_ms / CALM_PART * 1000000 : 0, ns = 0;
+    uint64_t best = p[i - 1].dirty;
+
+    for (size_t k = i - 1; k > 0 && i - k < WINDOW; k--)
+        best = p[k - 1].dirty < best ? p[k - 1].dirty : best;
+    return (double)best;
+}
+
+/* Enough passes in a row, up to the last, after which as much was dirty as before.  too_long_ms: that the guest would stand
+ * still beyond its limit, were it stopped now. */
+static bool stalled(const struct cv_limits *l, const struct cv_pass *p, size_t count, double too_long_ms)
+{
+    double calm_ms = CALM_TIMES * too_long_ms, most_ms = (double)l->max_time_ms / CALM_PART, ms = 0;
     unsigned n = 0;
 
+    if (l->when_stuck != CV_STUCK_COPY)
+        calm_ms = 0;
     for (size_t i = count; i-- > 1; n++) {
-        if ((double)p[i].dirty < NO_PROGRESS * (double)p[i - 1].dirty)
+        if ((double)p[i].dirty < NO_PROGRESS * best_before(p, i))
             break;
-        ns += p[i].ns;
+        ms += (double)p[i].ns / 1e6;
     }
-    return n >= STALLED_PASSES && ns >= enough_ns;
+    return n >= STALLED_PASSES && ms >= (calm_ms < most_ms ? calm_ms : most_ms);
 }
 
 static unsigned next_cap(unsigned cap)
@@ -157,7 +173,7 @@ void cv_policy_decide(const struct cv_limits *limits, const struct cv_pass *pass
     else if (count >= l.max_passes || spent_ms >= l.max_time_ms ||
              (!blind && (double)spent_ms + next_pass_ms > (double)l.max_time_ms))
         stuck(&l, cap_percent, true, out);
-    else if (stalled(&l, passes, count))
+    else if (stalled(&l, passes, count, pages_ms - budget_ms))
         stuck(&l, cap_percent, false, out);
     else
         decide(out, CV_GO_ON, "another pass helps");

@@ -13,8 +13,9 @@
 #define NAP_MS 20
 /* Messages at one look: memory is what is to be sent. */
 #define HEARD_MAX 64
-/* A destination that is silent for longer is either lost, which the silence limit finds, or just slow. */
-#define ARRIVAL_MS 15000
+/* A destination that is silent is lost, which the silence limit finds; one that beats and beats is just slow, and its emulators
+ * have 60 s to start. */
+#define ARRIVAL_MS 60000
 
 /* The destination may have given up: better heard now than at the end of a full pipe. */
 static int listen_in(struct cv_source *s, struct cv_error *err)

@@ -34,7 +34,7 @@ static int fill_pages(struct cv_restore *r, struct cv_loader *loader, struct cv_
         if (end.flags & CV_PASS_LAST)
             return 0;
         if (r->opt->pass_filled != NULL &&
-            r->opt->pass_filled(r->opt->pass_user, cv_reader_bytes(r->reader), err) < 0)
+            r->opt->pass_filled(r->opt->user, cv_reader_bytes(r->reader), err) < 0)
             return -1;
     }
 }
@@ -98,6 +98,8 @@ int cv_restore_fill(void *op, int64_t deadline_ms, struct cv_error *err)
     if (rc == 0)
         rc = cv_guest_consoles_write(&r->g, deadline_ms, r->opt->cancel, err);
     r->report.emulators_ns = cv_now_ns() - begin;
+    if (rc == 0 && r->opt->prepared != NULL)
+        r->opt->prepared(r->opt->user);
     if (rc < 0)
         cv_cancel_request(&r->fill_cancel);
     join(r);

@@ -33,7 +33,9 @@ struct cv_restore_options {
     bool stays_open;                   /* a conversation: the stream's END is not the end of the file */
     /* On the thread that fills: a pass that is not the last is in place, with all of the stream so far. May be NULL. */
     int (*pass_filled)(void *user, uint64_t stream_bytes, struct cv_error *err);
-    void *pass_user;
+    /* On the caller's thread, beside it: the emulators wait for their states, and xenstore knows them. May be NULL. */
+    void (*prepared)(void *user);
+    void *user;
     bool late_disks;                   /* emulators take their disks when they run, not when they have loaded */
 };
 

@@ -7,7 +7,8 @@
 GUEST_KERNEL=/guest/vmlinuz
 GUEST_RAMDISK=/guest/initramfs
 # Emulated disks and NICs stay: without the last word Linux's PV drivers unplug them.
-GUEST_CMDLINE="console=ttyS0 quiet loglevel=3 tsc=reliable no_timer_check panic=1 net.ifnames=0 xen_emul_unplug=never"
+# A panic is a crash to Xen, and not, a second later, a reboot (xen_legacy_crash).
+GUEST_CMDLINE="console=ttyS0 quiet loglevel=3 tsc=reliable no_timer_check panic=1 xen_legacy_crash net.ifnames=0 xen_emul_unplug=never"
 
 guest_note() { printf '%s\n' "$*" >&2; }
 

@@ -51,10 +51,11 @@ fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 # guest_config NAME EMULATORS [EXTRA-LINE...]: writes $WORK_DIR/NAME.cfg for a guest served by 1 to 8 emulators: the
 # default one (VGA, serial, IDE disk), then net, storage, ahci, net2, storage2, net3, storage3. (nvme is left out: QEMU
 # cannot migrate it.) Environment: MEMORY, VCPUS, WORK, CMDLINE, MAC (last byte), NIC (model), SAN (the first partition of
-# the shared disk that it may use; files if not set). Sets GUEST_LOG, GUEST_DISKS, GUEST_NICS.
+# the shared disk that it may use; files if not set), DEVICES (for one emulator:
+# it serves what so many would). Sets GUEST_LOG, GUEST_DISKS, GUEST_NICS.
 guest_config()
 {
-    local name=$1 n=$2 dms='' vifs='' disks='' san=${SAN:-}
+    local name=$1 emulators=$2 n=${DEVICES:-$2} dms='' vifs='' disks='' san=${SAN:-}
     shift 2
     GUEST_LOG=$WORK_DIR/$name.serial
     GUEST_DISKS=sda GUEST_NICS=0
@@ -89,7 +90,7 @@ on_crash = "preserve"
 on_reboot = "preserve"
 vif = [ $vifs ]
 disk = [ $disks ]
-$([ "$n" = 1 ] || printf 'device_models = [ %s ]' "$dms")
+$([ "$emulators" = 1 ] || printf 'device_models = [ %s ]' "$dms")
 $(printf '%s\n' "$@")
 END
 }
