@@ -7,7 +7,7 @@
 #define WINDOW 3u
 /* Less than this part of the expected down time depends on pages: more passes gain nothing. */
 #define PAGES_DO_NOT_MATTER 0.15
-/* A pass that leaves more than this part of what the one before left has not helped. */
+/* A pass that leaves more than this part of the least that the WINDOW passes before it left has not helped. */
 #define NO_PROGRESS 0.85
 #define STALLED_PASSES 3u
 /* Stopping a guest for long is worth waiting for it to calm down: so many times what it would stand still beyond the limit,

@@ -51,8 +51,8 @@ fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 # guest_config NAME EMULATORS [EXTRA-LINE...]: writes $WORK_DIR/NAME.cfg for a guest served by 1 to 8 emulators: the
 # default one (VGA, serial, IDE disk), then net, storage, ahci, net2, storage2, net3, storage3. (nvme is left out: QEMU
 # cannot migrate it.) Environment: MEMORY, VCPUS, WORK, CMDLINE, MAC (last byte), NIC (model), SAN (the first partition of
-# the shared disk that it may use; files if not set), DEVICES (for one emulator:
-# it serves what so many would). Sets GUEST_LOG, GUEST_DISKS, GUEST_NICS.
+# the shared disk that it may use; files if not set), DEVICES (with one
+# emulator: it serves what so many would). Sets GUEST_LOG, GUEST_DISKS, GUEST_NICS.
 guest_config()
 {
     local name=$1 emulators=$2 n=${DEVICES:-$2} dms='' vifs='' disks='' san=${SAN:-}

@@ -175,6 +175,7 @@ static void monitor(void *user, uint32_t domid, const char *name)
     ck_assert_str_eq(name, "g");
     ck_assert(d != NULL && d->exists);
     ck_assert_int_eq(cv_journal_find(w->dst.store, d->spec.uuid, CV_ROLE_DESTINATION, &rec, &err), 0);
+    ck_assert(d->paused ? rec.state == CV_J_OPEN : rec.state == CV_J_RUNNING);
     w->monitors++;
     w->ran_there = runs(guest_of(&w->src));
 }
