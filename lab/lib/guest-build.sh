@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The test guest: the suite's own kernel, an initramfs of drivers and guest.c, and dom0's guest-peer.
+# The test guest: the suite's own kernel, an initramfs of drivers and one program, and dom0's guest-peer.
 # Needs common.sh and image.sh.
 # shellcheck shell=bash
 
 GUEST_MODULES=(virtio_pci virtio_blk virtio_net e1000 8139cp ata_piix ahci sd_mod nvme)
 GUEST_MODULES_PV=(xen-blkfront xen-netfront)
+GUEST_SOURCES=(guest.c parameters.c work.c devices.c ram.c disk.c nic.c)
 GUEST_CFLAGS=(-std=gnu17 -O2 -static -pthread -Wall -Wextra -Wshadow -Wmissing-prototypes -Wformat=2)
 
 guest_build_build()
@@ -12,7 +13,7 @@ guest_build_build()
     local dir=$1 image=$2 root=$1/root
     need_packages gcc libc6-dev cpio kmod zstd
     mkdir -p "$root"/{sbin,dev,proc,sys} "$dir/bin"
-    gcc "${GUEST_CFLAGS[@]}" -s -o "$root/init" "$LAB_DIR/guest/guest.c"
+    gcc "${GUEST_CFLAGS[@]}" -s -o "$root/init" "${GUEST_SOURCES[@]/#/$LAB_DIR/guest/}"
     gcc "${GUEST_CFLAGS[@]}" -s -o "$dir/bin/guest-peer" "$LAB_DIR/guest/guest-peer.c"
     ln -s /init "$root/sbin/poweroff"
     ln -s /init "$root/sbin/reboot"
