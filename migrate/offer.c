@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "migrate/offer.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fd.h"
+
+int cv_disk_bytes(const char *path, uint64_t *bytes_out)
+{
+    CV_AUTO_FD fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    off_t end = fd >= 0 ? lseek(fd, 0, SEEK_END) : -1;
+
+    if (end < 0)
+        return -1;
+    *bytes_out = (uint64_t)end;
+    return 0;
+}
 
 static int add(struct cv_buf *b, struct cv_strs *s, struct cv_error *err, const char *fmt, ...) CV_PRINTF(4, 5);
 static int add(struct cv_buf *b, struct cv_strs *s, struct cv_error *err, const char *fmt, ...)
@@ -35,6 +48,19 @@ static int add_emulators(struct cv_offer *o, const struct cv_guest *g, struct cv
     return 0;
 }
 
+/* What holds a raw disk is of one size on every host; the file of another format grows while its guest writes. */
+static int add_disk(struct cv_offer *o, const struct cv_layout_device *dev, struct cv_error *err)
+{
+    uint64_t bytes;
+
+    /* "rw /dev/vg/disk": how it is opened, and where. */
+    if (add(&o->disks, &o->msg.offer.disks, err, "%s %s", dev->readonly ? "ro" : "rw", dev->path) < 0)
+        return -1;
+    if (dev->format == NULL || strcmp(dev->format, "raw") != 0 || cv_disk_bytes(dev->path, &bytes) < 0)
+        return 0;
+    return add(&o->facts, &o->msg.offer.facts, err, CV_FACT_DISK_BYTES "%llu %s", (unsigned long long)bytes, dev->path);
+}
+
 static int add_devices(struct cv_offer *o, const struct cv_guest *g, struct cv_error *err)
 {
     for (unsigned i = 0; i < g->layout.count; i++) {
@@ -44,9 +70,7 @@ static int add_devices(struct cv_offer *o, const struct cv_guest *g, struct cv_e
             if (dev->kind == CV_DEV_VIF && dev->bridge != NULL && *dev->bridge &&
                 add(&o->bridges, &o->msg.offer.bridges, err, "%s", dev->bridge) < 0)
                 return -1;
-            /* "rw /dev/vg/disk": how it is opened, and where. */
-            if (dev->kind == CV_DEV_DISK && dev->path != NULL && *dev->path &&
-                add(&o->disks, &o->msg.offer.disks, err, "%s %s", dev->readonly ? "ro" : "rw", dev->path) < 0)
+            if (dev->kind == CV_DEV_DISK && dev->path != NULL && *dev->path && add_disk(o, dev, err) < 0)
                 return -1;
         }
     }

@@ -17,6 +17,11 @@ struct cv_offer {
 int cv_offer_make(struct cv_offer *o, struct cv_guest *g, bool live, struct cv_error *err) CV_CHECKED;
 void cv_offer_dispose(struct cv_offer *o);
 
+/* A fact of OFFER: what a raw disk holds, "disk-bytes=1073741824 /dev/vg/disk"; the disk is one of OFFER's disks. */
+#define CV_FACT_DISK_BYTES "disk-bytes="
+/* Bytes of a file or block device; -1 if it cannot be opened, or has no size. */
+int cv_disk_bytes(const char *path, uint64_t *bytes_out);
+
 struct cv_offer_check {
     struct cv_host *host;
     uint8_t guest[16];                 /* HELLO's */

@@ -236,6 +236,32 @@ static int check_disks(const struct cv_msg_offer *o, uint32_t *refusal_out, stru
     return 0;
 }
 
+/* The guest has seen the disk's size: another one is another disk, or half a copy. */
+static int check_disk_sizes(const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
+{
+    struct cv_strs list = o->facts;
+    const char *text;
+
+    while ((text = cv_strs_next(&list)) != NULL) {
+        if (strncmp(text, CV_FACT_DISK_BYTES, strlen(CV_FACT_DISK_BYTES)) != 0)
+            continue;
+        const char *number = text + strlen(CV_FACT_DISK_BYTES);
+        size_t digits = strspn(number, "0123456789");
+        if (digits == 0 || digits > 18 || number[digits] != ' ') {
+            cv_fail(err, CV_E_PEER, 0, "'%.100s' is not understood", text);
+            return refuse(refusal_out, CV_REFUSE_CONFIG);
+        }
+        const char *path = number + digits + 1;
+        uint64_t here = 0, there = strtoull(number, NULL, 10);
+        if (cv_disk_bytes(path, &here) == 0 && here == there)
+            continue;
+        cv_fail(err, CV_E_NOT_FOUND, 0, "disk %s has %llu bytes there, and %llu here", path, (unsigned long long)here,
+                (unsigned long long)there);
+        return refuse(refusal_out, CV_REFUSE_NO_DISK);
+    }
+    return 0;
+}
+
 static int check_facts(const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
 {
     struct cv_strs list = o->facts;
@@ -260,7 +286,7 @@ int cv_offer_check(struct cv_offer_check *c, const struct cv_msg_offer *o, uint3
         return refuse(refusal_out, CV_REFUSE_CONFIG);
     cv_layout_dispose(&l);
     if (check_policy(c, o, refusal_out, err) < 0 || check_emulators(o, refusal_out, err) < 0 ||
-        check_disks(o, refusal_out, err) < 0 ||
+        check_disks(o, refusal_out, err) < 0 || check_disk_sizes(o, refusal_out, err) < 0 ||
         /* Models of emulators have no network. */
         (!c->host->dirs->model_emulators && check_bridges(o, refusal_out, err) < 0))
         return -1;
