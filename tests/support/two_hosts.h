@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Two models of hosts, with models of QEMU, and a migration between them over a socket pair whose channel may be cut.  For tests:
+ * whatever is not as it should be ends the test. */
+#ifndef CONVOY_TESTS_TWO_HOSTS_H
+#define CONVOY_TESTS_TWO_HOSTS_H
+
+#include <pthread.h>
+
+#include "emu_fixture.h"
+#include "fake_host.h"
+#include "migrate/destination.h"
+#include "migrate/source.h"
+
+#define EMULATORS 3
+#define CONNECTIONS 16
+
+struct side {
+    struct fake_host *host;
+    struct cv_host_dirs dirs;
+    char dir[64], config[96], store[96];
+    unsigned others;                   /* domains that have nothing to do with us */
+};
+
+struct connection {
+    struct world *w;
+    pthread_t receiver, relay;
+    int fd;                            /* the receiver's end */
+    int a, b;                          /* of the relay, when the channel is to be cut */
+    bool has_relay;
+};
+
+struct world {
+    struct side src, dst;
+    unsigned fds;
+    struct connection conn[CONNECTIONS];
+    unsigned connections;
+    long cut_forth, cut_back;          /* bytes after which the first connection breaks; -1 = never */
+    long passed_forth;                 /* bytes that the last relay carried */
+    int64_t silence_ms;
+    struct cv_sink *sink;              /* the source's */
+    unsigned monitors;                 /* how often a guest's monitor was to be started */
+    bool ran_there;                    /* then it still ran at the source */
+    bool verbose;
+};
+
+void world_begin(struct world *w);
+/* Nothing is left on either host: no domain but the others, no process, no descriptor. */
+void world_end(struct world *w);
+
+/* "g" at this host, running; faults[i] (or NULL) are options of emulator i (fake_qemu.c). */
+void make_guest(struct side *s, const char *const faults[EMULATORS]);
+void end_guest(struct side *s);
+/* The guest or its half-made copy; NULL if there is none. */
+struct fake_domain *guest_of(struct side *s);
+bool runs(const struct fake_domain *d);
+
+/* Waits for every child that has ended. */
+void reap(void);
+
+/* cv_migrate from src to dst, until both sides have ended. */
+int migrate(struct world *w, bool live, struct cv_migrate_result *r, struct cv_error *err);
+/* convoy recover g, on this host. */
+void recover(struct world *w, struct side *s);
+/* Ends the guest if exactly one copy is left and runs, whole; false if it is not so (after recovery that ends the test). */
+bool one_runs(struct world *w, bool after_recovery);
+/* Exactly one runs, perhaps after recovery on both hosts; ends it. */
+void settle(struct world *w);
+
+#endif
