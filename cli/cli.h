@@ -22,14 +22,14 @@ struct cli {
 
 struct cli_command {
     const char *name;
-    int (*run)(struct cli *c, int argc, char **argv);  /* argv[0] is the subcommand */
+    int (*run)(struct cli *c, int argc, char **argv);  /* argv[0] is "convoy COMMAND" */
     const char *arguments, *summary;
 };
 
 /* Prints "convoy: <text>" and gives the exit status of its code. */
 int cli_error(const struct cv_error *err);
 int cli_exit_status(enum cv_code code);
-/* Prints the usage line of the subcommand argv[0] (and why, if not NULL); returns CLI_USAGE. */
+/* Prints the usage line of argv[0]'s command (and why, if not NULL); returns CLI_USAGE. */
 int cli_usage(char **argv, const char *why);
 /* NULL after having printed the error. */
 struct cv_host *cli_host(struct cli *c, int *status_out);

@@ -32,7 +32,10 @@ static int unpause(struct cv_host *h, const struct cv_domain_info *d, struct cv_
     return rc == 0 && d->paused ? h->ops->unpause(h, d->domid, err) : rc;
 }
 
-static int on_domain(struct cli *c, int argc, char **argv, bool destroy)
+enum action { DESTROY, PAUSE, UNPAUSE };
+static const char *const actions[] = { "destroy", "pause", "unpause" };
+
+static int on_domain(struct cli *c, int argc, char **argv, enum action action)
 {
     struct cv_error err = CV_ERROR_INIT;
     struct cv_domain_info d;
@@ -44,7 +47,7 @@ static int on_domain(struct cli *c, int argc, char **argv, bool destroy)
     if (h == NULL)
         return status;
     rc = h->ops->find(h, argv[1], &d, &err);
-    if (rc == 0 && destroy) {
+    if (rc == 0 && action == DESTROY) {
         struct cv_guest g;
         rc = cv_guest_open_to_end(&g, h, argv[1], &c->sink, &err);
         /* Torn nodes are no reason to keep a domain that is to be ended. */
@@ -56,21 +59,21 @@ static int on_domain(struct cli *c, int argc, char **argv, bool destroy)
         }
     } else if (rc == 0 && !cv_guest_is_ours(h, d.domid)) {
         /* somebody else's, who may be building or moving it */
-        rc = cv_fail(&err, CV_E_UNSUPPORTED, 0, "domain %u was not made by convoy: xl %s", d.domid, argv[0]);
+        rc = cv_fail(&err, CV_E_UNSUPPORTED, 0, "domain %u was not made by convoy: xl %s", d.domid, actions[action]);
     } else if (rc == 0) {
-        rc = argv[0][0] == 'p' ? h->ops->pause(h, d.domid, &err) : unpause(h, &d, &c->sink, &err);
+        rc = action == PAUSE ? h->ops->pause(h, d.domid, &err) : unpause(h, &d, &c->sink, &err);
     }
     if (rc < 0) {
-        cv_context(&err, "%s '%s'", argv[0], argv[1]);
+        cv_context(&err, "%s '%s'", actions[action], argv[1]);
         status = cli_error(&err);
     }
     h->ops->close(h);
     return status;
 }
 
-int cmd_destroy(struct cli *c, int argc, char **argv) { return on_domain(c, argc, argv, true); }
-int cmd_pause(struct cli *c, int argc, char **argv) { return on_domain(c, argc, argv, false); }
-int cmd_unpause(struct cli *c, int argc, char **argv) { return on_domain(c, argc, argv, false); }
+int cmd_destroy(struct cli *c, int argc, char **argv) { return on_domain(c, argc, argv, DESTROY); }
+int cmd_pause(struct cli *c, int argc, char **argv) { return on_domain(c, argc, argv, PAUSE); }
+int cmd_unpause(struct cli *c, int argc, char **argv) { return on_domain(c, argc, argv, UNPAUSE); }
 
 int cmd_monitor(struct cli *c, int argc, char **argv)
 {

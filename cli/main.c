@@ -72,13 +72,16 @@ static int usage(FILE *f)
     return f == stdout ? 0 : CLI_USAGE;
 }
 
+/* argv[0] of a command, with its name behind it: what getopt's messages begin with. */
+#define PROGRAM "convoy "
+
 int cli_usage(char **argv, const char *why)
 {
     if (why != NULL)
-        fprintf(stderr, "convoy %s: %s\n", argv[0], why);
+        fprintf(stderr, "%s: %s\n", argv[0], why);
     for (size_t i = 0; i < COMMANDS; i++)
-        if (strcmp(commands[i].name, argv[0]) == 0)
-            fprintf(stderr, "usage: convoy %s %s\n", argv[0], commands[i].arguments);
+        if (strcmp(commands[i].name, argv[0] + strlen(PROGRAM)) == 0)
+            fprintf(stderr, "usage: %s %s\n", argv[0], commands[i].arguments);
     return CLI_USAGE;
 }
 
@@ -120,6 +123,9 @@ static int dispatch(struct cli *c, int argc, char **argv)
         return CLI_USAGE;
     if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
         return help(cmd);
+    static char shown[64];
+    snprintf(shown, sizeof shown, PROGRAM "%s", cmd->name);
+    argv[0] = shown;
     optind = 0;                        /* glibc: start anew with this argv */
     return cmd->run(c, argc, argv);
 }

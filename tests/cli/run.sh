@@ -42,6 +42,8 @@ status 2 'usage: convoy [-v|-q]' "$convoy"
 silent out 'an error on standard output'
 status 2 'usage: convoy' "$convoy" --frob
 status 2 'one configuration file is wanted' "$convoy" create
+status 2 "convoy list: unrecognized option '--jsn'" "$convoy" list --jsn
+status 2 'usage: convoy list [--json] [DOMAIN]' "$convoy" list --jsn
 status 2 'one domain is wanted' "$convoy" destroy
 status 2 'one domain is wanted' "$convoy" pause a b
 status 2 'a domain and a file are wanted' "$convoy" save a
