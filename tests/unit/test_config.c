@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../support/run_suite.h"
 #include "config/config.h"
 
 #define HEAD "type=\"hvm\"\nname=\"g\"\nmemory=256\n"
@@ -394,7 +395,6 @@ int main(void)
 {
     Suite *s = suite_create("config");
     TCase *t = tcase_create("config");
-    SRunner *r = srunner_create(s);
 
     tcase_add_test(t, defaults_are_xls);
     tcase_add_test(t, a_full_configuration);
@@ -406,8 +406,5 @@ int main(void)
     tcase_add_test(t, display_words);
     tcase_add_test(t, odd_texts);
     suite_add_tcase(s, t);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../support/run_suite.h"
 #include "base/fd.h"
 #include "convert/convert.h"
 #include "convert/xl_format.h"
@@ -454,9 +455,5 @@ int main(void)
     tcase_add_loop_test(t, what_xen_has_written_is_taken, 0, (int)(sizeof harmless / sizeof *harmless));
     tcase_add_test(t, the_other_kind_is_told);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

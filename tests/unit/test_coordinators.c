@@ -14,6 +14,7 @@
 
 #include "../support/emu_fixture.h"
 #include "../support/fake_host.h"
+#include "../support/run_suite.h"
 #include "base/fd.h"
 #include "guest/guest.h"
 #include "guest/monitor.h"
@@ -612,9 +613,5 @@ int main(void)
                         (int)(sizeof emulator_faults / sizeof emulator_faults[0]) * EMULATORS);
     suite_add_tcase(s, ends_case);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../support/run_suite.h"
 #include "base/fd.h"
 #include "migrate/ports.h"
 
@@ -478,9 +479,5 @@ int main(void)
     tcase_add_test(d, ready_of_another_stream);
     tcase_add_loop_test(d, every_journal_fault, 0, 2);
     suite_add_tcase(s, d);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "../support/run_suite.h"
 #include "image/report.h"
 #include "tests/support/guest_image.h"
 #include "tests/support/raw_stream.h"
@@ -259,9 +260,5 @@ int main(void)
     tcase_add_test(t, names_reach_no_terminal_as_commands);
     tcase_add_test(t, sizes_read_well);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

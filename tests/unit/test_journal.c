@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../support/run_suite.h"
 #include "base/fd.h"
 #include "migrate/journal.h"
 #include "migrate/unsettled.h"
@@ -378,9 +379,5 @@ int main(void)
     tcase_add_test(t, prune_only_what_nobody_asks_for);
     tcase_add_test(t, identities);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

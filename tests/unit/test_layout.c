@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../support/run_suite.h"
 #include "emulators/cmdline.h"
 #include "emulators/layout.h"
 
@@ -408,7 +409,6 @@ int main(void)
 {
     Suite *s = suite_create("layout");
     TCase *t = tcase_create("layout");
-    SRunner *r = srunner_create(s);
 
     tcase_set_timeout(t, 30);
     tcase_add_test(t, command_lines);
@@ -423,8 +423,5 @@ int main(void)
     tcase_add_test(t, json_is_taken_strictly);
     tcase_add_test(t, placeholders);
     suite_add_tcase(s, t);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../support/run_suite.h"
 #include "convert/libxl_json.h"
 
 static struct cv_error err;
@@ -194,9 +195,5 @@ int main(void)
     tcase_add_test(t, facts_without_a_key);
     tcase_add_test(t, no_json_at_all);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../support/run_suite.h"
 #include "memory/batch.h"
 #include "tests/support/memory_model.h"
 
@@ -274,9 +275,5 @@ int main(void)
     tcase_add_test(t, zero_memory_costs_less_than_a_bit_for_each_page);
     tcase_add_test(t, few_batches_are_mapped_at_a_time);
     suite_add_tcase(s, t);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <zstd.h>
 
+#include "../support/run_suite.h"
 #include "base/bytes.h"
 #include "memory/pages_codec.h"
 #include "memory/pipeline.h"
@@ -277,9 +278,5 @@ int main(void)
     tcase_add_test(t, one_zstd_frame_of_the_right_size_is_taken);
     tcase_add_test(t, a_frame_without_its_size_is_refused);
     suite_add_tcase(s, t);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../support/run_suite.h"
 #include "base/fd.h"
 #include "tests/support/memory_model.h"
 
@@ -248,9 +249,5 @@ int main(void)
     tcase_add_loop_test(t, cancelling_ends_a_load, 0, THREAD_COUNTS);
     tcase_add_loop_test(t, a_damaged_stream_is_refused, 0, 8);
     suite_add_tcase(s, t);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../support/run_suite.h"
 #include "base/fd.h"
 #include "memory/auto_policy.h"
 #include "memory/batch.h"
@@ -319,9 +320,5 @@ int main(void)
     tcase_add_test(t, a_page_becomes_zero_again_in_a_file);
     tcase_add_test(t, what_is_no_image_is_refused);
     suite_add_tcase(s, t);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(s);
 }

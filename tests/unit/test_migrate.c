@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../support/run_suite.h"
 #include "../support/two_hosts.h"
 #include "base/fd.h"
 
@@ -257,9 +258,5 @@ int main(void)
     tcase_add_test(t, a_late_suspension_is_expected);
     tcase_add_test(t, it_runs_and_has_no_name_yet);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "../support/run_suite.h"
 #include "../support/two_hosts.h"
 
 static void start_faults(struct side *s, unsigned n)
@@ -184,9 +185,5 @@ int main(void)
     tcase_add_loop_test(t, the_channel_is_cut_anywhere, 0, 2);
     tcase_add_test(t, the_channel_is_cut_near_its_end);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../support/fake_host.h"
+#include "../support/run_suite.h"
 #include "config/config.h"
 #include "migrate/offer.h"
 
@@ -157,9 +158,5 @@ int main(void)
 
     tcase_add_loop_test(t, one_thing_is_wrong, 0, WRONGS);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

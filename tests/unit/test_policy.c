@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../support/run_suite.h"
 #include "migrate/policy.h"
 
 enum habit { STEADY, BURSTS, RISING, FALLING, IDLE_THEN_BUSY, BUSY_THEN_IDLE, WAVE };
@@ -272,9 +273,5 @@ int main(void)
     tcase_add_loop_test(t, table, 0, (int)(sizeof rows / sizeof rows[0]));
     tcase_add_test(t, words);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

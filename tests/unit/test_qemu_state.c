@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../support/run_suite.h"
 #include "base/bytes.h"
 #include "base/fd.h"
 #include "stream-format/qemu_state.h"
@@ -160,9 +161,5 @@ int main(void)
     tcase_add_test(tc, bad_beginnings);
     tcase_add_test(tc, configuration_section);
     suite_add_tcase(suite, tc);
-    SRunner *sr = srunner_create(suite);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../support/run_suite.h"
 #include "base/fd.h"
 #include "emulators/qmp.h"
 
@@ -239,7 +240,6 @@ int main(void)
 {
     Suite *s = suite_create("qmp");
     TCase *t = tcase_create("qmp");
-    SRunner *r = srunner_create(s);
 
     tcase_add_test(t, fragments_of_every_length);
     tcase_add_test(t, events_between_command_and_answer);
@@ -253,8 +253,5 @@ int main(void)
     tcase_add_test(t, the_other_end_goes_away);
     tcase_add_test(t, dialing_nobody);
     suite_add_tcase(s, t);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

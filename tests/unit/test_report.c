@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../support/run_suite.h"
 #include "migrate/timeline.h"
 
 #define MS 1000000ll
@@ -117,9 +118,5 @@ int main(void)
     tcase_add_test(t, svg);
     tcase_add_test(t, empty_and_overfull);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../support/emu_fixture.h"
+#include "../support/run_suite.h"
 #include "base/fd.h"
 
 #define OK(call) do { int rc_ = (call); ck_assert_msg(rc_ == 0, "%s: %s", #call, emu_text(&err)); } while (0)
@@ -532,7 +533,6 @@ int main(void)
 {
     Suite *s = suite_create("set");
     TCase *t = tcase_create("life");
-    SRunner *r = srunner_create(s);
 
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, life_of_one_to_eight, 1, 9);
@@ -553,8 +553,5 @@ int main(void)
     tcase_add_test(t, another_set_attaches_by_pid);
     tcase_add_test(t, a_running_emulator_is_attached);
     suite_add_tcase(s, t);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

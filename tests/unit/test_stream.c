@@ -9,6 +9,7 @@
 
 #include <xxhash.h>
 
+#include "../support/run_suite.h"
 #include "stream-format/bodies.h"
 #include "stream-format/frame.h"
 #include "stream-format/index.h"
@@ -394,9 +395,5 @@ int main(void)
     tcase_add_test(tc, the_body_hash_is_xxh3);
     tcase_add_test(tc, a_long_index_is_thinned_out_evenly);
     suite_add_tcase(suite, tc);
-    SRunner *sr = srunner_create(suite);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "../support/run_suite.h"
 #include "stream-format/bodies.h"
 #include "stream-format/index.h"
 #include "tests/support/raw_stream.h"
@@ -174,9 +175,5 @@ int main(void)
     tcase_add_test(tc, text_is_utf8);
     tcase_add_test(tc, index_stays_bounded);
     suite_add_tcase(suite, tc);
-    SRunner *sr = srunner_create(suite);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../support/run_suite.h"
 #include "stream-format/bodies.h"
 #include "stream-format/order.h"
 #include "tests/support/rng.h"
@@ -211,9 +212,5 @@ int main(void)
     tcase_add_test(tc, unbuilt_features_are_not_written);
     tcase_add_test(tc, memory_only_streams_need_a_user_who_wants_them);
     suite_add_tcase(suite, tc);
-    SRunner *sr = srunner_create(suite);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

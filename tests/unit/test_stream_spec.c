@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "../support/run_suite.h"
 #include "base/fd.h"
 #include "emulators/layout_fields.h"
 #include "guest/spec.h"
@@ -162,9 +163,5 @@ int main(void)
     tcase_add_test(tc, listing_is_a_stream);
     tcase_add_test(tc, json_members);
     suite_add_tcase(suite, tc);
-    SRunner *sr = srunner_create(suite);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }
