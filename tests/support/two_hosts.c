@@ -16,85 +16,34 @@
 
 /* ---- two hosts --------------------------------------------------------------------------------------------------- */
 
-static void write_config(const char *path, const char *const faults[EMULATORS])
-{
-    const char *program = getenv("FAKE_QEMU");
-    FILE *f = fopen(path, "w");
-
-    ck_assert_ptr_nonnull(program);
-    fprintf(f, "type=\"hvm\"\nname=\"g\"\nuuid=\"11112222-3333-4444-5555-666677778888\"\nmemory=64\nvnc=0\nserial=\"null\"\ndevice_models=[");
-    for (unsigned i = 0; i < EMULATORS; i++)
-        fprintf(f, "\"name=dm%u,model=%s,%s,args=[--tag t%u %s]\",\n", i, program, i ? "device=edu" : "default=1", i,
-                faults != NULL && faults[i] != NULL ? faults[i] : "");
-    fprintf(f, "]\n");
-    fclose(f);
-}
-
-static void side_begin(struct side *s)
-{
-    strcpy(s->dir, "/tmp/convoy-mi-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(s->dir));
-    snprintf(s->config, sizeof s->config, "%s/cfg", s->dir);
-    snprintf(s->store, sizeof s->store, "%s/journals", s->dir);
-    s->dirs = (struct cv_host_dirs){ s->dir, s->dir, s->dir, true };
-    s->host = fake_host_new();
-    s->host->base.dirs = &s->dirs;
-}
-
-static void side_end(struct side *s)
-{
-    char cmd[128];
-
-    ck_assert_uint_eq(fake_host_domains(s->host), s->others);
-    fake_host_free(s->host);
-    snprintf(cmd, sizeof cmd, "rm -rf %s", s->dir);
-    ck_assert_int_eq(system(cmd), 0);
-}
-
 void world_begin(struct world *w)
 {
     memset(w, 0, sizeof *w);
     w->cut_forth = w->cut_back = -1;
     w->fds = emu_open_fds();
-    side_begin(&w->src);
-    side_begin(&w->dst);
+    one_host_begin(&w->src, NULL);
+    one_host_begin(&w->dst, NULL);
     /* The same number on both hosts would make their emulators look like one guest's: both models share one /proc. */
     fake_host_add_guest(w->dst.host, "other");
     w->dst.others = 1;
 }
 
-void reap(void)
-{
-    while (waitpid(-1, NULL, WNOHANG) > 0)
-        ;
-}
-
 void world_end(struct world *w)
 {
-    side_end(&w->src);
-    side_end(&w->dst);
+    one_host_end(&w->src);
+    one_host_end(&w->dst);
     reap();
     ck_assert_uint_eq(emu_children(), 0);
     ck_assert_uint_eq(emu_open_fds(), w->fds);
 }
 
-void make_guest(struct side *s, const char *const faults[EMULATORS])
+void make_guest(struct one_host *s, const char *const faults[EMULATORS])
 {
-    struct cv_create_options o = { 0 };
-    struct cv_error err = CV_ERROR_INIT;
-    struct cv_guest g;
-
-    write_config(s->config, faults);
-    ck_assert_msg(cv_guest_create(&g, &s->host->base, s->config, &o, NULL, &err) == 0, "%s", emu_text(&err));
-    struct fake_domain *d = s->host->dom[g.domid];
-    cv_guest_dispose(&g);
-    for (unsigned i = 0; i < FAKE_PFNS; i++) {
-        d->there[i] = i % 7 != 6;
-        memset(d->ram[i], i % 3 ? (int)i : 0, CV_PAGE_SIZE);
-    }
+    one_host_config(s, faults);
+    one_host_guest(s);
 }
 
-void end_guest(struct side *s)
+void end_guest(struct one_host *s)
 {
     struct cv_error err = CV_ERROR_INIT;
     struct cv_guest g;
@@ -107,7 +56,7 @@ void end_guest(struct side *s)
     reap();
 }
 
-struct fake_domain *guest_of(struct side *s)
+struct fake_domain *guest_of(struct one_host *s)
 {
     for (unsigned i = 1; i < 8; i++) {
         struct fake_domain *d = s->host->dom[i];
@@ -244,7 +193,7 @@ int migrate(struct world *w, bool live, struct cv_migrate_result *r, struct cv_e
     return rc;
 }
 
-void recover(struct world *w, struct side *s)
+void recover(struct world *w, struct one_host *s)
 {
     struct cv_recover_options o = { .store = s->store, .role = -1, .dial = dial, .dial_user = w, .times = quick };
     struct cv_error err = CV_ERROR_INIT;

@@ -6,20 +6,11 @@
 
 #include <pthread.h>
 
-#include "emu_fixture.h"
-#include "fake_host.h"
 #include "migrate/destination.h"
 #include "migrate/source.h"
+#include "one_host.h"
 
-#define EMULATORS 3
 #define CONNECTIONS 16
-
-struct side {
-    struct fake_host *host;
-    struct cv_host_dirs dirs;
-    char dir[64], config[96], store[96];
-    unsigned others;                   /* domains that have nothing to do with us */
-};
 
 struct connection {
     struct world *w;
@@ -30,7 +21,7 @@ struct connection {
 };
 
 struct world {
-    struct side src, dst;
+    struct one_host src, dst;
     unsigned fds;
     struct connection conn[CONNECTIONS];
     unsigned connections;
@@ -48,19 +39,16 @@ void world_begin(struct world *w);
 void world_end(struct world *w);
 
 /* "g" at this host, running; faults[i] (or NULL) are options of emulator i (fake_qemu.c). */
-void make_guest(struct side *s, const char *const faults[EMULATORS]);
-void end_guest(struct side *s);
+void make_guest(struct one_host *s, const char *const faults[EMULATORS]);
+void end_guest(struct one_host *s);
 /* The guest or its half-made copy; NULL if there is none. */
-struct fake_domain *guest_of(struct side *s);
+struct fake_domain *guest_of(struct one_host *s);
 bool runs(const struct fake_domain *d);
-
-/* Waits for every child that has ended. */
-void reap(void);
 
 /* cv_migrate from src to dst, until both sides have ended. */
 int migrate(struct world *w, bool live, struct cv_migrate_result *r, struct cv_error *err);
 /* convoy recover g, on this host. */
-void recover(struct world *w, struct side *s);
+void recover(struct world *w, struct one_host *s);
 /* Ends the guest if exactly one copy is left and runs, whole; false if it is not so (after recovery that ends the test). */
 bool one_runs(struct world *w, bool after_recovery);
 /* Exactly one runs, perhaps after recovery on both hosts; ends it. */

@@ -2,9 +2,11 @@
 if(NOT TARGET convoy_save OR NOT CHECK_FOUND OR NOT XLUTIL_LIBRARY)
   return()
 endif()
-convoy_test(test_coordinators
-  SOURCES "${PROJECT_SOURCE_DIR}/tests/unit/test_coordinators.c" "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c"
-          "${PROJECT_SOURCE_DIR}/tests/support/fake_host.c"
-  LINKS convoy_save convoy_restore convoy_guest PkgConfig::JANSSON LABELS full TIMEOUT 600)
-set_tests_properties(test_coordinators PROPERTIES RESOURCE_LOCK emulators ENVIRONMENT "FAKE_QEMU=$<TARGET_FILE_DIR:test_coordinators>/fake-qemu")
-add_dependencies(test_coordinators fake-qemu)
+foreach(name create save_restore)
+  convoy_test(test_${name}
+    SOURCES "${PROJECT_SOURCE_DIR}/tests/unit/test_${name}.c" "${PROJECT_SOURCE_DIR}/tests/support/one_host.c"
+            "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c" "${PROJECT_SOURCE_DIR}/tests/support/fake_host.c"
+    LINKS convoy_save convoy_restore convoy_guest PkgConfig::JANSSON LABELS full TIMEOUT 600)
+  set_tests_properties(test_${name} PROPERTIES RESOURCE_LOCK emulators ENVIRONMENT "FAKE_QEMU=$<TARGET_FILE_DIR:test_${name}>/fake-qemu")
+  add_dependencies(test_${name} fake-qemu)
+endforeach()

@@ -8,7 +8,8 @@ convoy_test(test_offer
 foreach(name migrate migrate_sweeps)
   convoy_test(test_${name}
     SOURCES "${PROJECT_SOURCE_DIR}/tests/unit/test_${name}.c" "${PROJECT_SOURCE_DIR}/tests/support/two_hosts.c"
-            "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c" "${PROJECT_SOURCE_DIR}/tests/support/fake_host.c"
+            "${PROJECT_SOURCE_DIR}/tests/support/one_host.c" "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c"
+            "${PROJECT_SOURCE_DIR}/tests/support/fake_host.c"
     LINKS convoy_migrate PkgConfig::JANSSON LABELS full TIMEOUT 1200)
   # Recovery sweeps /proc for a domain's emulators, and models of hosts number their domains alike: not beside another.
   set_tests_properties(test_${name} PROPERTIES RESOURCE_LOCK emulators ENVIRONMENT "FAKE_QEMU=$<TARGET_FILE_DIR:test_${name}>/fake-qemu")

@@ -9,13 +9,6 @@
 #include "../support/run_suite.h"
 #include "../support/two_hosts.h"
 
-static void start_faults(struct side *s, unsigned n)
-{
-    s->host->calls = 0;
-    s->host->fail_at = n;
-    s->host->failed_in = "(none)";
-}
-
 /* Bit 0: live; bit 1: the call fails at the destination. */
 START_TEST(every_host_call_fails)
 {
@@ -24,15 +17,15 @@ START_TEST(every_host_call_fails)
 
     world_begin(&w);
     for (unsigned n = 1;; n++) {
-        struct side *bad = _i & 2 ? &w.dst : &w.src;
+        struct one_host *bad = _i & 2 ? &w.dst : &w.src;
         struct cv_migrate_result r;
         struct cv_error err = CV_ERROR_INIT;
 
         make_guest(&w.src, NULL);
-        start_faults(bad, n);
+        one_host_faults(bad, n, 0);
         int rc = migrate(&w, _i & 1, &r, &err);
         unsigned calls = bad->host->calls;
-        bad->host->fail_at = 0;
+        one_host_faults(bad, 0, 0);
         ck_assert_msg(rc == 0 || err.code != CV_OK, "call %u", n);
         if (rc == 0)
             taken++;

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "one_host.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define HEAD "type=\"hvm\"\nname=\"g\"\nmemory=64\nvnc=0\nserial=\"null\"\n"
+
+void one_host_config(struct one_host *s, const char *const faults[EMULATORS])
+{
+    const char *program = getenv("FAKE_QEMU");
+    FILE *f = fopen(s->config, "w");
+
+    ck_assert_ptr_nonnull(program);
+    fprintf(f, HEAD "uuid=\"11112222-3333-4444-5555-666677778888\"\ndevice_models=[");
+    for (unsigned i = 0; i < EMULATORS; i++)
+        fprintf(f, "\"name=dm%u,model=%s,%s,args=[--tag t%u %s]\",\n", i, program, i ? "device=edu" : "default=1", i,
+                faults != NULL && faults[i] != NULL ? faults[i] : "");
+    fprintf(f, "]\n");
+    fclose(f);
+}
+
+void one_host_lines(struct one_host *s, const char *lines)
+{
+    FILE *f = fopen(s->config, "w");
+
+    fprintf(f, HEAD "%s\n", lines);
+    if (strstr(lines, "device_model") == NULL)
+        fprintf(f, "device_model_override=\"%s\"\n", getenv("FAKE_QEMU"));
+    fclose(f);
+}
+
+void one_host_begin(struct one_host *s, const char *const faults[EMULATORS])
+{
+    memset(s, 0, sizeof *s);
+    s->fds = emu_open_fds();
+    strcpy(s->dir, "/tmp/convoy-host-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(s->dir));
+    snprintf(s->config, sizeof s->config, "%s/cfg", s->dir);
+    snprintf(s->image, sizeof s->image, "%s/image", s->dir);
+    snprintf(s->store, sizeof s->store, "%s/journals", s->dir);
+    s->dirs = (struct cv_host_dirs){ s->dir, s->dir, s->dir, true };
+    s->host = fake_host_new();
+    s->host->base.dirs = &s->dirs;
+    one_host_config(s, faults);
+}
+
+void one_host_end(struct one_host *s)
+{
+    char cmd[128];
+
+    ck_assert_uint_eq(fake_host_domains(s->host), s->others);
+    fake_host_free(s->host);
+    snprintf(cmd, sizeof cmd, "rm -rf %s", s->dir);
+    ck_assert_int_eq(system(cmd), 0);
+}
+
+int one_host_create(struct one_host *s, struct cv_guest *g, struct cv_error *err)
+{
+    struct cv_create_options o = { 0 };
+
+    return cv_guest_create(g, &s->host->base, s->config, &o, NULL, err);
+}
+
+struct fake_domain *one_host_guest(struct one_host *s)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_guest g;
+
+    ck_assert_msg(one_host_create(s, &g, &err) == 0, "%s", emu_text(&err));
+    struct fake_domain *d = s->host->dom[g.domid];
+    /* Its processes are our children, not the guest's: the set forgets them, whoever ends the guest reaps them. */
+    cv_guest_dispose(&g);
+    for (unsigned i = 0; i < FAKE_PFNS; i++) {
+        d->there[i] = i % 7 != 6;
+        memset(d->ram[i], i % 3 ? (int)i : 0, CV_PAGE_SIZE);
+    }
+    return d;
+}
+
+void one_host_destroy(struct one_host *s)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_guest g;
+
+    ck_assert_msg(cv_guest_open_to_end(&g, &s->host->base, "g", NULL, &err) == 0, "%s", emu_text(&err));
+    ck_assert_msg(cv_guest_destroy(&g, &err) == 0, "%s", emu_text(&err));
+    cv_guest_dispose(&g);
+    reap();
+}
+
+unsigned one_host_leftovers(const struct one_host *s)
+{
+    char cmd[256];
+    unsigned n = 0;
+
+    snprintf(cmd, sizeof cmd, "ls -A %s | grep -cE '^(qemu-save|qemu-resume|convoy-|\\..*part)'", s->dir);
+    FILE *f = popen(cmd, "r");
+    ck_assert_int_eq(fscanf(f, "%u", &n), 1);
+    pclose(f);
+    return n;
+}
+
+static unsigned sockets(const struct one_host *s)
+{
+    char cmd[256];
+    unsigned n = 0;
+
+    snprintf(cmd, sizeof cmd, "ls -A %s | grep -c '^qmp-'", s->dir);
+    FILE *f = popen(cmd, "r");
+    ck_assert_int_eq(fscanf(f, "%u", &n), 1);
+    pclose(f);
+    return n;
+}
+
+void one_host_is_bare(const struct one_host *s)
+{
+    ck_assert_uint_eq(fake_host_domains(s->host), 0);
+    ck_assert_uint_eq(fake_host_nodes(s->host), 0);
+    ck_assert_uint_eq(one_host_leftovers(s), 0);
+    ck_assert_uint_eq(sockets(s), 0);
+    ck_assert_uint_eq(emu_children(), 0);
+    ck_assert_uint_eq(emu_open_fds(), s->fds);
+}
+
+void one_host_faults(struct one_host *s, unsigned n, unsigned more)
+{
+    s->host->calls = 0;
+    s->host->fail_at = n;
+    s->host->fail_next_too = more;
+    s->host->failed_in = "(none)";
+}
+
+void reap(void)
+{
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        ;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Create, and a guest's own end, against a model of a host and models of QEMU: every call fails once; what is missing on the host;
+ * what the monitor does.  What they do on a real host is seen in tests/e2e. */
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../support/one_host.h"
+#include "../support/run_suite.h"
+#include "guest/monitor.h"
+
+START_TEST(create_leaves_nothing_behind)
+{
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    for (unsigned n = 1;; n++) {
+        struct cv_error err = CV_ERROR_INIT;
+        struct cv_guest g;
+
+        one_host_faults(&w, n, 0);
+        int rc = one_host_create(&w, &g, &err);
+        one_host_faults(&w, 0, 0);
+        if (rc == 0) {
+            ck_assert_uint_lt(w.host->calls, n);
+            cv_guest_dispose(&g);
+            one_host_destroy(&w);
+            break;
+        }
+        ck_assert_msg(strstr(err.text, "injected fault") != NULL || err.code != CV_OK, "%s", err.text);
+        one_host_is_bare(&w);
+    }
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
+static const struct {
+    const char *lines, *words;
+} unfit[] = {
+    { "disk=['/nonexistent/i,raw,hda,w']", "emulator 0 'default': disk hda: image /nonexistent/i" },
+    { "disk=['/tmp,raw,hda,w']", "disk hda: image /tmp is neither a file nor a block device" },
+    { "disk=['/nonexistent.iso,raw,hdc,cdrom']", "disk hdc: image /nonexistent.iso" },
+    { "kernel='/nonexistent/k'", "kernel /nonexistent/k" },
+    { "kernel='/bin/sh'\nramdisk='/tmp'", "ramdisk /tmp is neither" },
+    { "bios_path_override='/nonexistent/b'", "bios_path_override /nonexistent/b" },
+    { "firmware_override='/nonexistent/l'", "firmware_override /nonexistent/l" },
+    { "acpi_firmware='/nonexistent/a'", "acpi_firmware /nonexistent/a" },
+    { "device_model_override='/nonexistent/q'", "emulator 0 'default': its program /nonexistent/q" },
+    { "device_models=['name=n,model=/etc/passwd,device=edu']", "emulator 1 'n': its program /etc/passwd" },
+    { "device_models=['name=n,qmp=/s,pid=2147483646']", "emulator 1 'n': there is no process 2147483646 to attach" },
+    { "device_model_args=['@{frob}']", "unknown placeholder in '@{frob}'" },
+};
+
+START_TEST(what_is_missing_is_said_before_there_is_a_domain)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_guest g;
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    one_host_lines(&w, unfit[_i].lines);
+    ck_assert_int_lt(one_host_create(&w, &g, &err), 0);
+    ck_assert_msg(strstr(err.text, unfit[_i].words) != NULL, "'%s' is not '%s'", err.text, unfit[_i].words);
+    ck_assert_ptr_null(w.host->dom[1]);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
+START_TEST(bridges_are_looked_for)
+{
+    static const char *const bridges[][2] = { { "nobridge0", "there is no bridge nobridge0" },
+                                              { "lo", "lo is a network interface, but no bridge" } };
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    for (int i = 0; i < 2; i++) {
+        struct cv_error err = CV_ERROR_INIT;
+        struct cv_guest g = { 0 };
+        char line[80];
+
+        snprintf(line, sizeof line, "vif=['bridge=%s']", bridges[i][0]);
+        one_host_lines(&w, line);
+        ck_assert_msg(cv_guest_plan(&g, w.config, &err) == 0, "%s", emu_text(&err));
+        w.host->base.dirs = &cv_host_dirs_usual;
+        g.host = &w.host->base;
+        ck_assert_int_lt(cv_guest_check_host(&g, &err), 0);
+        ck_assert_msg(strstr(err.text, bridges[i][1]) != NULL, "%s", err.text);
+        cv_guest_dispose(&g);
+    }
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
+START_TEST(a_uuid_is_had_once)
+{
+    static const char uuid[] = "uuid='11111111-2222-3333-4444-555555555555'";
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_guest g;
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    one_host_lines(&w, uuid);
+    one_host_guest(&w);
+    ck_assert_int_lt(one_host_create(&w, &g, &err), 0);
+    ck_assert_int_eq(err.code, CV_E_BUSY);
+    ck_assert_msg(strstr(err.text, "named 'g' exists already (domain 1)") != NULL, "%s", err.text);
+    snprintf(w.host->dom[1]->spec.name, CV_NAME_MAX, "other");
+    ck_assert_int_lt(one_host_create(&w, &g, &err), 0);
+    ck_assert_int_eq(err.code, CV_E_BUSY);
+    ck_assert_msg(strstr(err.text, "domain 1 'other' has the same uuid") != NULL, "%s", err.text);
+    snprintf(w.host->dom[1]->spec.name, CV_NAME_MAX, "g");
+    one_host_destroy(&w);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
+START_TEST(every_emulator_has_its_event_channels)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_guest g = { 0 };
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    one_host_lines(&w, "vcpus=128\ndevice_models=['name=a,device=edu','name=b,device=edu']");
+    ck_assert_msg(cv_guest_plan(&g, w.config, &err) == 0, "%s", emu_text(&err));
+    ck_assert_uint_eq(g.spec.max_evtchn_port, 1023 + 2 * 129);
+    cv_guest_dispose(&g);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
+static const struct {
+    const char *lines;
+    int reason;
+    bool again;
+    unsigned dumps;
+} ends[] = {
+    { "", CV_SHUTDOWN_POWEROFF, false, 0 },
+    { "on_poweroff='restart'", CV_SHUTDOWN_POWEROFF, true, 0 },
+    { "", CV_SHUTDOWN_REBOOT, true, 0 },
+    { "on_reboot='destroy'", CV_SHUTDOWN_REBOOT, false, 0 },
+    { "on_reboot='coredump-restart'", CV_SHUTDOWN_REBOOT, true, 1 },
+    { "", CV_SHUTDOWN_CRASH, false, 0 },
+    { "on_crash='coredump-destroy'", CV_SHUTDOWN_CRASH, false, 1 },
+    { "on_crash='restart'\non_watchdog='destroy'", CV_SHUTDOWN_WATCHDOG, false, 0 },
+    { "on_poweroff='destroy'\non_watchdog='restart'", CV_SHUTDOWN_WATCHDOG, true, 0 },
+    { "", CV_SHUTDOWN_SOFT_RESET, true, 0 },
+    { "on_soft_reset='destroy'", CV_SHUTDOWN_SOFT_RESET, false, 0 },
+};
+
+/* Without uuid= and mac= in the configuration: both are the old guest's afterwards, and so is a name given since. */
+START_TEST(the_monitor_carries_out_the_end)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    uint32_t next = 0;
+    uint8_t uuid[16];
+    struct cv_guest g;
+    struct one_host w;
+    char *before, *after;
+
+    one_host_begin(&w, NULL);
+    char lines[200];
+    snprintf(lines, sizeof lines, "vif=['','model=e1000']\n%s", ends[_i].lines);
+    one_host_lines(&w, lines);
+    struct fake_domain *d = one_host_guest(&w);
+    memcpy(uuid, d->spec.uuid, sizeof uuid);
+    snprintf(d->spec.name, CV_NAME_MAX, "renamed");
+    ck_assert_int_eq(cv_guest_open(&g, &w.host->base, "renamed", NULL, &err), 0);
+    ck_assert_int_eq(cv_layout_encode(&g.layout, &before, &err), 0);
+    cv_guest_dispose(&g);
+    unlink(w.config);
+    d->ended = true;
+    d->end_reason = ends[_i].reason;
+    ck_assert_msg(cv_monitor_run(&w.host->base, d->domid, NULL, NULL, &next, &err) == 0, "%s", emu_text(&err));
+    ck_assert_int_eq(next != 0, ends[_i].again);
+    ck_assert_uint_eq(w.host->dumps, ends[_i].dumps);
+    ck_assert_uint_eq(fake_host_domains(w.host), ends[_i].again);
+    if (next != 0) {
+        ck_assert_mem_eq(w.host->dom[next]->spec.uuid, uuid, sizeof uuid);
+        ck_assert_str_eq(w.host->dom[next]->spec.name, "renamed");
+        ck_assert_int_eq(cv_guest_open(&g, &w.host->base, "renamed", NULL, &err), 0);
+        ck_assert_int_eq(cv_layout_encode(&g.layout, &after, &err), 0);
+        ck_assert_str_eq(after, before);
+        free(after);
+        cv_guest_dispose(&g);
+        snprintf(w.host->dom[next]->spec.name, CV_NAME_MAX, "g");
+        one_host_destroy(&w);
+    }
+    free(before);
+    reap();
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
+START_TEST(a_preserved_guest_is_watched_until_it_is_gone)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    uint32_t next = 0;
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    one_host_lines(&w, "on_crash='preserve'");
+    struct fake_domain *d = one_host_guest(&w);
+    d->ended = true;
+    d->end_reason = CV_SHUTDOWN_CRASH;
+    w.host->watch_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    w.host->gone_at_drain = 3;
+    ck_assert_msg(cv_monitor_run(&w.host->base, d->domid, NULL, NULL, &next, &err) == 0, "%s", emu_text(&err));
+    ck_assert_uint_eq(next, 0);
+    ck_assert_uint_eq(w.host->gone_at_drain, 0);
+    close(w.host->watch_fd);
+    reap();
+    ck_assert_uint_eq(emu_children(), 0);      /* its emulators, though xl ended the domain */
+    json_object_clear(w.host->store);          /* the model's domain leaves its nodes; Xen's toolstack does not */
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("create");
+    TCase *t = tcase_create("create");
+
+    tcase_set_timeout(t, 200);
+    tcase_add_test(t, create_leaves_nothing_behind);
+    tcase_add_loop_test(t, what_is_missing_is_said_before_there_is_a_domain, 0, sizeof unfit / sizeof *unfit);
+    tcase_add_test(t, bridges_are_looked_for);
+    tcase_add_test(t, every_emulator_has_its_event_channels);
+    tcase_add_test(t, a_uuid_is_had_once);
+    tcase_add_loop_test(t, the_monitor_carries_out_the_end, 0, sizeof ends / sizeof *ends);
+    tcase_add_test(t, a_preserved_guest_is_watched_until_it_is_gone);
+    suite_add_tcase(s, t);
+    return run_suite(s);
+}

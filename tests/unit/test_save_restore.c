@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Save and restore against a model of a host and models of QEMU: every call fails once, every emulator in turn, and after each
+ * failure the world is as the operation promises.  What they do on a real host is seen in tests/e2e. */
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../support/one_host.h"
+#include "../support/run_suite.h"
+#include "base/fd.h"
+#include "restore/restore.h"
+#include "save/save.h"
+
+static void emulators_run(struct one_host *w)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_emu_wait wait = emu_wait(5000);
+    cv_emu_status status[CV_DM_MAX];
+    struct cv_guest g;
+
+    ck_assert_msg(cv_guest_open(&g, &w->host->base, "g", NULL, &err) == 0, "%s", emu_text(&err));
+    ck_assert_msg(cv_emuset_connect(&g.set, &wait, NULL, &err) == 0, "%s", emu_text(&err));
+    ck_assert_msg(cv_emuset_status(&g.set, &wait, status, NULL, &err) == 0, "%s", emu_text(&err));
+    for (unsigned i = 0; i < g.layout.count; i++)
+        ck_assert_str_eq(status[i], "running");
+    cv_guest_dispose(&g);
+}
+
+static int save(struct one_host *w, bool live, enum cv_save_after after, unsigned threads, struct cv_error *err)
+{
+    struct cv_save_options o = { .live = live, .mem = { .threads = threads, .codec = CV_CODEC_ZSTD, .level = 1 } };
+    return cv_save_to(&w->host->base, "g", w->image, -1, after, &o, NULL, NULL, err);
+}
+
+/* row: bit 0 live, bit 1 the guest goes on, bit 2 the call after the failing one (in the undo) fails too. */
+START_TEST(save_leaves_the_guest_running)
+{
+    bool live = _i & 1;
+    enum cv_save_after after = _i & 2 ? CV_SAVE_CONTINUE : CV_SAVE_DESTROY;
+    static const char older[] = "an older image";
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    struct fake_domain *d = one_host_guest(&w);
+    unsigned survived = 0;
+    for (unsigned n = 1;; n++) {
+        struct cv_error err = CV_ERROR_INIT;
+        char text[32] = "";
+        size_t len = 0;
+        int fd = open(w.image, O_CREAT | O_TRUNC | O_RDWR, 0600);
+
+        ck_assert_int_eq(write(fd, older, sizeof older), sizeof older);
+        close(fd);
+        one_host_faults(&w, n, _i & 4 ? 1 : 0);
+        int rc = save(&w, live, after, (unsigned)_i % 3, &err);
+        bool tripped = w.host->calls >= n;
+        one_host_faults(&w, 0, 0);
+        reap();
+        if (rc == 0 && !tripped)
+            break;
+        fd = open(w.image, O_RDONLY);
+        len = (size_t)read(fd, text, sizeof text);
+        close(fd);
+        if (len == sizeof older && memcmp(text, older, sizeof older) == 0) {
+            survived++;
+            ck_assert_int_lt(rc, 0);
+            ck_assert_int_ne(err.code, CV_OK);
+            ck_assert(d->exists && !d->paused);
+            /* With a fault in the undo as well, the guest may stand still or the log stay on; nothing else is lost. */
+            if (!(_i & 4)) {
+                ck_assert_msg(!d->suspended, "suspended after a fault in %s", w.host->failed_in);
+                ck_assert_msg(!d->logging, "log on after a fault in %s", w.host->failed_in);
+                emulators_run(&w);
+            } else {
+                d->suspended = false;
+                d->logging = false;
+            }
+            ck_assert_uint_eq(one_host_leftovers(&w), 0);
+            ck_assert_uint_eq(emu_open_fds(), w.fds);
+            continue;
+        }
+        /* Past the commit point the image is there: a fault costs the tidying up at most. */
+        ck_assert_uint_gt(len, 0);
+        ck_assert_uint_eq(one_host_leftovers(&w), 0);
+        if (!d->exists) {
+            /* ended, though not everything could be removed */
+            json_object_clear(w.host->store);
+            d = one_host_guest(&w);
+        } else if (_i & 2) {
+            d->suspended = d->paused = d->logging = false;
+        } else {
+            one_host_destroy(&w);
+            d = one_host_guest(&w);
+        }
+    }
+    ck_assert_uint_gt(survived, 20);
+    if (after == CV_SAVE_DESTROY)
+        ck_assert(!d->exists);
+    else
+        one_host_destroy(&w);
+    reap();
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
+static int restore(struct one_host *w, const char *path, uint32_t *domid, struct cv_error *err)
+{
+    struct cv_restore_options o = { .mem = { .threads = 2 } };
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    ck_assert_int_ge(fd, 0);
+    int rc = cv_restore_from(&w->host->base, fd, &o, NULL, domid, NULL, err);
+    close(fd);
+    return rc;
+}
+
+static void save_one(struct one_host *w, uint8_t ram[FAKE_PFNS][CV_PAGE_SIZE], bool there[FAKE_PFNS])
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct fake_domain *d = one_host_guest(w);
+
+    ck_assert_msg(save(w, true, CV_SAVE_DESTROY, 2, &err) == 0, "%s", emu_text(&err));
+    memcpy(ram, d->ram, sizeof d->ram);
+    memcpy(there, d->there, sizeof d->there);
+    reap();
+}
+
+START_TEST(restore_leaves_nothing_behind)
+{
+    static uint8_t ram[FAKE_PFNS][CV_PAGE_SIZE];
+    bool there[FAKE_PFNS];
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    save_one(&w, ram, there);
+    for (unsigned n = 1;; n++) {
+        struct cv_error err = CV_ERROR_INIT;
+        uint32_t domid = 0;
+
+        one_host_faults(&w, n, 0);
+        int rc = restore(&w, w.image, &domid, &err);
+        bool tripped = w.host->calls >= n;
+        one_host_faults(&w, 0, 0);
+        if (rc == 0 && tripped) {
+            /* Only what comes after the guest runs may fail and be passed over. */
+            one_host_destroy(&w);
+            continue;
+        }
+        if (rc == 0) {
+            struct fake_domain *d = w.host->dom[domid];
+            ck_assert(d->has_policy && d->has_state && d->introduced && !d->paused);
+            for (unsigned i = 0; i < FAKE_PFNS; i++) {
+                ck_assert_msg(d->there[i] == there[i], "page %u", i);
+                ck_assert_msg(!there[i] || memcmp(d->ram[i], ram[i], CV_PAGE_SIZE) == 0, "page %u differs", i);
+            }
+            emulators_run(&w);
+            one_host_destroy(&w);
+            break;
+        }
+        ck_assert_int_ne(err.code, CV_OK);
+        one_host_is_bare(&w);
+    }
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
+/* A damaged image is refused before there is a domain. */
+START_TEST(damaged_images_make_no_domain)
+{
+    static uint8_t ram[FAKE_PFNS][CV_PAGE_SIZE];
+    bool there[FAKE_PFNS];
+    struct one_host w;
+    char bad[96];
+    char *data;
+    size_t len;
+    struct cv_error err = CV_ERROR_INIT;
+
+    one_host_begin(&w, NULL);
+    save_one(&w, ram, there);
+    snprintf(bad, sizeof bad, "%s/bad", w.dir);
+    ck_assert_int_eq(cv_file_read(w.image, 1 << 24, &data, &len, &err), 0);
+    for (unsigned i = 0; i < 120; i++) {
+        size_t at = len * i / 120, size = i % 2 ? len : at;
+        int fd = open(bad, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+
+        data[at] ^= (char)(1 << (i % 8));
+        ck_assert_int_eq(write(fd, data, size), (ssize_t)size);
+        close(fd);
+        data[at] ^= (char)(1 << (i % 8));
+        w.host->calls = 0;
+        err = (struct cv_error)CV_ERROR_INIT;
+        ck_assert_int_lt(restore(&w, bad, NULL, &err), 0);
+        ck_assert_msg(err.code == CV_E_STREAM || err.code == CV_E_STREAM_VERSION, "%s", err.text);
+        ck_assert_msg(w.host->calls == 0, "the host was asked for something: %s", err.text);
+        one_host_is_bare(&w);
+    }
+    free(data);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
+/* One emulator fails or dies at one command of a save: the guest goes on with the others, the error names it. */
+static const struct { const char *fault; const char *step; bool dies; } emulator_faults[] = {
+    { "--fail query-status", "connect", false },
+    { "--fail stop", "stop", false },
+    { "--fail xen-save-devices-state", "states", false },
+    { "--fail xen-set-global-dirty-log", "track", false },
+    { "--die-at stop", "stop", true },
+    { "--die-at xen-save-devices-state", "states", true },
+    { "--garbage-at stop", "stop", false },
+};
+
+START_TEST(an_emulator_fails_while_saving)
+{
+    unsigned dmid = (unsigned)_i % EMULATORS, row = (unsigned)_i / EMULATORS;
+    const char *faults[EMULATORS] = { NULL };
+    struct cv_error err = CV_ERROR_INIT;
+    char name[32];
+    struct one_host w;
+
+    faults[dmid] = emulator_faults[row].fault;
+    one_host_begin(&w, faults);
+    struct fake_domain *d = one_host_guest(&w);
+    ck_assert_int_lt(save(&w, true, CV_SAVE_DESTROY, 1, &err), 0);
+    snprintf(name, sizeof name, "emulator %u 'dm%u'", dmid, dmid);
+    ck_assert_msg(strstr(err.text, name) != NULL, "%s", err.text);
+    ck_assert_msg(strstr(err.text, emulator_faults[row].step) != NULL, "%s", err.text);
+    ck_assert(d->exists && !d->paused && !d->suspended && !d->logging);
+    ck_assert_int_ne(access(w.image, F_OK), 0);
+    ck_assert_uint_eq(one_host_leftovers(&w), 0);
+    one_host_destroy(&w);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("save-restore");
+    TCase *t = tcase_create("save-restore");
+
+    tcase_set_timeout(t, 200);
+    tcase_add_loop_test(t, save_leaves_the_guest_running, 0, 8);
+    tcase_add_test(t, restore_leaves_nothing_behind);
+    tcase_add_test(t, damaged_images_make_no_domain);
+    tcase_add_loop_test(t, an_emulator_fails_while_saving, 0,
+                        (int)(sizeof emulator_faults / sizeof emulator_faults[0]) * EMULATORS);
+    suite_add_tcase(s, t);
+    return run_suite(s);
+}
