@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The single steps of a world, between world.c and recover.c. */
+/* The single steps of a world, between the files here: world.c (verbs), guests.c (effects, and what a process says at its end),
+ * acts.c (one action of a process), hears.c (one message of it), successors.c (all that can happen), recover.c. */
 #ifndef CONVOY_TESTS_MODEL_STEPS_H
 #define CONVOY_TESTS_MODEL_STEPS_H
 
@@ -8,10 +9,25 @@
 /* How an action ends: done; failed with nothing done; seen but not durable; failed although done. */
 enum how { HOW_OK, HOW_FAIL_NOTHING, HOW_FAIL_SEEN, HOW_FAIL_DONE };
 
+/* The machine that the source is in. */
+struct cv_handover source(const struct world *w);
 bool source_expects(const struct world *w, enum cv_ho_event e);
 bool machine_expects(unsigned state, enum cv_ho_event e);
 unsigned machine_next(unsigned state, enum cv_ho_event e);
 void source_step(struct world *w, enum cv_ho_event e);
+
+/* A rule is broken. */
+void bad(struct explorer *x, const char *rule);
+unsigned queue_put(unsigned queue, enum wire m);
+
+/* Effects on guests, with the rules they must keep. */
+void run_at_source(struct explorer *x, struct world *w, bool afresh);
+void run_at_destination(struct explorer *x, struct world *w);
+void destroy_at_source(struct explorer *x, struct world *w);
+void destroy_at_destination(struct explorer *x, struct world *w);
+/* What a process says at its end must be true. */
+void source_finished(struct explorer *x, struct world *w);
+void destination_finished(struct explorer *x, struct world *w, unsigned state);
 
 /* A process ends, however. */
 void source_gone(struct world *w);
@@ -31,5 +47,7 @@ void send_all(struct world *n);
 
 bool source_recovers(struct explorer *x, struct world *w);
 bool destination_recovers(struct explorer *x, struct world *w);
+void reboot_source(struct world *w);
+void reboot_destination(struct world *w);
 
 #endif

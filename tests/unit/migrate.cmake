@@ -5,7 +5,8 @@ foreach(name journal channel policy report handover)
 endforeach()
 
 # The hand-over, explored: every loss, delay, repetition, crash and reboot within a budget; and mistakes that it must find.
-convoy_program(handover_model SOURCES "${model}/handover_model.c" "${model}/explore.c" "${model}/world.c" "${model}/recover.c"
+convoy_program(handover_model SOURCES "${model}/handover_model.c" "${model}/explore.c" "${model}/world.c" "${model}/guests.c" "${model}/acts.c"
+  "${model}/hears.c" "${model}/successors.c" "${model}/recover.c"
   LINKS convoy_handover m)
 target_compile_options(handover_model PRIVATE -O2)
 add_test(NAME handover_model_quick COMMAND handover_model quick)
