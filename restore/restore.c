@@ -3,6 +3,7 @@
 #include "restore/restore.h"
 
 #include "base/fd.h"
+#include "guest/tell.h"
 
 static const struct cv_step steps[] = {
     { "read-head", cv_restore_read_head, NULL, CV_NEVER, false },
@@ -16,6 +17,21 @@ static const struct cv_step steps[] = {
     { "run", cv_restore_run, NULL, 20 * 1000, true },
 };
 
+static void tell_report(const struct cv_restore *r)
+{
+    const struct cv_restore_report *p = &r->report;
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < r->g.layout.count; i++)
+        json_array_append_new(list, json_pack("{s:i,s:s,s:o}", "dmid", i, "name", r->g.layout.dms[i].name, "load_ms",
+                                              cv_tell_ms(p->emulator_load_ns[i])));
+    cv_tell(r->sink, json_pack("{s:s,s:i,s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "event", "report", "domid", (int)r->g.domid, "name",
+                               r->g.spec.name, "bytes", (json_int_t)p->bytes, "total_ms", cv_tell_ms(p->total_ns), "verify_ms",
+                               cv_tell_ms(p->verify_ns), "domain_ms", cv_tell_ms(p->domain_ns), "fill_ms", cv_tell_ms(p->fill_ns),
+                               "emulators_ms", cv_tell_ms(p->emulators_ns), "load_ms", cv_tell_ms(p->load_ns), "down_ms",
+                               cv_tell_ms(p->down_ns), "emulators", list));
+}
+
 int cv_restore_from(struct cv_host *host, int fd, const struct cv_restore_options *opt, struct cv_sink *sink,
                     uint32_t *domid_out, struct cv_restore_report *report_out, struct cv_error *err)
 {
@@ -26,6 +42,8 @@ int cv_restore_from(struct cv_host *host, int fd, const struct cv_restore_option
     int rc = cv_restore_init(&r, host, fd, opt, sink, err);
     if (rc == 0)
         rc = cv_phases_run(&p, &r, err);
+    if (rc == 0)
+        tell_report(&r);
     if (rc == 0 && domid_out != NULL)
         *domid_out = r.g.domid;
     if (report_out != NULL)

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/output.h"
+#include "save/report.h"
 #include "save/write.h"
 
 /* op of the table; save is first, so that its steps take the same pointer. */
@@ -96,6 +97,8 @@ int cv_save_to(struct cv_host *host, const char *who, const char *path, int fd, 
     if (rc == 0) {
         rc = cv_phases_run(&p, &t, err);
         t.save.report.total_ns = cv_now_ns() - t.save.start_ns;
+        if (rc == 0)
+            cv_save_tell_report(&t.save);
         if (report_out != NULL)
             *report_out = t.save.report;
     }

@@ -3,6 +3,7 @@
  * failure the world is as the operation promises.  What they do on a real host is seen in tests/e2e. */
 #include <check.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,6 +206,70 @@ START_TEST(damaged_images_make_no_domain)
 }
 END_TEST
 
+static json_t *last_event;
+
+static void keep_event(struct cv_sink *sink, const char *text)
+{
+    (void)sink;
+    json_decref(last_event);
+    last_event = json_loads(text, 0, NULL);
+    ck_assert_msg(last_event != NULL, "no JSON: %s", text);
+}
+
+/* Every member, and those of its objects and of the first of its lists, stands in backquotes in the manual. */
+static void all_documented(const char *manual, json_t *o)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(o, key, value) {
+        char word[64];
+        snprintf(word, sizeof word, "`%s`", key);
+        ck_assert_msg(strstr(manual, word) != NULL, "the manual lacks %s", word);
+        all_documented(manual, json_is_array(value) ? json_array_get(value, 0) : value);
+    }
+}
+
+static void report_is_documented(const char *path)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    char *manual;
+
+    ck_assert_int_eq(cv_file_read(path, 1 << 20, &manual, NULL, &err), 0);
+    ck_assert_str_eq(json_string_value(json_object_get(last_event, "event")), "report");
+    ck_assert_uint_eq(json_array_size(json_object_get(last_event, "emulators")), EMULATORS);
+    all_documented(manual, last_event);
+    free(manual);
+}
+
+START_TEST(reports_are_documented)
+{
+    struct cv_save_options save_options = { .mem = { .threads = 1, .codec = CV_CODEC_ZSTD, .level = 1 } };
+    struct cv_restore_options restore_options = { .mem = { .threads = 1 } };
+    struct cv_sink sink = { .event = keep_event };
+    struct cv_error err = CV_ERROR_INIT;
+    struct one_host w;
+    uint32_t domid;
+
+    one_host_begin(&w, NULL);
+    one_host_guest(&w);
+    ck_assert_int_eq(cv_save_to(&w.host->base, "g", w.image, -1, CV_SAVE_DESTROY, &save_options, &sink, NULL, &err), 0);
+    reap();
+    report_is_documented("docs/man/convoy-save.1.md");
+    ck_assert_int_gt(json_integer_value(json_object_get(last_event, "bytes")), 0);
+    int fd = open(w.image, O_RDONLY | O_CLOEXEC);
+    ck_assert_int_eq(cv_restore_from(&w.host->base, fd, &restore_options, &sink, &domid, NULL, &err), 0);
+    close(fd);
+    report_is_documented("docs/man/convoy-restore.1.md");
+    ck_assert_int_eq(json_integer_value(json_object_get(last_event, "domid")), domid);
+    json_decref(last_event);
+    last_event = NULL;
+    one_host_destroy(&w);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
 /* One emulator fails or dies at one command of a save: the guest goes on with the others, the error names it. */
 static const struct { const char *fault; const char *step; bool dies; } emulator_faults[] = {
     { "--fail query-status", "connect", false },
@@ -248,6 +313,7 @@ int main(void)
     tcase_set_timeout(t, 200);
     tcase_add_loop_test(t, save_leaves_the_guest_running, 0, 8);
     tcase_add_test(t, restore_leaves_nothing_behind);
+    tcase_add_test(t, reports_are_documented);
     tcase_add_test(t, damaged_images_make_no_domain);
     tcase_add_loop_test(t, an_emulator_fails_while_saving, 0,
                         (int)(sizeof emulator_faults / sizeof emulator_faults[0]) * EMULATORS);
