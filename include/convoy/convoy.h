@@ -58,7 +58,8 @@ typedef struct convoy_host convoy_host;
 typedef struct convoy_cancel convoy_cancel;
 
 /* Messages and events, both may be NULL; called in the thread of the call under way.
- * event: one JSON object without newline, {"event":"phase","name":"suspend","at_ms":12}. */
+ * event: one JSON object without newline, {"event":"phase","name":"suspend","at_ms":12}; which there are is in convoy-save(1),
+ * convoy-restore(1), convoy-migrate(1). The last one of a save or restore that succeeded is its "report". */
 typedef struct convoy_sink {
     size_t size;
     void (*message)(void *user, int level, const char *text);   /* 0 error, 1 warning, 2 info, 3 debug */
