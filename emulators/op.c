@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -71,8 +72,9 @@ bool cv_emu_ended(struct cv_emu *emu, struct cv_error *err)
         if (info.si_code == CLD_EXITED)
             cv_fail(err, CV_E_EMULATOR, 0, "its process %d ended with status %d%s", (int)emu->pid, info.si_status, words);
         else
+            /* Killed by somebody else: what it said last is not why. */
             cv_fail(err, CV_E_EMULATOR, 0, "its process %d was killed by signal %d (%s)%s", (int)emu->pid, info.si_status,
-                    strsignal(info.si_status), words);
+                    strsignal(info.si_status), info.si_status == SIGKILL || info.si_status == SIGTERM ? "" : words);
     } else {
         cv_fail(err, CV_E_EMULATOR, 0, "its process %d has ended%s", (int)emu->pid, words);
     }

@@ -372,6 +372,7 @@ START_TEST(a_killed_emulator_fails_at_once)
     ck_assert_int_eq(cv_emuset_stop(&f.set, &w, &res, &err), -1);
     ck_assert_int_le(cv_now_ms() - start, 2000);
     ck_assert_msg(strstr(err.text, "emulator 2 'dm2': its process") && strstr(err.text, "killed by signal 9"), "%s", err.text);
+    ck_assert_str_eq(strchr(err.text, '('), "(Killed)");     /* what its log says is not the cause */
     ck_assert_int_eq(res.emu[0].state, CV_EMU_DONE);
     ck_assert_int_eq(cv_emuset_alive(&f.set, &err), -1);
     emu_fixture_end(&f);
