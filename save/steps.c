@@ -179,12 +179,14 @@ static int blame_emulators(struct cv_save *s, struct cv_error *err)
 int cv_save_suspend(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_save *s = op;
+    struct cv_emu_wait w = waiting(s, deadline_ms);
     int64_t limit = s->opt->suspend_timeout_ms ? s->opt->suspend_timeout_ms : SUSPEND_TIMEOUT_MS;
+    cv_emu_status status[CV_DM_MAX];
 
-    (void)deadline_ms;
     background(s, false);
-    /* A driver that puts a dead device to sleep may wait for it for ever, and the guest with it: do not even ask. */
-    if (cv_emuset_alive(&s->g.set, err) < 0 || cv_guest_expect_late_suspend(&s->g, false, err) < 0)
+    /* A driver that puts a dead device to sleep may wait for it for ever, and the guest with it: every emulator has to answer
+     * once more (one that is just being killed still looks alive), or the guest is not even asked. */
+    if (cv_emuset_status(&s->g.set, &w, status, NULL, err) < 0 || cv_guest_expect_late_suspend(&s->g, false, err) < 0)
         return -1;
     s->down_since_ns = cv_now_ns();
     s->suspend_asked = true;

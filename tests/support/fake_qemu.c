@@ -9,7 +9,7 @@
  *     -name TEXT / --tag TEXT              written into the state; a state with another tag is refused at load
  *   Faults; CMD is a QMP command, "greeting", or "start":
  *     --delay CMD:MS     answers that much later             --fail CMD       answers with an error
- *     --die-at CMD       exits with status 3                 --silent-at CMD  never answers
+ *     --die-at CMD       exits with status 3                 --silent-at CMD[:N]  never answers, from the N-th time on
  *     --garbage-at CMD   answers with what is no JSON        --half-at CMD    answers half a line, then nothing
  *     --close-at CMD     closes the connection               --long-at CMD    a line without an end
  *     --deep-at CMD      JSON nested too deep                --flood CMD:N    N events before the answer
@@ -118,7 +118,13 @@ static void put_event(struct fake *f, const char *name, json_t *data)
 static bool misbehave(struct fake *f, const char *command)
 {
     static const char half[] = "{\"return\": ";
-    struct planned *p = plan(f, DELAY, command);
+    struct planned *p = plan(f, SILENT, command);
+
+    if (p != NULL && p->number > 1) {
+        p->number--;
+        return false;
+    }
+    p = plan(f, DELAY, command);
 
     if (p != NULL)
         rest(p->number);

@@ -32,7 +32,7 @@ static void emulators_run(struct one_host *w)
 
 static int save(struct one_host *w, bool live, enum cv_save_after after, unsigned threads, struct cv_error *err)
 {
-    struct cv_save_options o = { .live = live, .mem = { .threads = threads, .codec = CV_CODEC_ZSTD, .level = 1 } };
+    struct cv_save_options o = { .live = live, .emulator_timeout_ms = 5000, .mem = { .threads = threads, .codec = CV_CODEC_ZSTD, .level = 1 } };
     return cv_save_to(&w->host->base, "g", w->image, -1, after, &o, NULL, NULL, err);
 }
 
@@ -279,6 +279,8 @@ static const struct { const char *fault; const char *step; bool dies; } emulator
     { "--die-at stop", "stop", true },
     { "--die-at xen-save-devices-state", "states", true },
     { "--garbage-at stop", "stop", false },
+    /* It answered when the save began: it is asked again before the guest is. */
+    { "--silent-at query-status:2", "suspend", false },
 };
 
 START_TEST(an_emulator_fails_while_saving)
