@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,7 +138,14 @@ static int finish(int status)
 
     if ((fflush(stdout) == 0 && !ferror(stdout)) || status != 0)
         return status;
-    cv_fail(&err, CV_E_IO, errno, "standard output");
+    int sys = errno;
+    struct pollfd p = { .fd = STDOUT_FILENO };
+    if (poll(&p, 1, 0) > 0 && (p.revents & POLLERR)) {
+        /* Nobody reads any more (convoy inspect ... | head): ended as other tools are. */
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
+    cv_fail(&err, CV_E_IO, sys, "standard output");
     return cli_error(&err);
 }
 

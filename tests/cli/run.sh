@@ -42,6 +42,11 @@ status 2 'usage: convoy [-v|-q]' "$convoy"
 silent out 'an error on standard output'
 status 2 'usage: convoy' "$convoy" --frob
 status 2 'one configuration file is wanted' "$convoy" create
+# Whoever has read enough of it is told nothing.
+rc=0
+bash -c 'exec 3> >(:); wait $!; exec "$0" help >&3' "$convoy" 2>"$work/err" || rc=$?
+[ $rc = 141 ] || complain "status $rc without a reader"
+silent err 'without a reader'
 status 2 "convoy list: unrecognized option '--jsn'" "$convoy" list --jsn
 status 2 'usage: convoy list [--json] [DOMAIN]' "$convoy" list --jsn
 status 2 'one domain is wanted' "$convoy" destroy
