@@ -165,10 +165,12 @@ static int run(struct cli *c, struct migrate_args *a)
     cli_passes_begin(&progress, c);
     int rc = cv_migrate(h, a->who, &a->opt, &c->sink, &result, &err);
     cli_passes_end(&progress);
-    if (rc < 0)
-        status = cli_error(&err);
-    if (result.outcome != CV_OUT_NONE)
+    /* A table of nothing tells people nothing; programs get their object whatever it was. */
+    if (result.outcome != CV_OUT_NONE && (c->json_events || result.timeline.pass_count > 0))
         print_report(c, a, &result.timeline);
+    fflush(stdout);
+    if (rc < 0)
+        status = cli_error(&err);      /* last: what went wrong is what people look for */
     h->ops->close(h);
     return status;
 }
