@@ -7,8 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* What convoy was started with, taken at its first use. */
-static int own_nice(void)
+int cv_nice_own(void)
 {
     static int first = -100;
 
@@ -21,7 +20,7 @@ void cv_nice(pid_t pid, int nice)
 {
     char path[32];
     struct dirent *e;
-    int least = own_nice(), value = nice > least ? nice : least;
+    int least = cv_nice_own(), value = nice > least ? nice : least;
 
     /* Linux keeps the nice value for each thread. */
     snprintf(path, sizeof path, "/proc/%d/task", pid != 0 ? (int)pid : (int)getpid());

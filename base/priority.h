@@ -14,4 +14,8 @@
  * Above normal it never goes: a process that was started with a nice value of its own keeps at least that. */
 void cv_nice(pid_t pid, int nice);
 
+/* The nice value that this process was started with, as of the first call: a process that others send to the background calls
+ * it before they do. What is to live longer than the operation is started with it, not with that of the moment. */
+int cv_nice_own(void);
+
 #endif

@@ -6,11 +6,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/priority.h"
 
 extern char **environ;
 
@@ -56,7 +58,7 @@ static int place_fds(const struct cv_process *p, int report)
     return own;
 }
 
-static _Noreturn void child(const struct cv_process *p, int report)
+static _Noreturn void child(const struct cv_process *p, int report, int nice)
 {
     int own = place_fds(p, report);
 
@@ -64,6 +66,7 @@ static _Noreturn void child(const struct cv_process *p, int report)
     if (chdir("/") < 0)       /* it may outlive the folder that we were started in */
         own = -1;
     default_signals();
+    setpriority(PRIO_PROCESS, 0, nice);        /* it serves a guest, whatever we are doing in the background */
     if (p->no_new_privs)
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (own >= 0)
@@ -75,7 +78,7 @@ static _Noreturn void child(const struct cv_process *p, int report)
 
 int cv_process_start(const struct cv_process *p, pid_t *pid_out, int *pidfd_out, struct cv_error *err)
 {
-    int pipe_fds[2], why = 0;
+    int pipe_fds[2], why = 0, nice = cv_nice_own();
 
     if (pipe2(pipe_fds, O_CLOEXEC) < 0)
         return cv_fail(err, CV_E_IO, errno, "pipe");
@@ -85,7 +88,7 @@ int cv_process_start(const struct cv_process *p, pid_t *pid_out, int *pidfd_out,
     if (pid < 0)
         return cv_fail(err, CV_E_IO, errno, "fork");
     if (pid == 0)
-        child(p, to);
+        child(p, to, nice);
     cv_fd_dispose(&to);
     ssize_t n;
     while ((n = read(from, &why, sizeof why)) < 0 && errno == EINTR)

@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/priority.h"
 #include "config/config.h"
 #include "emulators/paths.h"
 #include "guest/guest.h"
@@ -256,9 +258,10 @@ int cv_monitor_run(struct cv_host *host, uint32_t domid, struct cv_cancel *cance
     return rc;
 }
 
-static void run_detached(const char *program, const char *domid, const char *log)
+static void run_detached(const char *program, const char *domid, const char *log, int nice)
 {
     setsid();
+    setpriority(PRIO_PROCESS, 0, nice);
     if (fork() != 0)
         _exit(0);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -275,7 +278,7 @@ static void run_detached(const char *program, const char *domid, const char *log
 int cv_monitor_spawn(const char *program, uint32_t domid, const char *name, struct cv_error *err)
 {
     char who[16], log[256];
-    int status;
+    int status, nice = cv_nice_own();          /* and so for whatever it starts anew */
 
     snprintf(who, sizeof who, "%u", domid);
     snprintf(log, sizeof log, "%s/convoy-%.100s.log", CV_LOG_DIR, name);
@@ -283,7 +286,7 @@ int cv_monitor_spawn(const char *program, uint32_t domid, const char *name, stru
     if (pid < 0)
         return cv_fail(err, CV_E_NOMEM, errno, "start the guest's monitor");
     if (pid == 0)
-        run_detached(program, who, log);
+        run_detached(program, who, log, nice);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     return 0;

@@ -414,6 +414,7 @@ int cv_migrate_receive(struct cv_host *host, int in, int out, const struct cv_re
                              .store = opt->store ? opt->store : CV_JOURNAL_DIR };
 
     *outcome_out = CV_OUT_NONE;
+    cv_nice_own();                     /* before a source on this host sends its transport, that is us, to the background */
     gethostname(d.host_name, sizeof d.host_name - 1);
     if (cv_journal_boot_id(d.boot, err) < 0 || cv_journal_store_id(d.store, d.own_store, err) < 0 ||
         cv_chan_init(&d.chan, in, out, CV_PEER_DESTINATION, err) < 0)

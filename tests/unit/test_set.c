@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../support/emu_fixture.h"
 #include "../support/run_suite.h"
 #include "base/fd.h"
+#include "base/priority.h"
 
 #define OK(call) do { int rc_ = (call); ck_assert_msg(rc_ == 0, "%s: %s", #call, emu_text(&err)); } while (0)
 
@@ -198,6 +200,23 @@ START_TEST(a_failed_start_leaves_nothing)
         ck_assert_uint_eq(emu_children(), 0);
         emu_fixture_end(&f);
     }
+}
+END_TEST
+
+/* Whoever starts them may be in the background just then (migrate): they are not, for a guest's lifetime. */
+START_TEST(emulators_are_not_in_the_background)
+{
+    struct emu_fixture f;
+
+    if (geteuid() != 0)                /* only root goes forward again */
+        return;
+    int own = cv_nice_own();
+    cv_nice(0, CV_NICE_BACKGROUND);
+    emu_fixture_begin(&f, 2, NULL);
+    must_start(&f, CV_SPAWN_CREATE);
+    for (unsigned i = 0; i < 2; i++)
+        ck_assert_int_eq(getpriority(PRIO_PROCESS, (id_t)f.set.emus[i].pid), own);
+    emu_fixture_end(&f);
 }
 END_TEST
 
@@ -540,6 +559,7 @@ int main(void)
     tcase_add_loop_test(t, every_fault_at_every_position, 0, FAULT_CASES);
     tcase_add_test(t, faults_among_eight);
     tcase_add_loop_test(t, a_failed_start_leaves_nothing, 0, START_CASES);
+    tcase_add_test(t, emulators_are_not_in_the_background);
     tcase_add_test(t, a_missing_program_is_named);
     tcase_add_test(t, a_wrong_or_bad_state_is_refused);
     tcase_add_test(t, eight_states_take_hardly_longer_than_one);
