@@ -194,9 +194,9 @@ static int check_hello(const struct cv_msg_hello *mine, const struct cv_msg_hell
     if (theirs->role == mine->role || theirs->role > CV_PEER_DESTINATION)
         return cv_fail(err, CV_E_PEER, 0, "the other side has the same role: is the command right?");
     if (cv_chan_version(mine->version_min, mine->version_max, theirs->version_min, theirs->version_max) == 0)
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "protocol versions %u to %u here and %u to %u at %s (%s)",
-                       mine->version_min, mine->version_max, theirs->version_min, theirs->version_max, theirs->host,
-                       theirs->software);
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "protocol versions %u to %u at %s (%s) and %u to %u at %s (%s)",
+                       mine->version_min, mine->version_max, mine->host, mine->software, theirs->version_min,
+                       theirs->version_max, theirs->host, theirs->software);
     const struct cv_msg_hello *from = mine->role == CV_PEER_SOURCE ? mine : theirs;
     const struct cv_msg_hello *to = mine->role == CV_PEER_SOURCE ? theirs : mine;
     *refusal_out = CV_REFUSE_STREAM_VERSION;
@@ -205,8 +205,8 @@ static int check_hello(const struct cv_msg_hello *mine, const struct cv_msg_hell
                        from->stream_version, from->host, to->host, to->stream_version);
     *refusal_out = CV_REFUSE_FEATURE;
     if (theirs->features & ~CV_PROTOCOL_FEATURES)
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "features %#x of %s are unknown here",
-                       theirs->features & ~CV_PROTOCOL_FEATURES, theirs->host);
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "features %#x of %s are unknown at %s",
+                       theirs->features & ~CV_PROTOCOL_FEATURES, theirs->host, mine->host);
     return 0;
 }
 
