@@ -5,7 +5,10 @@
 #include "base/fd.h"
 #include "migrate/ports.h"
 
-#define ONE_ASK_MS 10000
+/* ssh to a host that is busy (with the guest that has just arrived) takes its time, and so do the effects before the answer. */
+#define ONE_ASK_MS 30000
+#define ASK_MS 120000
+#define DONE_MS 10000
 #define PAUSE_MS 1000
 
 /* The connection of the question outlives it: DONE goes over it. */
@@ -45,10 +48,16 @@ static struct cv_cancel *may_cancel(const struct cv_handover_run *r)
     return r->asked ? r->cancel : NULL;
 }
 
+static int64_t one_ask(const struct cv_handover_run *r)
+{
+    int64_t deadline = cv_after_ms(ONE_ASK_MS);
+    return deadline < r->ask_until_ms ? deadline : r->ask_until_ms;
+}
+
 static int question(struct cv_handover_run *r, uint32_t *outcome_out, struct cv_error *err)
 {
     struct cv_chan *c = &r->ask_chan;
-    int64_t deadline = cv_after_ms(ONE_ASK_MS);
+    int64_t deadline = one_ask(r);
     struct cv_cancel *cancel = may_cancel(r);
     struct cv_msg theirs, answer, query = { .type = CV_MSG_QUERY, .query.journal = r->journal->rec.state };
 
@@ -78,7 +87,7 @@ static enum cv_ho_event ask_once(struct cv_handover_run *r, struct cv_error *err
     uint32_t outcome = 0;
     int in = -1, out = -1;
 
-    if (r->connect->connect(r->connect->user, &r->journal->rec, &in, &out, cv_after_ms(ONE_ASK_MS), may_cancel(r), err) < 0)
+    if (r->connect->connect(r->connect->user, &r->journal->rec, &in, &out, one_ask(r), may_cancel(r), err) < 0)
         return CV_EV_FAIL;
     if (cv_chan_init(&r->ask_chan, in, out, CV_PEER_SOURCE, err) < 0) {
         r->connect->disconnect(r->connect->user);
@@ -101,7 +110,7 @@ enum cv_ho_event cv_handover_ask(struct cv_handover_run *r)
     struct cv_error err = CV_ERROR_INIT;
 
     if (r->ask_until_ms == 0)
-        r->ask_until_ms = cv_after_ms(r->times.ask_ms ? r->times.ask_ms : 60000);
+        r->ask_until_ms = cv_after_ms(r->times.ask_ms ? r->times.ask_ms : ASK_MS);
     cv_handover_hang_up(r);                               /* a receiver that still lives must notice, or it is BUSY */
     enum cv_ho_event e = r->connect == NULL ? CV_EV_GIVE_UP : ask_once(r, &err);
     r->asked = true;
@@ -124,7 +133,7 @@ static void answer_without_lock(struct cv_handover_run *r, uint32_t outcome)
 {
     struct cv_msg m = { .type = CV_MSG_ANSWER, .answer = { outcome, r->why.text } };
     struct cv_error ignored;
-    int rc = cv_chan_send(r->chan, &m, cv_after_ms(ONE_ASK_MS), NULL, &ignored);
+    int rc = cv_chan_send(r->chan, &m, cv_after_ms(DONE_MS), NULL, &ignored);
     (void)rc;
 }
 
@@ -133,7 +142,7 @@ void cv_handover_hear_done(struct cv_handover_run *r)
     struct cv_error ignored;
     struct cv_msg m;
 
-    if (cv_chan_recv(r->chan, &m, cv_after_ms(ONE_ASK_MS), NULL, &ignored) < 0)
+    if (cv_chan_recv(r->chan, &m, cv_after_ms(DONE_MS), NULL, &ignored) < 0)
         return;
     if (m.type == CV_MSG_DONE && memcmp(m.done.migration.b, r->journal->rec.migration, 16) == 0 &&
         cv_journal_acknowledge(r->journal, &ignored) < 0)

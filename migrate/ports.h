@@ -43,7 +43,7 @@ struct cv_handover_times {             /* milliseconds; 0 = default */
     int64_t ready_ms;                  /* source: from END to READY, 120,000 */
     int64_t commit_ms;                 /* destination: from READY to COMMIT, 60,000 */
     int64_t answer_ms;                 /* source: from COMMIT to the answer, 30,000; then it asks */
-    int64_t ask_ms;                    /* source: asking altogether, 60,000 */
+    int64_t ask_ms;                    /* source: asking altogether, 120,000; one question at most 30,000 */
     int64_t effect_ms;                 /* each effect on a guest, 30,000 */
     int64_t silence_ms;                /* the other side is lost when it says nothing for so long, 30,000 */
 };
