@@ -165,8 +165,8 @@ static int run(struct cli *c, struct migrate_args *a)
     cli_passes_begin(&progress, c);
     int rc = cv_migrate(h, a->who, &a->opt, &c->sink, &result, &err);
     cli_passes_end(&progress);
-    /* A table of nothing tells people nothing; programs get their object whatever it was. */
-    if (result.outcome != CV_OUT_NONE && (c->json_events || result.timeline.pass_count > 0))
+    /* Where nothing was sent a table tells people nothing; programs get their object whatever it was. */
+    if (result.outcome != CV_OUT_NONE && (rc == 0 || c->json_events || result.timeline.bytes_wire > 0))
         print_report(c, a, &result.timeline);
     fflush(stdout);
     if (rc < 0)

@@ -104,6 +104,9 @@ int cv_save_passes(void *op, int64_t deadline_ms, struct cv_error *err)
 
         if (send_pass(s, false, &dirty, &p, err) < 0)
             return -1;
+        /* A guest without one of its emulators cannot be saved: not after another hour of passes either. */
+        if (cv_emuset_alive(&s->g.set, err) < 0)
+            return -1;
         p.elapsed_ns = cv_now_ns() - begin;
         cv_event(s->sink, "{\"event\":\"pass\",\"pass\":%u,\"pages\":%llu,\"bytes\":%llu,\"dirty\":%llu,\"ms\":%lld}", p.pass,
                  (unsigned long long)p.pages_sent, (unsigned long long)p.bytes_sent,

@@ -89,20 +89,26 @@ void cv_save_dispose(struct cv_save *s)
     s->sent = NULL;
 }
 
-int cv_save_connect(void *op, int64_t deadline_ms, struct cv_error *err)
+/* Every emulator answers, and is at work. */
+static int all_run(struct cv_save *s, const struct cv_emu_wait *w, struct cv_error *err)
 {
-    struct cv_save *s = op;
-    struct cv_emu_wait w = waiting(s, deadline_ms);
     cv_emu_status status[CV_DM_MAX];
 
-    if (cv_emuset_connect(&s->g.set, &w, NULL, err) < 0 ||
-        cv_emuset_status(&s->g.set, &w, status, NULL, err) < 0)
+    if (cv_emuset_status(&s->g.set, w, status, NULL, err) < 0)
         return -1;
     for (unsigned i = 0; i < s->g.layout.count; i++)
         if (strcmp(status[i], "running") != 0)
             return cv_fail(err, CV_E_EMULATOR, 0, "emulator %u '%s' is not running but '%s'", i,
                            s->g.layout.dms[i].name, status[i]);
     return 0;
+}
+
+int cv_save_connect(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = op;
+    struct cv_emu_wait w = waiting(s, deadline_ms);
+
+    return cv_emuset_connect(&s->g.set, &w, NULL, err) < 0 ? -1 : all_run(s, &w, err);
 }
 
 int cv_save_connect_undo(void *op, int64_t deadline_ms, struct cv_error *err)
@@ -181,12 +187,11 @@ int cv_save_suspend(void *op, int64_t deadline_ms, struct cv_error *err)
     struct cv_save *s = op;
     struct cv_emu_wait w = waiting(s, deadline_ms);
     int64_t limit = s->opt->suspend_timeout_ms ? s->opt->suspend_timeout_ms : SUSPEND_TIMEOUT_MS;
-    cv_emu_status status[CV_DM_MAX];
 
     background(s, false);
     /* A driver that puts a dead device to sleep may wait for it for ever, and the guest with it: every emulator has to answer
      * once more (one that is just being killed still looks alive), or the guest is not even asked. */
-    if (cv_emuset_status(&s->g.set, &w, status, NULL, err) < 0 || cv_guest_expect_late_suspend(&s->g, false, err) < 0)
+    if (all_run(s, &w, err) < 0 || cv_guest_expect_late_suspend(&s->g, false, err) < 0)
         return -1;
     s->down_since_ns = cv_now_ns();
     s->suspend_asked = true;

@@ -92,28 +92,21 @@ void one_host_destroy(struct one_host *s)
     reap();
 }
 
-unsigned one_host_leftovers(const struct one_host *s)
+static unsigned count(const struct one_host *s, const char *names)
 {
     char cmd[256];
     unsigned n = 0;
 
-    snprintf(cmd, sizeof cmd, "ls -A %s | grep -cE '^(qemu-save|qemu-resume|convoy-|\\..*part)'", s->dir);
+    snprintf(cmd, sizeof cmd, "ls -A %s | grep -cE '%s'", s->dir, names);
     FILE *f = popen(cmd, "r");
     ck_assert_int_eq(fscanf(f, "%u", &n), 1);
     pclose(f);
     return n;
 }
 
-static unsigned sockets(const struct one_host *s)
+unsigned one_host_leftovers(const struct one_host *s)
 {
-    char cmd[256];
-    unsigned n = 0;
-
-    snprintf(cmd, sizeof cmd, "ls -A %s | grep -c '^qmp-'", s->dir);
-    FILE *f = popen(cmd, "r");
-    ck_assert_int_eq(fscanf(f, "%u", &n), 1);
-    pclose(f);
-    return n;
+    return count(s, "^(qemu-save|qemu-resume|convoy-|\\..*part)");
 }
 
 void one_host_is_bare(const struct one_host *s)
@@ -121,7 +114,7 @@ void one_host_is_bare(const struct one_host *s)
     ck_assert_uint_eq(fake_host_domains(s->host), 0);
     ck_assert_uint_eq(fake_host_nodes(s->host), 0);
     ck_assert_uint_eq(one_host_leftovers(s), 0);
-    ck_assert_uint_eq(sockets(s), 0);
+    ck_assert_uint_eq(count(s, "^qmp-"), 0);
     ck_assert_uint_eq(emu_children(), 0);
     ck_assert_uint_eq(emu_open_fds(), s->fds);
 }

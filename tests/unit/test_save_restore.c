@@ -4,9 +4,11 @@
 #include <check.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../support/one_host.h"
@@ -270,6 +272,50 @@ START_TEST(reports_are_documented)
 }
 END_TEST
 
+struct killer {
+    pid_t victim;
+    unsigned passes;
+};
+
+static int kill_one_and_go_on(void *user, const struct cv_pass_stats *p, enum cv_pass_verdict *out, struct cv_error *err)
+{
+    struct killer *k = user;
+
+    (void)p, (void)err;
+    if (k->passes++ == 0) {
+        kill(k->victim, SIGKILL);
+        waitid(P_PID, (id_t)k->victim, &(siginfo_t){ 0 }, WEXITED | WNOWAIT);
+    }
+    *out = k->passes < 20 ? CV_PASS_AGAIN : CV_PASS_STOP_NOW;
+    return 0;
+}
+
+/* An emulator that dies while memory is written ends the save at the next pass, not at the end of them all. */
+START_TEST(an_emulator_dies_between_passes)
+{
+    struct killer k = { 0 };
+    struct cv_save_options o = { .live = true, .mem = { .threads = 1, .codec = CV_CODEC_ZSTD, .level = 1 },
+                                 .decide = kill_one_and_go_on, .decide_user = &k };
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_guest g;
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    struct fake_domain *d = one_host_guest(&w);
+    ck_assert_int_eq(cv_guest_open(&g, &w.host->base, "g", NULL, &err), 0);
+    k.victim = g.set.emus[1].pid;
+    cv_guest_dispose(&g);
+    ck_assert_int_lt(cv_save_to(&w.host->base, "g", w.image, -1, CV_SAVE_DESTROY, &o, NULL, NULL, &err), 0);
+    ck_assert_msg(strstr(err.text, "step 'passes': emulator 1 'dm1'") != NULL, "%s", err.text);
+    ck_assert_uint_eq(k.passes, 1);
+    ck_assert(d->exists && !d->paused && !d->suspended && !d->logging);
+    ck_assert_int_ne(access(w.image, F_OK), 0);
+    one_host_destroy(&w);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
 /* One emulator fails or dies at one command of a save: the guest goes on with the others, the error names it. */
 static const struct { const char *fault; const char *step; bool dies; } emulator_faults[] = {
     { "--fail query-status", "connect", false },
@@ -316,6 +362,7 @@ int main(void)
     tcase_add_loop_test(t, save_leaves_the_guest_running, 0, 8);
     tcase_add_test(t, restore_leaves_nothing_behind);
     tcase_add_test(t, reports_are_documented);
+    tcase_add_test(t, an_emulator_dies_between_passes);
     tcase_add_test(t, damaged_images_make_no_domain);
     tcase_add_loop_test(t, an_emulator_fails_while_saving, 0,
                         (int)(sizeof emulator_faults / sizeof emulator_faults[0]) * EMULATORS);
