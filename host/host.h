@@ -191,7 +191,7 @@ struct cv_host_ops {
      * watch_drain swallows what is pending. */
     int (*watch_fd)(struct cv_host *h, int *fd_out, struct cv_error *err);
     void (*watch_drain)(struct cv_host *h);
-    /* From now on watch_fd becomes readable when path or what is below it changes, too. */
+    /* From now on watch_fd becomes readable when path or what is below it changes, too.  Twice is once. */
     int (*watch_path)(struct cv_host *h, const char *path, struct cv_error *err);
 };
 

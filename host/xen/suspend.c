@@ -51,7 +51,7 @@ int xen_watch_path(struct cv_host *h, const char *path, struct cv_error *err)
 
     if (open_watches(x, err) < 0)
         return -1;
-    return xs_watch(x->watches, path, "path") ? 0 : xen_fail(x, err, "cannot watch %s", path);
+    return xs_watch(x->watches, path, "path") || errno == EEXIST ? 0 : xen_fail(x, err, "cannot watch %s", path);
 }
 
 void xen_watch_drain(struct cv_host *h)
