@@ -19,6 +19,15 @@ as_root()
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+# lab_lock: until this process ends no other lab runs on this machine, but those that it starts with LAB_PARALLEL=1.
+lab_lock()
+{
+    exec 8>"$CACHE/lab.lock"
+    flock -n 8 && return
+    say "waiting for another lab"
+    flock 8
+}
+
 # need_packages PACKAGE...: installs those that are missing; silent and quick when none is.
 need_packages()
 {
