@@ -54,7 +54,7 @@ void sleep_ms(long ms)
         ;
 }
 
-static uint64_t clock_ns(clockid_t id)
+uint64_t clock_ns(clockid_t id)
 {
     struct timespec t;
 

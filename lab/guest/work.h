@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 enum {
     TICK_MS = 10,
@@ -33,6 +34,7 @@ int say_failures(bool all);
 extern atomic_ulong ticks;
 void ticks_start(void);
 void sleep_ms(long ms);
+uint64_t clock_ns(clockid_t id);
 
 /* What a worker shows of itself.  done: written by the worker, read by the reporter.  since: the tick at which the
  * present operation began plus one, 0 while there is none; the reporter takes a worker with an old one for stuck. */
