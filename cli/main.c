@@ -27,7 +27,7 @@ static const struct cli_command commands[] = {
       "      [--on-timeout stop|throttle|give-up] [--command CMD] [--report FILE.svg] [--json] DOMAIN [USER@]HOST",
       "move a running guest to another host" },
     { "migrate-receive", cmd_migrate_receive, "[--threads N]", "the other end of migrate (started by it)" },
-    { "recover", cmd_recover, "[--assume running|aborted] [--json] DOMAIN", "settle a migration that was cut off" },
+    { "recover", cmd_recover, "[--assume running|aborted] [--json] DOMAIN|--all", "settle a migration that was cut off" },
     { "cycle", cmd_cycle, "DOMAIN", "" },
     { "monitor", cmd_monitor, "DOMID", "watch over a guest (started by create and restore)" },
 #endif

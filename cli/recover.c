@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -40,40 +41,81 @@ static void print_json(const struct cv_journal_record *rec, const char *id, enum
     json_decref(o);
 }
 
+static const char *const meaning[] = {
+    [CV_OUT_NONE] = "settled meanwhile by another process",
+    [CV_OUT_KEPT] = "the guest runs here", [CV_OUT_TAKEN] = "the guest runs there; nothing is left here",
+    [CV_OUT_TAKEN_LEFT] = "the guest runs there; its old copy is still here",
+    [CV_OUT_TAKEN_GONE] = "the guest was there and is gone; start it afresh",
+    [CV_OUT_LOST] = "the guest was here and has ended (this host rebooted, or it was destroyed); start it afresh if it does not run",
+    [CV_OUT_UNKNOWN] = "nobody knows yet; the guest stands still here", [CV_OUT_STUCK] = "decided, but not done here",
+    [CV_OUT_RUNNING] = "the guest runs here", [CV_OUT_ABORTED] = "the guest is not ours; nothing is left here",
+    [CV_OUT_GONE] = "the guest was here and is gone",
+};
+
+static void print_outcome(FILE *f, const struct cv_journal_record *rec, enum cv_ho_outcome outcome, const struct cv_error *why)
+{
+    char id[CV_ID_TEXT], text[800];
+
+    cv_id_format(rec->migration, id);
+    fprintf(f, "%s (%s, %s): %s\n", rec->name, id, rec->role == CV_ROLE_SOURCE ? "source" : "destination", meaning[outcome]);
+    if (why->code != CV_OK)
+        fprintf(f, "    %s\n", cv_error_string(why, text, sizeof text));
+}
+
 static void settled(void *user, const struct cv_journal_record *rec, enum cv_ho_outcome outcome, const struct cv_error *why)
 {
-    static const char *const meaning[] = {
-        [CV_OUT_KEPT] = "the guest runs here", [CV_OUT_TAKEN] = "the guest runs there; nothing is left here",
-        [CV_OUT_TAKEN_LEFT] = "the guest runs there; its old copy is still here",
-        [CV_OUT_TAKEN_GONE] = "the guest was there and is gone; start it afresh",
-        [CV_OUT_LOST] = "the guest was here and has ended (this host rebooted, or it was destroyed); start it afresh if it does not run",
-        [CV_OUT_UNKNOWN] = "nobody knows yet; the guest stands still here", [CV_OUT_STUCK] = "decided, but not done here",
-        [CV_OUT_RUNNING] = "the guest runs here", [CV_OUT_ABORTED] = "the guest is not ours; nothing is left here",
-        [CV_OUT_GONE] = "the guest was here and is gone",
-    };
-    char id[CV_ID_TEXT], text[800];
+    char id[CV_ID_TEXT];
     struct cli *c = user;
 
     cv_id_format(rec->migration, id);
     if (c->json_events)
         print_json(rec, id, outcome, why);
     else
-        printf("%s (%s, %s): %s\n", rec->name, id, rec->role == CV_ROLE_SOURCE ? "source" : "destination", meaning[outcome]);
-    if (why->code != CV_OK && !c->json_events)
-        printf("    %s\n", cv_error_string(why, text, sizeof text));
+        print_outcome(stdout, rec, outcome, why);
     fflush(stdout);
+}
+
+/* ---- a watcher's log: of all guests, for months ---------------------------------------------------------------------- */
+
+static void print_date(void)
+{
+    char when[32] = "";
+    time_t now = time(NULL);
+    struct tm tm;
+
+    if (localtime_r(&now, &tm) != NULL)
+        strftime(when, sizeof when, "%F %T ", &tm);
+    fputs(when, stderr);
+}
+
+static void log_message(struct cv_sink *s, enum cv_level level, const char *text)
+{
+    (void)s, (void)level;
+    print_date();
+    fprintf(stderr, "%s\n", text);
+}
+
+/* What is to be tried again was logged by whoever tries it. */
+static void log_settled(void *user, const struct cv_journal_record *rec, enum cv_ho_outcome outcome, const struct cv_error *why)
+{
+    (void)user;
+    if (outcome == CV_OUT_UNKNOWN || outcome == CV_OUT_STUCK || outcome == CV_OUT_TAKEN_LEFT)
+        return;
+    print_date();
+    print_outcome(stderr, rec, outcome, why);
 }
 
 struct recover_args {
     struct cv_recover_options opt;
     const char *who;
-    bool watch;
+    bool watch, all;
 };
 
 static int parse(struct cli *c, int argc, char **argv, struct recover_args *a)
 {
     static const struct option options[] = { { "assume", required_argument, NULL, 'a' }, { "watch", required_argument, NULL, 'w' },
-                                             { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+                                             { "json", no_argument, NULL, 'j' },
+                                             { "all", no_argument, NULL, 'A' }, { NULL, 0, NULL, 0 } };
     int opt;
 
     *a = (struct recover_args){ .opt = { .store = cli_journal_dir(), .cancel = &c->cancel, .role = -1, .runs = runs,
@@ -81,6 +123,7 @@ static int parse(struct cli *c, int argc, char **argv, struct recover_args *a)
     while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (opt) {
         case 'j': c->json_events = true; break;
+        case 'A': a->all = true; break;
         case 'w':                      /* between migrate/watch.c and us only */
             a->watch = true;
             a->opt.role = strcmp(optarg, "source") == 0 ? CV_ROLE_SOURCE : CV_ROLE_DESTINATION;
@@ -94,10 +137,31 @@ static int parse(struct cli *c, int argc, char **argv, struct recover_args *a)
         default: return cli_usage(argv, NULL);
         }
     }
-    if (optind + 1 != argc)
-        return cli_usage(argv, "one domain is wanted");
-    a->who = argv[optind];
+    if (optind + (a->all ? 0 : 1) != argc)
+        return cli_usage(argv, a->all ? "--all wants no domain" : "one domain is wanted, or --all");
+    if (a->all && a->opt.assume != CV_ASSUME_NOTHING)
+        return cli_usage(argv, "--assume is about one guest that you have looked at, not about all");
+    a->who = a->all ? NULL : argv[optind];
     return 0;
+}
+
+static int watch(struct cli *c, struct recover_args *a)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    uint8_t migration[16];
+    int status = 0;
+
+    if (!cv_watch_wait(STDIN_FILENO) || cv_id_parse(a->who, migration) < 0)
+        return 0;
+    c->sink.message = log_message;
+    a->opt.settled = log_settled;
+    struct cv_host *h = cli_host(c, &status);
+    if (h == NULL)
+        return status;
+    if (cv_recover_persist(h, migration, &a->opt, &c->sink, &err) < 0)
+        status = cli_error(&err);
+    h->ops->close(h);
+    return status;
 }
 
 int cmd_recover(struct cli *c, int argc, char **argv)
@@ -109,15 +173,15 @@ int cmd_recover(struct cli *c, int argc, char **argv)
 
     if (status != 0)
         return status;
-    if (a.watch && !cv_watch_wait(STDIN_FILENO))
-        return 0;
+    if (a.watch)
+        return watch(c, &a);
     struct cv_host *h = cli_host(c, &status);
     if (h == NULL)
         return status;
     if (cv_recover(h, a.who, &a.opt, &c->sink, &count, &err) < 0)
         status = cli_error(&err);
-    else if (count == 0 && !a.watch)
-        printf("%s: every migration that is known here is settled\n", a.who);
+    else if (count == 0)
+        printf("%s%severy migration that is known here is settled\n", a.who ? a.who : "", a.who ? ": " : "");
     h->ops->close(h);
     return status;
 }

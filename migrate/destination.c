@@ -426,7 +426,8 @@ int cv_migrate_receive(struct cv_host *host, int in, int out, const struct cv_re
     cv_buf_dispose(&d.load_times);
     cv_cancel_dispose(&d.prepared);
     cv_chan_dispose(&d.chan);
+    bool settled = d.journal.lock_fd < 0 || cv_journal_settled(d.journal.rec.state);
     cv_journal_close(&d.journal);
-    cv_watch_end(&d.watch);
+    cv_watch_end(&d.watch, settled);
     return rc < 0 ? cv_context(err, "receive") : 0;
 }

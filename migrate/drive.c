@@ -299,7 +299,7 @@ enum cv_ho_outcome cv_handover_run(struct cv_handover_run *r)
         char first[300];
         memcpy(first, r->why.text, sizeof first - 1);
         first[sizeof first - 1] = '\0';
-        cv_fail(&r->why, CV_E_OUTCOME_UNKNOWN, 0, "the guest stands still here until 'convoy recover' can ask %s: %s",
+        cv_fail(&r->why, CV_E_OUTCOME_UNKNOWN, 0, "the guest stands still here until %s answers ('convoy recover' asks at once): %s",
                 r->journal->rec.peer[0] ? r->journal->rec.peer : "the destination", first);
     }
     return out == CV_OUT_NONE ? CV_OUT_STUCK : out;

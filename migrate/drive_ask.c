@@ -45,7 +45,7 @@ static int right_store(struct cv_handover_run *r, const struct cv_msg_hello *the
  * that stands still is worth one try. */
 static struct cv_cancel *may_cancel(const struct cv_handover_run *r)
 {
-    return r->asked ? r->cancel : NULL;
+    return r->asked > 0 ? r->cancel : NULL;
 }
 
 static int64_t one_ask(const struct cv_handover_run *r)
@@ -113,13 +113,13 @@ enum cv_ho_event cv_handover_ask(struct cv_handover_run *r)
         r->ask_until_ms = cv_after_ms(r->times.ask_ms ? r->times.ask_ms : ASK_MS);
     cv_handover_hang_up(r);                               /* a receiver that still lives must notice, or it is BUSY */
     enum cv_ho_event e = r->connect == NULL ? CV_EV_GIVE_UP : ask_once(r, &err);
-    r->asked = true;
+    r->asked++;
     if (e != CV_EV_FAIL && e != CV_EV_GIVE_UP)
         return e;
     cv_handover_ask_end(r, false);
     if (err.code != CV_OK)
         r->why = err;                                     /* why we still do not know */
-    if (e == CV_EV_GIVE_UP || cv_cancel_requested(r->cancel) || cv_now_ms() + PAUSE_MS >= r->ask_until_ms)
+    if (e == CV_EV_GIVE_UP || r->asked == r->times.questions || cv_cancel_requested(r->cancel) || cv_now_ms() + PAUSE_MS >= r->ask_until_ms)
         return CV_EV_GIVE_UP;
     struct cv_error slept;                                /* ends with a time-out, or cancelled */
     if (cv_poll_one(-1, 0, cv_after_ms(PAUSE_MS), r->cancel, &slept) < 0 && slept.code == CV_E_CANCELLED)

@@ -44,6 +44,7 @@ struct cv_handover_times {             /* milliseconds; 0 = default */
     int64_t commit_ms;                 /* destination: from READY to COMMIT, 60,000 */
     int64_t answer_ms;                 /* source: from COMMIT to the answer, 30,000; then it asks */
     int64_t ask_ms;                    /* source: asking altogether, 120,000; one question at most 30,000 */
+    unsigned questions;                /* source: at most so many; 0: as many as fit */
     int64_t effect_ms;                 /* each effect on a guest, 30,000 */
     int64_t silence_ms;                /* the other side is lost when it says nothing for so long, 30,000 */
 };
@@ -68,7 +69,8 @@ struct cv_handover_run {
     int64_t clock_zero_ns;             /* cv_now_ns at the timeline's 0 */
     /* private: the connection over which we ask */
     struct cv_chan ask_chan;
-    bool asking, asked;
+    bool asking;
+    unsigned asked;                    /* questions */
     int64_t ask_until_ms;
     int64_t decide_ns, run_ns;         /* destination: what its journal and "run" took, for RUNNING; the port may
                                           fill in run_ns, if it did more than let the guest run */

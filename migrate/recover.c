@@ -12,9 +12,12 @@
 #include "stream-format/stream.h"
 
 #define RECORDS_MAX 64u
+/* Longer than one question takes: a watcher that asks holds the journal meanwhile. */
+#define ASKER_MS 45000
+#define LOOK_AGAIN_MS 100
 
 struct search {
-    const char *who;
+    const char *who;                   /* NULL: all */
     int role;
     struct cv_journal_record found[RECORDS_MAX];
     unsigned count, known;
@@ -47,7 +50,7 @@ static int see(void *user, const struct cv_journal_record *rec, const struct cv_
     }
     if (s->role >= 0 && rec->role != (enum cv_journal_role)s->role)
         return 0;
-    if (strcmp(rec->name, s->who) != 0 && !is_id(s->who, rec->guest) && !is_id(s->who, rec->migration))
+    if (s->who != NULL && strcmp(rec->name, s->who) != 0 && !is_id(s->who, rec->guest) && !is_id(s->who, rec->migration))
         return 0;
     s->known++;
     if (!cv_journal_settled(rec->state) && s->count < RECORDS_MAX)
@@ -111,19 +114,41 @@ static int settle(struct cv_host *host, struct cv_journal *j, const struct cv_re
     return -1;
 }
 
+/* A source that is committing and held by somebody is being asked about: that is over soon, and may settle it. */
+static int open_record(struct cv_journal *j, const char *store, const struct cv_journal_record *rec, struct cv_cancel *cancel,
+                       struct cv_error *err)
+{
+    bool asked_about = rec->role == CV_ROLE_SOURCE && rec->state == CV_J_COMMITTING;
+    int64_t end = cv_after_ms(asked_about ? ASKER_MS : 0);
+
+    while (cv_journal_open(j, store, rec->migration, rec->role, err) < 0) {
+        struct cv_error slept = CV_ERROR_INIT;
+        if (err->code != CV_E_BUSY || cv_now_ms() >= end)
+            return -1;
+        if (cv_poll_one(-1, 0, cv_after_ms(LOOK_AGAIN_MS), cancel, &slept) < 0 && slept.code == CV_E_CANCELLED)
+            return -1;
+    }
+    return 0;
+}
+
 static int recover_one(struct cv_host *host, const struct cv_journal_record *rec, const struct cv_recover_options *opt,
                        const char *store, struct cv_sink *sink, struct cv_error *err)
 {
     struct cv_journal j = CV_JOURNAL_INIT;
+    struct cv_error nothing = CV_ERROR_INIT;
     char id[CV_ID_TEXT];
+    int rc = 0;
 
     cv_id_format(rec->migration, id);
-    if (cv_journal_open(&j, store, rec->migration, rec->role, err) < 0) {
+    if (open_record(&j, store, rec, opt->cancel, err) < 0) {
         if (err->code == CV_E_BUSY)
             cv_fail(err, CV_E_BUSY, 0, "migration %s of '%s' is still under way here", id, rec->name);
         return -1;
     }
-    int rc = cv_journal_settled(j.rec.state) ? 0 : settle(host, &j, opt, store, sink, err);
+    if (!cv_journal_settled(j.rec.state))
+        rc = settle(host, &j, opt, store, sink, err);
+    else if (opt->settled != NULL)
+        opt->settled(opt->settled_user, &j.rec, CV_OUT_NONE, &nothing);
     cv_journal_close(&j);
     return rc < 0 ? cv_context(err, "migration %s of '%s'", id, rec->name) : 0;
 }
@@ -140,9 +165,11 @@ int cv_recover(struct cv_host *host, const char *who, const struct cv_recover_op
     s->who = who;
     s->role = opt->role;
     rc = cv_journal_list(store, see, s, err);
-    if (rc == 0 && s->known == 0) {
+    if (rc == 0 && s->damaged.code != CV_OK && (s->known == 0 || who == NULL)) {
         *err = s->damaged;
-        rc = s->damaged.code != CV_OK ? -1 : cv_fail(err, CV_E_NOT_FOUND, 0, "no migration of '%s' is known here", who);
+        rc = who == NULL ? 1 : -1;     /* it may be anybody's; all the others are settled nevertheless */
+    } else if (rc == 0 && s->known == 0 && who != NULL) {
+        rc = cv_fail(err, CV_E_NOT_FOUND, 0, "no migration of '%s' is known here", who);
     }
     qsort(s->found, s->count, sizeof s->found[0], source_first);
     *count_out = s->count;

@@ -327,7 +327,7 @@ static int conclude(struct cv_source *s, const struct cv_handover_run *run, stru
     *err = run->why;
     switch (s->result->outcome) {
     case CV_OUT_KEPT: return cv_context(err, "the guest goes on here");
-    case CV_OUT_UNKNOWN: return -1;
+    case CV_OUT_UNKNOWN: return s->watch.fd < 0 ? -1 : cv_context(err, "a watcher goes on asking");
     case CV_OUT_TAKEN_LEFT:
         return cv_context(err, "the guest runs at %s, but its old copy could not be removed here (convoy recover)", s->opt->peer);
     case CV_OUT_LOST:
@@ -373,7 +373,8 @@ int cv_migrate(struct cv_host *host, const char *who, const struct cv_migrate_op
     cv_offer_dispose(&s.offer);
     cv_save_states_undo(&s.save, 0, NULL);
     cv_save_dispose(&s.save);
+    bool settled = s.journal.lock_fd < 0 || cv_journal_settled(s.journal.rec.state);
     cv_journal_close(&s.journal);
-    cv_watch_end(&s.watch);
+    cv_watch_end(&s.watch, settled);
     return rc < 0 ? cv_context(err, "migrate '%s'", who) : 0;
 }

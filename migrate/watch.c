@@ -59,11 +59,11 @@ int cv_watch_start(struct cv_watch *w, const char *program, const uint8_t migrat
     return 0;
 }
 
-void cv_watch_end(struct cv_watch *w)
+void cv_watch_end(struct cv_watch *w, bool settled)
 {
     char word = ALL_IS_WELL;
 
-    if (w->fd >= 0 && write(w->fd, &word, 1) < 0)
+    if (w->fd >= 0 && settled && write(w->fd, &word, 1) < 0)
         errno = 0;                         /* the watcher is gone: there is nothing to be said */
     cv_fd_dispose(&w->fd);
 }

@@ -55,6 +55,9 @@ status 2 'a domain and a file are wanted' "$convoy" save a
 status 2 'exclude each other' "$convoy" save -c -p a b
 status 2 'seconds from 1 to 86400' "$convoy" save --suspend-timeout 0 a b
 status 2 'domid of a guest' "$convoy" monitor 1x
+status 2 'one domain is wanted, or --all' "$convoy" recover
+status 2 '--all wants no domain' "$convoy" recover --all g
+status 2 'not about all' "$convoy" recover --all --assume running
 
 config good 'vif = [ "" ]' 'device_models = [ "name=net,vifs=0" ]'
 status 0 '"name":"net"' "$convoy" create -n "$work/good"

@@ -139,7 +139,7 @@ static void *relay(void *arg)
     return NULL;
 }
 
-static int dial(void *user, const char *command, struct cv_peer *out, struct cv_error *err)
+int dial_world(void *user, const char *command, struct cv_peer *out, struct cv_error *err)
 {
     struct world *w = user;
     int pair[2], second[2];
@@ -163,7 +163,7 @@ static int dial(void *user, const char *command, struct cv_peer *out, struct cv_
     return 0;
 }
 
-static void join_all(struct world *w)
+void join_all(struct world *w)
 {
     for (unsigned i = 0; i < w->connections; i++) {
         pthread_join(w->conn[i].receiver, NULL);
@@ -180,7 +180,7 @@ static const struct cv_handover_times quick = { .ready_ms = 10000, .answer_ms = 
 int migrate(struct world *w, bool live, struct cv_migrate_result *r, struct cv_error *err)
 {
     struct cv_migrate_options o = { .command = "none", .peer = "there", .store = w->src.store, .live = live,
-                                    .mem = { .threads = 1, .codec = CV_CODEC_ZSTD, .level = 1 }, .dial = dial, .dial_user = w,
+                                    .mem = { .threads = 1, .codec = CV_CODEC_ZSTD, .level = 1 }, .dial = dial_world, .dial_user = w,
                                     .times = quick };
     o.times.silence_ms = w->silence_ms;
     o.times.ready_ms = 20000;
@@ -195,7 +195,7 @@ int migrate(struct world *w, bool live, struct cv_migrate_result *r, struct cv_e
 
 void recover(struct world *w, struct one_host *s)
 {
-    struct cv_recover_options o = { .store = s->store, .role = -1, .dial = dial, .dial_user = w, .times = quick };
+    struct cv_recover_options o = { .store = s->store, .role = -1, .dial = dial_world, .dial_user = w, .times = quick };
     struct cv_error err = CV_ERROR_INIT;
     unsigned count;
 

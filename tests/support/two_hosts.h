@@ -45,6 +45,9 @@ void end_guest(struct one_host *s);
 struct fake_domain *guest_of(struct one_host *s);
 bool runs(const struct fake_domain *d);
 
+/* A cv_dial to dst (user: the world); what it starts is waited for by join_all. */
+int dial_world(void *user, const char *command, struct cv_peer *out, struct cv_error *err);
+void join_all(struct world *w);
 /* cv_migrate from src to dst, until both sides have ended. */
 int migrate(struct world *w, bool live, struct cv_migrate_result *r, struct cv_error *err);
 /* convoy recover g, on this host. */
