@@ -92,7 +92,7 @@ int cv_recover_persist(struct cv_host *host, const uint8_t migration[16], const 
     for (;;) {
         struct cv_error why = CV_ERROR_INIT;
         unsigned count;
-        if (cv_recover(host, id, &one, sink, &count, &why) == 0)
+        if (cv_recover(host, id, &one, sink, &count, &why) == 0 || over(&p))
             break;
         if (strcmp(told, why.text) != 0)
             cv_log(sink, CV_LOG_WARN, "%s; tried again until it is settled", why.text);

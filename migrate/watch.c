@@ -26,6 +26,7 @@ static void run_watcher(const char *program, const char *role, const char *id, i
     if (dup2(fd, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(log >= 0 ? log : null, STDERR_FILENO) < 0 ||
         chdir("/") < 0)
         _exit(1);
+    setenv("SSH_ASKPASS_REQUIRE", "never", 1);      /* no window for a password, once a minute */
     unsetenv("CONVOY_KILL_AT");            /* meant for the one that is watched */
     unsetenv("CONVOY_STOP_AT");
     execl(program, "convoy", "recover", "--watch", role, id, (char *)NULL);
