@@ -119,7 +119,8 @@ enum cv_ho_event cv_handover_ask(struct cv_handover_run *r)
     cv_handover_ask_end(r, false);
     if (err.code != CV_OK)
         r->why = err;                                     /* why we still do not know */
-    if (e == CV_EV_GIVE_UP || r->asked == r->times.questions || cv_cancel_requested(r->cancel) || cv_now_ms() + PAUSE_MS >= r->ask_until_ms)
+    if (e == CV_EV_GIVE_UP || r->asked == r->times.questions || cv_cancel_requested(r->cancel) ||
+        cv_now_ms() + PAUSE_MS >= r->ask_until_ms)
         return CV_EV_GIVE_UP;
     struct cv_error slept;                                /* ends with a time-out, or cancelled */
     if (cv_poll_one(-1, 0, cv_after_ms(PAUSE_MS), r->cancel, &slept) < 0 && slept.code == CV_E_CANCELLED)

@@ -11,7 +11,6 @@
 #include "migrate/effects.h"
 #include "stream-format/stream.h"
 
-#define RECORDS_MAX 64u
 /* Longer than one question takes: a watcher that asks holds the journal meanwhile. */
 #define ASKER_MS 45000
 #define LOOK_AGAIN_MS 100
@@ -19,8 +18,9 @@
 struct search {
     const char *who;                   /* NULL: all */
     int role;
-    struct cv_journal_record found[RECORDS_MAX];
+    struct cv_journal_record *found;   /* count of them, in room for that many rounded up to a power of two */
     unsigned count, known;
+    bool no_memory;
     struct cv_error damaged;
 };
 
@@ -40,6 +40,20 @@ static bool is_id(const char *text, const uint8_t id[16])
     return n == 32;
 }
 
+static int keep(struct search *s, const struct cv_journal_record *rec)
+{
+    if ((s->count & (s->count - 1)) == 0) {
+        struct cv_journal_record *more = reallocarray(s->found, s->count ? s->count * 2 : 1, sizeof *more);
+        if (more == NULL) {
+            s->no_memory = true;
+            return -1;
+        }
+        s->found = more;
+    }
+    s->found[s->count++] = *rec;
+    return 0;
+}
+
 static int see(void *user, const struct cv_journal_record *rec, const struct cv_error *why)
 {
     struct search *s = user;
@@ -53,9 +67,7 @@ static int see(void *user, const struct cv_journal_record *rec, const struct cv_
     if (s->who != NULL && strcmp(rec->name, s->who) != 0 && !is_id(s->who, rec->guest) && !is_id(s->who, rec->migration))
         return 0;
     s->known++;
-    if (!cv_journal_settled(rec->state) && s->count < RECORDS_MAX)
-        s->found[s->count++] = *rec;
-    return 0;
+    return cv_journal_settled(rec->state) ? 0 : keep(s, rec);
 }
 
 static int source_first(const void *a, const void *b)
@@ -153,34 +165,38 @@ static int recover_one(struct cv_host *host, const struct cv_journal_record *rec
     return rc < 0 ? cv_context(err, "migration %s of '%s'", id, rec->name) : 0;
 }
 
+/* The records of who; -1: there is nothing to be worked on.  1: there is, and one that cannot be read. */
+static int find_records(struct search *s, const char *store, struct cv_error *err)
+{
+    if (cv_journal_list(store, see, s, err) < 0)
+        return s->no_memory ? cv_fail(err, CV_E_NOMEM, 0, "no memory for the journals") : -1;
+    if (s->damaged.code != CV_OK && (s->known == 0 || s->who == NULL)) {
+        *err = s->damaged;
+        return s->who == NULL ? 1 : -1;
+    }
+    if (s->known == 0 && s->who != NULL)
+        return cv_fail(err, CV_E_NOT_FOUND, 0, "no migration of '%s' is known here", s->who);
+    return 0;
+}
+
 int cv_recover(struct cv_host *host, const char *who, const struct cv_recover_options *opt, struct cv_sink *sink,
                unsigned *count_out, struct cv_error *err)
 {
     const char *store = opt->store ? opt->store : CV_JOURNAL_DIR;
-    struct search *s = calloc(1, sizeof *s);
-    int rc = 0;
+    struct search s = { .who = who, .role = opt->role };
 
-    if (s == NULL)
-        return cv_fail(err, CV_E_NOMEM, 0, "no memory for a search of the journals");
-    s->who = who;
-    s->role = opt->role;
-    rc = cv_journal_list(store, see, s, err);
-    if (rc == 0 && s->damaged.code != CV_OK && (s->known == 0 || who == NULL)) {
-        *err = s->damaged;
-        rc = who == NULL ? 1 : -1;     /* it may be anybody's; all the others are settled nevertheless */
-    } else if (rc == 0 && s->known == 0 && who != NULL) {
-        rc = cv_fail(err, CV_E_NOT_FOUND, 0, "no migration of '%s' is known here", who);
-    }
-    qsort(s->found, s->count, sizeof s->found[0], source_first);
-    *count_out = s->count;
-    for (unsigned i = 0; rc >= 0 && i < s->count; i++) {
+    int rc = find_records(&s, store, err);
+    if (s.count > 0)
+        qsort(s.found, s.count, sizeof s.found[0], source_first);
+    *count_out = s.count;
+    for (unsigned i = 0; rc >= 0 && i < s.count; i++) {
         struct cv_error e = CV_ERROR_INIT;
-        if (recover_one(host, &s->found[i], opt, store, sink, &e) == 0)
+        if (recover_one(host, &s.found[i], opt, store, sink, &e) == 0)
             continue;
         if (rc == 0)
             *err = e;
         rc = 1;                        /* the others are tried as well */
     }
-    free(s);
+    free(s.found);
     return rc != 0 ? -1 : 0;
 }
