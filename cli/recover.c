@@ -151,7 +151,7 @@ static int watch(struct cli *c, struct recover_args *a)
     uint8_t migration[16];
     int status = 0;
 
-    if (!cv_watch_wait(STDIN_FILENO) || cv_id_parse(a->who, migration) < 0)
+    if (a->who == NULL || !cv_watch_wait(STDIN_FILENO) || cv_id_parse(a->who, migration) < 0)
         return 0;
     c->sink.message = log_message;
     a->opt.settled = log_settled;

@@ -3,10 +3,12 @@
 #include <check.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -123,6 +125,28 @@ START_TEST(it_asks_until_there_is_an_answer)
 }
 END_TEST
 
+/* Whatever call to the host fails, and the one after it: it tries again, and the guest goes on. */
+START_TEST(what_fails_is_tried_again)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct world w;
+    struct away a;
+
+    begin(&w);
+    struct cv_recover_options o = options_for(&a, &w);
+    o.times.effect_ms = 2000;
+    one_host_faults(&w.src, (unsigned)_i, 1);
+    ck_assert_msg(cv_recover_persist(&w.src.host->base, the_migration, &o, &a.sink, &err) == 0, "%s", emu_text(&err));
+    join_all(&w);
+    one_host_faults(&w.src, 0, 0);
+    ck_assert_uint_ge(a.outcomes[CV_OUT_STUCK], 1);
+    ck_assert_uint_eq(a.outcomes[CV_OUT_KEPT], 1);
+    ck_assert_int_eq(state_of(&w), CV_J_ABORTED_SETTLED);
+    ck_assert(one_runs(&w, true));
+    world_end(&w);
+}
+END_TEST
+
 /* Told to end, it leaves the record as it is, and says why it is still open. */
 START_TEST(it_ends_when_told)
 {
@@ -154,6 +178,7 @@ struct other {
     struct world *w;
     struct cv_journal j;
     int told;                          /* readable: settle it now */
+    pthread_t thread;
 };
 
 static void settle_by_hand(struct cv_journal *j)
@@ -178,10 +203,10 @@ static void *settles_when_told(void *arg)
 {
     struct other *o = arg;
     struct cv_error err = CV_ERROR_INIT;
-    char byte;
 
-    ck_assert_int_eq(read(o->told, &byte, 1), 1);
-    ck_assert_int_eq(cv_journal_open(&o->j, o->w->src.store, the_migration, CV_ROLE_SOURCE, &err), 0);
+    ck_assert_int_gt(cv_poll_one(o->told, POLLIN, CV_NEVER, NULL, &err), 0);
+    if (o->j.lock_fd < 0)
+        ck_assert_int_eq(cv_journal_open(&o->j, o->w->src.store, the_migration, CV_ROLE_SOURCE, &err), 0);
     settle_by_hand(&o->j);
     return NULL;
 }
@@ -190,23 +215,21 @@ static void *settles_when_told(void *arg)
 START_TEST(it_sees_that_somebody_has_settled_it)
 {
     struct cv_error err = CV_ERROR_INIT;
-    struct other other = { .j = CV_JOURNAL_INIT };
     struct world w;
+    struct other other = { .w = &w, .j = CV_JOURNAL_INIT };
     struct away a;
-    pthread_t thread;
     int told[2];
 
     begin(&w);
     struct cv_recover_options o = options_for(&a, &w);
     ck_assert_int_eq(pipe(told), 0);
-    other.w = &w;
     other.told = told[0];
     a.tell = told[1];
     a.until = UINT_MAX;
     o.pause_ms = 3600 * 1000;
-    ck_assert_int_eq(pthread_create(&thread, NULL, settles_when_told, &other), 0);
+    ck_assert_int_eq(pthread_create(&other.thread, NULL, settles_when_told, &other), 0);
     ck_assert_int_eq(cv_recover_persist(&w.src.host->base, the_migration, &o, &a.sink, &err), 0);
-    pthread_join(thread, NULL);
+    pthread_join(other.thread, NULL);
     close(told[0]);
     close(told[1]);
     ck_assert_uint_eq(a.calls, 1);
@@ -214,31 +237,28 @@ START_TEST(it_sees_that_somebody_has_settled_it)
 }
 END_TEST
 
-static void *settles_soon(void *arg)
-{
-    struct other *o = arg;
-
-    usleep(300 * 1000);                /* as long as a short question */
-    settle_by_hand(&o->j);
-    return NULL;
-}
-
 /* convoy recover while a watcher asks: it waits for that question's end, and says who settled it. */
 START_TEST(a_question_that_is_under_way_is_waited_for)
 {
     struct cv_error err = CV_ERROR_INIT;
-    struct other other = { .j = CV_JOURNAL_INIT };
     struct world w;
+    struct other other = { .w = &w, .j = CV_JOURNAL_INIT };
     struct away a;
-    pthread_t thread;
     unsigned count = 0;
+    char path[200], id[CV_ID_TEXT];
 
     begin(&w);
     struct cv_recover_options o = options_for(&a, &w);
     ck_assert_int_eq(cv_journal_open(&other.j, w.src.store, the_migration, CV_ROLE_SOURCE, &err), 0);
-    ck_assert_int_eq(pthread_create(&thread, NULL, settles_soon, &other), 0);
+    /* It is settled when somebody else has opened the lock, that is found it held. */
+    cv_id_format(the_migration, id);
+    snprintf(path, sizeof path, "%s/%s/source.lock", w.src.store, id);
+    other.told = inotify_init1(IN_CLOEXEC);
+    ck_assert_int_ge(inotify_add_watch(other.told, path, IN_OPEN), 0);
+    ck_assert_int_eq(pthread_create(&other.thread, NULL, settles_when_told, &other), 0);
     ck_assert_msg(cv_recover(&w.src.host->base, "g", &o, NULL, &count, &err) == 0, "%s", emu_text(&err));
-    pthread_join(thread, NULL);
+    pthread_join(other.thread, NULL);
+    close(other.told);
     ck_assert_uint_eq(count, 1);
     ck_assert_uint_eq(a.calls, 0);
     ck_assert_uint_eq(a.outcomes[CV_OUT_NONE], 1);
@@ -344,6 +364,7 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     tcase_set_timeout(t, 120);
     tcase_add_test(t, it_asks_until_there_is_an_answer);
+    tcase_add_loop_test(t, what_fails_is_tried_again, 1, 16);
     tcase_add_test(t, it_ends_when_told);
     tcase_add_test(t, it_sees_that_somebody_has_settled_it);
     tcase_add_test(t, a_question_that_is_under_way_is_waited_for);
