@@ -19,13 +19,14 @@ struct convoy_cancel {
 };
 
 struct convoy_host {
-    struct cv_sink sink;               /* first: the callbacks find the rest behind it */
+    struct cv_sink sink; /* first: the callbacks find the rest behind it */
     convoy_sink user;
     struct cv_host *host;
 };
 
 _Static_assert((int)CONVOY_NOT_FOUND == (int)CV_E_NOT_FOUND && (int)CONVOY_STREAM == (int)CV_E_STREAM &&
-               (int)CONVOY_BUSY == (int)CV_E_BUSY, "public codes are the inner ones");
+                   (int)CONVOY_BUSY == (int)CV_E_BUSY,
+               "public codes are the inner ones");
 
 const char *convoy_version(void) { return CONVOY_VERSION; }
 const char *convoy_code_name(convoy_code code) { return cv_code_name((enum cv_code)code); }
@@ -140,14 +141,16 @@ static unsigned workers(unsigned threads)
     return n > CV_MEM_THREADS_MAX ? CV_MEM_THREADS_MAX : n;
 }
 
-static int save(convoy_host *h, const char *who, const char *path, int fd, const convoy_save_options *given, convoy_error *err)
+static int save(convoy_host *h, const char *who, const char *path, int fd, const convoy_save_options *given,
+                convoy_error *err)
 {
     struct cv_error e = CV_ERROR_INIT;
     convoy_save_options o = { 0 };
 
     if (given != NULL)
         memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
-    struct cv_save_options s = { .live = o.live != 0, .emulator_timeout_ms = (int64_t)o.emulator_timeout_s * 1000,
+    struct cv_save_options s = { .live = o.live != 0,
+                                 .emulator_timeout_ms = (int64_t)o.emulator_timeout_s * 1000,
                                  .cancel = o.cancel ? &o.cancel->c : NULL,
                                  .mem = { .threads = workers(o.threads), .codec = CV_CODEC_ZSTD, .level = 1 } };
     if (o.after > CONVOY_AFTER_PAUSE) {
@@ -170,14 +173,17 @@ int convoy_save_fd(convoy_host *h, const char *who, int fd, const convoy_save_op
     return save(h, who, "-", fd, o, err);
 }
 
-int convoy_restore_fd(convoy_host *h, int fd, const convoy_restore_options *given, uint32_t *domid_out, convoy_error *err)
+int convoy_restore_fd(convoy_host *h, int fd, const convoy_restore_options *given, uint32_t *domid_out,
+                      convoy_error *err)
 {
     struct cv_error e = CV_ERROR_INIT;
     convoy_restore_options o = { 0 };
 
     if (given != NULL)
         memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
-    struct cv_restore_options r = { .paused = o.paused != 0, .name = o.name, .mem = { .threads = workers(o.threads) },
+    struct cv_restore_options r = { .paused = o.paused != 0,
+                                    .name = o.name,
+                                    .mem = { .threads = workers(o.threads) },
                                     .emulator_timeout_ms = (int64_t)o.emulator_timeout_s * 1000,
                                     .cancel = o.cancel ? &o.cancel->c : NULL };
     return cv_restore_from(h->host, fd, &r, &h->sink, domid_out, NULL, &e) < 0 ? give(&e, err) : 0;
@@ -195,7 +201,8 @@ static int verify(struct cv_reader *reader, struct cv_record *rec, unsigned thre
         int rc = 0;
 
         if (rec->known && rec->type == CV_REC_MEMORY)
-            rc = cv_rec_memory_decode(&memory, rec->body.data, rec->body.len, e) < 0 ? -1
+            rc = cv_rec_memory_decode(&memory, rec->body.data, rec->body.len, e) < 0
+                     ? -1
                      : cv_loader_new(&loader, NULL, memory.pfn_count, &m, e);
         else if (rec->known && rec->type == CV_REC_PAGES)
             rc = cv_loader_record(loader, rec, e);

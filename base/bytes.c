@@ -37,10 +37,7 @@ int cv_buf_append(struct cv_buf *b, const void *data, size_t len, struct cv_erro
     return 0;
 }
 
-int cv_buf_put_u8(struct cv_buf *b, uint8_t v, struct cv_error *err)
-{
-    return cv_buf_append(b, &v, 1, err);
-}
+int cv_buf_put_u8(struct cv_buf *b, uint8_t v, struct cv_error *err) { return cv_buf_append(b, &v, 1, err); }
 
 int cv_buf_put_u16(struct cv_buf *b, uint16_t v, struct cv_error *err)
 {

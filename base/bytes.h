@@ -33,12 +33,39 @@ int cv_buf_put_u16(struct cv_buf *b, uint16_t v, struct cv_error *err) CV_CHECKE
 int cv_buf_put_u32(struct cv_buf *b, uint32_t v, struct cv_error *err) CV_CHECKED;
 int cv_buf_put_u64(struct cv_buf *b, uint64_t v, struct cv_error *err) CV_CHECKED;
 
-static inline void cv_store16(void *p, uint16_t v) { uint8_t *d = p; for (int i = 0; i < 2; i++) d[i] = (uint8_t)(v >> (8 * i)); }
-static inline void cv_store32(void *p, uint32_t v) { uint8_t *d = p; for (int i = 0; i < 4; i++) d[i] = (uint8_t)(v >> (8 * i)); }
-static inline void cv_store64(void *p, uint64_t v) { uint8_t *d = p; for (int i = 0; i < 8; i++) d[i] = (uint8_t)(v >> (8 * i)); }
-static inline uint16_t cv_load16(const void *p) { const uint8_t *d = p; return (uint16_t)(d[0] | d[1] << 8); }
-static inline uint32_t cv_load32(const void *p) { const uint8_t *d = p; return (uint32_t)cv_load16(d) | (uint32_t)cv_load16(d + 2) << 16; }
-static inline uint64_t cv_load64(const void *p) { const uint8_t *d = p; return (uint64_t)cv_load32(d) | (uint64_t)cv_load32(d + 4) << 32; }
+static inline void cv_store16(void *p, uint16_t v)
+{
+    uint8_t *d = p;
+    for (int i = 0; i < 2; i++)
+        d[i] = (uint8_t)(v >> (8 * i));
+}
+static inline void cv_store32(void *p, uint32_t v)
+{
+    uint8_t *d = p;
+    for (int i = 0; i < 4; i++)
+        d[i] = (uint8_t)(v >> (8 * i));
+}
+static inline void cv_store64(void *p, uint64_t v)
+{
+    uint8_t *d = p;
+    for (int i = 0; i < 8; i++)
+        d[i] = (uint8_t)(v >> (8 * i));
+}
+static inline uint16_t cv_load16(const void *p)
+{
+    const uint8_t *d = p;
+    return (uint16_t)(d[0] | d[1] << 8);
+}
+static inline uint32_t cv_load32(const void *p)
+{
+    const uint8_t *d = p;
+    return (uint32_t)cv_load16(d) | (uint32_t)cv_load16(d + 2) << 16;
+}
+static inline uint64_t cv_load64(const void *p)
+{
+    const uint8_t *d = p;
+    return (uint64_t)cv_load32(d) | (uint64_t)cv_load32(d + 4) << 32;
+}
 
 /* A cursor over borrowed bytes.  A short get sets .bad, returns 0 and moves nothing:
  * read a whole fixed part, then ask cv_cur_ok once. */
@@ -52,7 +79,7 @@ static inline struct cv_cursor cv_cursor(const void *data, size_t len)
 {
     return (struct cv_cursor){ .p = data, .left = len };
 }
-const uint8_t *cv_cur_bytes(struct cv_cursor *c, size_t len);   /* borrowed from the cursor's bytes, NULL if short */
+const uint8_t *cv_cur_bytes(struct cv_cursor *c, size_t len); /* borrowed from the cursor's bytes, NULL if short */
 uint8_t cv_cur_u8(struct cv_cursor *c);
 uint16_t cv_cur_u16(struct cv_cursor *c);
 uint32_t cv_cur_u32(struct cv_cursor *c);

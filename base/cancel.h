@@ -11,7 +11,7 @@
 
 struct cv_cancel {
     atomic_bool set;
-    int fd;                   /* eventfd, readable once set; -1 before init and after dispose */
+    int fd; /* eventfd, readable once set; -1 before init and after dispose */
 };
 
 int cv_cancel_init(struct cv_cancel *c, struct cv_error *err) CV_CHECKED;

@@ -15,30 +15,32 @@
 /* What the caller can do about it.  Numbers are public (exit statuses, JSON) and never reused. */
 enum cv_code {
     CV_OK = 0,
-    CV_E_INVALID = 1,         /* the caller's arguments or configuration: mend and call again */
-    CV_E_UNSUPPORTED = 2,     /* understood, but this guest, host or version cannot do it */
+    CV_E_INVALID = 1,     /* the caller's arguments or configuration: mend and call again */
+    CV_E_UNSUPPORTED = 2, /* understood, but this guest, host or version cannot do it */
     CV_E_NOMEM = 3,
     CV_E_TIMEOUT = 4,
     CV_E_CANCELLED = 5,
-    CV_E_HYPERVISOR = 6,      /* Xen, xenstore or a Xen library said no */
-    CV_E_EMULATOR = 7,        /* an emulator died, refused or answered nonsense */
-    CV_E_STREAM = 8,          /* the image is damaged */
-    CV_E_STREAM_VERSION = 9,  /* the image is whole, but of a version or with a feature unknown here */
-    CV_E_PEER = 10,           /* the other host is gone or broke the protocol */
-    CV_E_OUTCOME_UNKNOWN = 11,/* past the commit point: convoy recover settles it */
-    CV_E_IO = 12,             /* files, pipes, disks */
+    CV_E_HYPERVISOR = 6,       /* Xen, xenstore or a Xen library said no */
+    CV_E_EMULATOR = 7,         /* an emulator died, refused or answered nonsense */
+    CV_E_STREAM = 8,           /* the image is damaged */
+    CV_E_STREAM_VERSION = 9,   /* the image is whole, but of a version or with a feature unknown here */
+    CV_E_PEER = 10,            /* the other host is gone or broke the protocol */
+    CV_E_OUTCOME_UNKNOWN = 11, /* past the commit point: convoy recover settles it */
+    CV_E_IO = 12,              /* files, pipes, disks */
     CV_E_INTERNAL = 13,
-    CV_E_BUSY = 14,           /* somebody else holds the guest, the QMP socket or the name */
-    CV_E_NOT_FOUND = 15,      /* no such domain, file, emulator */
+    CV_E_BUSY = 14,      /* somebody else holds the guest, the QMP socket or the name */
+    CV_E_NOT_FOUND = 15, /* no such domain, file, emulator */
 };
 
 struct cv_error {
     enum cv_code code;
-    int sys;                  /* errno, or 0 */
+    int sys; /* errno, or 0 */
     char text[600];
 };
 
+/* clang-format off */
 #define CV_ERROR_INIT { .code = CV_OK, .sys = 0, .text = "" }
+/* clang-format on */
 #define CV_CHECKED __attribute__((warn_unused_result))
 #define CV_PRINTF(f, a) __attribute__((format(printf, f, a)))
 

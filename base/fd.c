@@ -34,10 +34,7 @@ int64_t cv_now_ns(void)
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-int64_t cv_now_ms(void)
-{
-    return cv_now_ns() / 1000000;
-}
+int64_t cv_now_ms(void) { return cv_now_ns() / 1000000; }
 
 static int poll_timeout(int64_t deadline_ms)
 {
@@ -52,8 +49,7 @@ static int poll_timeout(int64_t deadline_ms)
 int cv_poll_one(int fd, short events, int64_t deadline_ms, struct cv_cancel *cancel, struct cv_error *err)
 {
     for (;;) {
-        struct pollfd p[2] = { { .fd = fd, .events = events },
-                               { .fd = cancel ? cancel->fd : -1, .events = POLLIN } };
+        struct pollfd p[2] = { { .fd = fd, .events = events }, { .fd = cancel ? cancel->fd : -1, .events = POLLIN } };
         int n = poll(p, 2, poll_timeout(deadline_ms));
 
         if (n < 0 && errno == EINTR)

@@ -43,8 +43,8 @@ int cv_write_full(int fd, const void *data, size_t len, int64_t deadline_ms, str
                   struct cv_error *err) CV_CHECKED;
 
 /* Reads exactly len bytes, or up to the end of the file: *got_out says how many (untouched on error). */
-int cv_read_full(int fd, void *data, size_t len, size_t *got_out, int64_t deadline_ms,
-                 struct cv_cancel *cancel, struct cv_error *err) CV_CHECKED;
+int cv_read_full(int fd, void *data, size_t len, size_t *got_out, int64_t deadline_ms, struct cv_cancel *cancel,
+                 struct cv_error *err) CV_CHECKED;
 
 /* Waits until fd has one of events (poll bits), the deadline passes or cancel is set.
  * Returns the revents > 0, or -1 with err. */

@@ -15,7 +15,7 @@ struct cv_sink {
     void (*message)(struct cv_sink *s, enum cv_level level, const char *text);
     /* A typed event as one JSON object without newline, e.g. {"event":"phase","name":"suspend","at_ms":123}. */
     void (*event)(struct cv_sink *s, const char *json);
-    enum cv_level level;      /* messages above this are not even formatted */
+    enum cv_level level; /* messages above this are not even formatted */
 };
 
 void cv_log(struct cv_sink *s, enum cv_level level, const char *fmt, ...) CV_PRINTF(3, 4);

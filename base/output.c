@@ -27,8 +27,10 @@ static int real_path(const char *path, char real[PATH_MAX], struct cv_error *err
     if (len == 0 || path[len - 1] == '/')
         return cv_fail(err, CV_E_INVALID, 0, "'%s' is no file's name", path);
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-        return cv_fail(err, CV_E_INVALID, 0, "%s is a device, pipe or socket, and not a file that can be put in place whole: write to "
-                       "'-' (standard output) instead", path);
+        return cv_fail(err, CV_E_INVALID, 0,
+                       "%s is a device, pipe or socket, and not a file that can be put in place whole: write to "
+                       "'-' (standard output) instead",
+                       path);
     if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
         strcpy(real, path);
     else if (realpath(path, real) == NULL)

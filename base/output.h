@@ -6,9 +6,9 @@
 #include "base/error.h"
 
 struct cv_output {
-    int fd, dir_fd;                    /* -1 = none */
-    char name[256];                    /* last component of the path */
-    char aside[280];                   /* the name while it is being written; "" = there is nothing to remove */
+    int fd, dir_fd;  /* -1 = none */
+    char name[256];  /* last component of the path */
+    char aside[280]; /* the name while it is being written; "" = there is nothing to remove */
 };
 
 /* Makes the file beside path (same folder, so that the rename is atomic); a symbolic link is followed.  CV_E_IO,

@@ -15,13 +15,13 @@
 #include "base/log.h"
 
 struct cv_step {
-    const char *name;                  /* one word: part of messages and events */
+    const char *name; /* one word: part of messages and events */
     int (*run)(void *op, int64_t deadline_ms, struct cv_error *err);
     /* Idempotent, and right after a run that failed half-way too.  Runs under its own deadline and is not cancelled.
      * NULL: nothing that outlives the operation was done. */
     int (*undo)(void *op, int64_t deadline_ms, struct cv_error *err);
-    int64_t timeout_ms;                /* of run; CV_NEVER for those that watch over their own progress */
-    bool commits;                      /* when this step has succeeded nothing is undone any more */
+    int64_t timeout_ms; /* of run; CV_NEVER for those that watch over their own progress */
+    bool commits;       /* when this step has succeeded nothing is undone any more */
 };
 
 #define CV_STEPS_MAX 24
@@ -30,14 +30,14 @@ struct cv_step {
 struct cv_phases {
     const struct cv_step *steps;
     int count;
-    struct cv_sink *sink;              /* events "phase"; may be NULL */
-    struct cv_cancel *cancel;          /* looked at between steps; may be NULL */
-    const char *who;                   /* of its test points (testpoint.h); NULL = none */
+    struct cv_sink *sink;     /* events "phase"; may be NULL */
+    struct cv_cancel *cancel; /* looked at between steps; may be NULL */
+    const char *who;          /* of its test points (testpoint.h); NULL = none */
     /* results */
-    int at;                            /* the step that ran last */
+    int at; /* the step that ran last */
     bool committed;
     int64_t start_ns, end_ns;
-    int64_t step_ns[CV_STEPS_MAX];     /* how long each took; 0 = not run */
+    int64_t step_ns[CV_STEPS_MAX]; /* how long each took; 0 = not run */
 };
 
 /* Runs all steps.  On the first failure, undoes from that step back to the first (unless committed) and returns -1:

@@ -5,17 +5,18 @@
 
 #include <sys/types.h>
 
-/* The guest runs, and its emulators share the host's processors with us: they go first.  10 is about a tenth of a normal
- * process's share when there is a contest, and all that is left over when there is none. */
+/* The guest runs, and its emulators share the host's processors with us: they go first.  10 is about a tenth of a
+ * normal process's share when there is a contest, and all that is left over when there is none. */
 #define CV_NICE_BACKGROUND 10
 #define CV_NICE_NORMAL 0
 
-/* Every thread of process pid (0: ours) that exists now.  What cannot be changed stays as it is: this is only a courtesy.
- * Above normal it never goes: a process that was started with a nice value of its own keeps at least that. */
+/* Every thread of process pid (0: ours) that exists now.  What cannot be changed stays as it is: this is only a
+ * courtesy. Above normal it never goes: a process that was started with a nice value of its own keeps at least that. */
 void cv_nice(pid_t pid, int nice);
 
-/* The nice value that this process was started with, as of the first call: a process that others send to the background calls
- * it before they do. What is to live longer than the operation is started with it, not with that of the moment. */
+/* The nice value that this process was started with, as of the first call: a process that others send to the background
+ * calls it before they do. What is to live longer than the operation is started with it, not with that of the moment.
+ */
 int cv_nice_own(void);
 
 #endif

@@ -8,10 +8,11 @@
 #include "bench/bench_stream.h"
 #include "memory/generator.h"
 
-#define PIECE 1024u                  /* pages */
+#define PIECE 1024u /* pages */
 
 /* Zero pages become holes. */
-static int write_piece(int fd, const struct cv_generator *g, uint64_t pfn, uint64_t n, uint64_t *pages, struct cv_error *err)
+static int write_piece(int fd, const struct cv_generator *g, uint64_t pfn, uint64_t n, uint64_t *pages,
+                       struct cv_error *err)
 {
     uint64_t filled = 0;
 

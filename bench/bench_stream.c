@@ -35,13 +35,10 @@ struct result {
     struct cv_mem_stats stats;
     double save_s, save_cpu_s, restore_s, restore_cpu_s;
     long save_peak_kib, restore_peak_kib;
-    const char *identical;           /* JSON */
+    const char *identical; /* JSON */
 };
 
-static double seconds_since(int64_t start_ns)
-{
-    return (double)(cv_now_ns() - start_ns) / 1e9;
-}
+static double seconds_since(int64_t start_ns) { return (double)(cv_now_ns() - start_ns) / 1e9; }
 
 static double cpu_seconds(void)
 {
@@ -139,7 +136,7 @@ struct target {
     struct cv_file_sink *file;
     struct cv_ram ram;
     uint64_t bytes;
-    struct cv_page_sink *sink;       /* of file or ram; NULL: verify only */
+    struct cv_page_sink *sink; /* of file or ram; NULL: verify only */
 };
 
 static int target_open(struct target *t, const struct args *a, uint64_t pfn_count, struct cv_error *err)
@@ -319,18 +316,38 @@ static int parse_size(const char *text, uint64_t *out, struct cv_error *err)
     return *out > 0 ? 0 : cv_fail(err, CV_E_INVALID, 0, "'%s' is less than a page", text);
 }
 
-static const char usage[] =
-    "usage: stream IMAGE [--threads N] [--compress none|zstd[:LEVEL]|auto] [--out FILE] [--restore-to FILE|memory|none]\n"
-    "                    [--no-save] [--no-restore] [--no-compare] [--keep]\n"
-    "       stream --generate SIZE[K|M|G] OUT [--seed N] [--all-random]\n";
+static const char usage[] = "usage: stream IMAGE [--threads N] [--compress none|zstd[:LEVEL]|auto] [--out FILE] "
+                            "[--restore-to FILE|memory|none]\n"
+                            "                    [--no-save] [--no-restore] [--no-compare] [--keep]\n"
+                            "       stream --generate SIZE[K|M|G] OUT [--seed N] [--all-random]\n";
 
-enum { O_THREADS = 1, O_COMPRESS, O_OUT, O_RESTORE_TO, O_NO_SAVE, O_NO_RESTORE, O_NO_COMPARE, O_KEEP, O_GENERATE, O_SEED,
-       O_ALL_RANDOM, O_HELP };
+enum {
+    O_THREADS = 1,
+    O_COMPRESS,
+    O_OUT,
+    O_RESTORE_TO,
+    O_NO_SAVE,
+    O_NO_RESTORE,
+    O_NO_COMPARE,
+    O_KEEP,
+    O_GENERATE,
+    O_SEED,
+    O_ALL_RANDOM,
+    O_HELP
+};
 static const struct option options[] = {
-    { "threads", 1, NULL, O_THREADS },     { "compress", 1, NULL, O_COMPRESS },     { "out", 1, NULL, O_OUT },
-    { "restore-to", 1, NULL, O_RESTORE_TO }, { "no-save", 0, NULL, O_NO_SAVE },     { "no-restore", 0, NULL, O_NO_RESTORE },
-    { "no-compare", 0, NULL, O_NO_COMPARE }, { "keep", 0, NULL, O_KEEP },           { "generate", 1, NULL, O_GENERATE },
-    { "seed", 1, NULL, O_SEED },           { "all-random", 0, NULL, O_ALL_RANDOM }, { "help", 0, NULL, O_HELP },
+    { "threads", 1, NULL, O_THREADS },
+    { "compress", 1, NULL, O_COMPRESS },
+    { "out", 1, NULL, O_OUT },
+    { "restore-to", 1, NULL, O_RESTORE_TO },
+    { "no-save", 0, NULL, O_NO_SAVE },
+    { "no-restore", 0, NULL, O_NO_RESTORE },
+    { "no-compare", 0, NULL, O_NO_COMPARE },
+    { "keep", 0, NULL, O_KEEP },
+    { "generate", 1, NULL, O_GENERATE },
+    { "seed", 1, NULL, O_SEED },
+    { "all-random", 0, NULL, O_ALL_RANDOM },
+    { "help", 0, NULL, O_HELP },
     { 0 },
 };
 
@@ -349,7 +366,8 @@ static int parse(int argc, char **argv, struct args *a, struct cv_error *err)
         case O_GENERATE: a->generate = optarg; break;
         case O_SEED: a->seed = strtoull(optarg, NULL, 0); break;
         case O_ALL_RANDOM: a->all_random = true; break;
-        case 'h': case O_HELP: fputs(usage, stdout); exit(0);
+        case 'h':
+        case O_HELP: fputs(usage, stdout); exit(0);
         default: return cv_fail(err, CV_E_INVALID, 0, "see --help");
         }
     if (argc - optind != 1)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* libxc_save DOMID: libxenguest's own saver over a paused domain, its stream on standard output.  What bench/libxc compares
- * convoy's memory path with; nothing of convoy uses it. */
+/* libxc_save DOMID: libxenguest's own saver over a paused domain, its stream on standard output.  What bench/libxc
+ * compares convoy's memory path with; nothing of convoy uses it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,7 +12,8 @@ struct domain {
     uint32_t domid;
 };
 
-/* Called where the guest is to stop.  It is paused, so that its processors are between two instructions, and says nothing. */
+/* Called where the guest is to stop.  It is paused, so that its processors are between two instructions, and says
+ * nothing. */
 static int suspend(void *data)
 {
     const struct domain *d = data;
@@ -31,8 +32,8 @@ int main(int argc, char **argv)
 {
     if (argc != 2)
         return fprintf(stderr, "libxc_save DOMID\n"), 2;
-    struct domain d = {.xc = xc_interface_open(NULL, NULL, 0), .domid = (uint32_t)atoi(argv[1])};
-    struct save_callbacks callbacks = {.suspend = suspend, .switch_qemu_logdirty = nothing_to_log, .data = &d};
+    struct domain d = { .xc = xc_interface_open(NULL, NULL, 0), .domid = (uint32_t)atoi(argv[1]) };
+    struct save_callbacks callbacks = { .suspend = suspend, .switch_qemu_logdirty = nothing_to_log, .data = &d };
 
     if (d.xc == NULL)
         return 1;

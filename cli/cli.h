@@ -14,15 +14,15 @@
 #define CLI_USAGE 2
 
 struct cli {
-    struct cv_sink sink;               /* stderr; level by -v/-q */
-    bool json_events;                  /* --json on save, restore, migrate: events as JSON lines on stderr */
-    struct cv_cancel cancel;           /* set by SIGINT, SIGTERM, SIGHUP */
-    const char *program;               /* of this process, to start the monitor */
+    struct cv_sink sink;     /* stderr; level by -v/-q */
+    bool json_events;        /* --json on save, restore, migrate: events as JSON lines on stderr */
+    struct cv_cancel cancel; /* set by SIGINT, SIGTERM, SIGHUP */
+    const char *program;     /* of this process, to start the monitor */
 };
 
 struct cli_command {
     const char *name;
-    int (*run)(struct cli *c, int argc, char **argv);  /* argv[0] is "convoy COMMAND" */
+    int (*run)(struct cli *c, int argc, char **argv); /* argv[0] is "convoy COMMAND" */
     const char *arguments, *summary;
 };
 

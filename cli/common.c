@@ -37,7 +37,10 @@ void cli_mem_defaults(struct cv_mem_options *m)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
-    *m = (struct cv_mem_options){ .threads = cpus > 16 ? 16 : cpus < 1 ? 1 : (unsigned)cpus, .codec = CV_CODEC_ZSTD,
+    *m = (struct cv_mem_options){ .threads = cpus > 16  ? 16
+                                             : cpus < 1 ? 1
+                                                        : (unsigned)cpus,
+                                  .codec = CV_CODEC_ZSTD,
                                   .level = 1 };
 }
 
@@ -50,7 +53,8 @@ int cli_mem_option(struct cv_mem_options *m, int opt, const char *arg, struct cv
     errno = 0;
     unsigned long n = strtoul(arg, &end, 10);
     if (errno != 0 || *end != '\0' || end == arg || n > CV_MEM_THREADS_MAX)
-        return cv_fail(err, CV_E_INVALID, 0, "--threads takes a number from 0 to %u, not '%s'", CV_MEM_THREADS_MAX, arg);
+        return cv_fail(err, CV_E_INVALID, 0, "--threads takes a number from 0 to %u, not '%s'", CV_MEM_THREADS_MAX,
+                       arg);
     m->threads = (unsigned)n;
     return 0;
 }

@@ -21,10 +21,7 @@ struct convert {
     struct cli_progress bar;
 };
 
-static bool to_stdout(const struct convert *v)
-{
-    return strcmp(v->out_path, "-") == 0;
-}
+static bool to_stdout(const struct convert *v) { return strcmp(v->out_path, "-") == 0; }
 
 static int take_option(struct convert *v, int opt, char **argv)
 {
@@ -47,9 +44,10 @@ static int take_option(struct convert *v, int opt, char **argv)
 static int parse(int argc, char **argv, struct convert *v)
 {
     static const struct option options[] = {
-        { "to", required_argument, NULL, 't' }, { "output", required_argument, NULL, 'o' },
-        { "model", required_argument, NULL, 'm' }, { "compress", required_argument, NULL, 'C' },
-        { "threads", required_argument, NULL, 'T' }, { NULL, 0, NULL, 0 } };
+        { "to", required_argument, NULL, 't' },      { "output", required_argument, NULL, 'o' },
+        { "model", required_argument, NULL, 'm' },   { "compress", required_argument, NULL, 'C' },
+        { "threads", required_argument, NULL, 'T' }, { NULL, 0, NULL, 0 }
+    };
     int opt, status;
 
     cli_mem_defaults(&v->opt.mem);
@@ -67,15 +65,15 @@ static int parse(int argc, char **argv, struct convert *v)
     return 0;
 }
 
-static void show(void *user, uint64_t bytes)
-{
-    cli_progress_show(user, bytes);
-}
+static void show(void *user, uint64_t bytes) { cli_progress_show(user, bytes); }
 
 /* Only files can be looked at in advance; what comes through a pipe shows itself to the reader. */
 static int check_input(const struct convert *v, int fd, struct cv_error *err)
 {
-    static const char xl[] = "Xen saved domain", convoy[] = "\x89" "CVY", legacy[] = "XenSavedDom", libvirt[] = "libvirt-xml";
+    static const char xl[] = "Xen saved domain",
+                      convoy[] = "\x89"
+                                 "CVY",
+                      legacy[] = "XenSavedDom", libvirt[] = "libvirt-xml";
     char magic[32] = "";
 
     if (pread(fd, magic, sizeof magic, 0) < 0)

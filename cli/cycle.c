@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* convoy cycle: suspends a guest and resumes it, with nothing in between.  No save and no migration keeps a guest silent
- * for less; measurements take it off (docs/performance.md).  Not in the list of commands. */
+/* convoy cycle: suspends a guest and resumes it, with nothing in between.  No save and no migration keeps a guest
+ * silent for less; measurements take it off (docs/performance.md).  Not in the list of commands. */
 #include <stdio.h>
 
 #include "base/fd.h"

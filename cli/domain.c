@@ -11,8 +11,8 @@
 
 #define GO_ON_MS 30000
 
-/* Also after a save that was killed: the guest is suspended then, and its emulators stand still.  One that is being saved
- * or migrated is safe: who does that holds the emulators' sockets. */
+/* Also after a save that was killed: the guest is suspended then, and its emulators stand still.  One that is being
+ * saved or migrated is safe: who does that holds the emulators' sockets. */
 static int unpause(struct cv_host *h, const struct cv_domain_info *d, struct cv_sink *sink, struct cv_error *err)
 {
     static const uint8_t none[16];

@@ -52,10 +52,13 @@ static int take_option(struct extract *x, int opt, char **argv)
 
 static int parse(int argc, char **argv, struct extract *x)
 {
-    static const struct option options[] = {
-        { "device-state", required_argument, NULL, 'd' }, { "memory", no_argument, NULL, 'm' },
-        { "config", no_argument, NULL, 'c' }, { "layout", no_argument, NULL, 'l' },
-        { "output", required_argument, NULL, 'o' }, { "threads", required_argument, NULL, 'T' }, { NULL, 0, NULL, 0 } };
+    static const struct option options[] = { { "device-state", required_argument, NULL, 'd' },
+                                             { "memory", no_argument, NULL, 'm' },
+                                             { "config", no_argument, NULL, 'c' },
+                                             { "layout", no_argument, NULL, 'l' },
+                                             { "output", required_argument, NULL, 'o' },
+                                             { "threads", required_argument, NULL, 'T' },
+                                             { NULL, 0, NULL, 0 } };
     int opt, status;
 
     cli_mem_defaults(&x->mem);
@@ -89,11 +92,13 @@ static int no_state(const struct cv_image *img, unsigned dmid, struct cv_error *
     for (unsigned i = 0; i < CV_EMULATORS_MAX; i++)
         if (img->states[i].there)
             snprintf(there + strlen(there), sizeof there - strlen(there), "%s%u", *there ? ", " : "", i);
-    return cv_fail(err, CV_E_NOT_FOUND, 0, "the image has no device state of dmid %u (it has those of %s)", dmid, there);
+    return cv_fail(err, CV_E_NOT_FOUND, 0, "the image has no device state of dmid %u (it has those of %s)", dmid,
+                   there);
 }
 
 /* The bytes of a part that is one piece.  borrowed from img. */
-static int piece_of(const struct extract *x, const struct cv_image *img, const void **data, size_t *len, struct cv_error *err)
+static int piece_of(const struct extract *x, const struct cv_image *img, const void **data, size_t *len,
+                    struct cv_error *err)
 {
     if (cv_image_memory_only(img))
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "the image holds memory only");
@@ -128,12 +133,15 @@ static int write_piece(struct cli *c, const struct extract *x, const struct cv_i
 
 static int extract(struct cli *c, struct extract *x, struct cv_image *img, struct cv_error *err)
 {
-    struct cv_image_options opt = { .keep_states = x->part == PART_STATE, .mem = x->mem, .sink_user = x,
+    struct cv_image_options opt = { .keep_states = x->part == PART_STATE,
+                                    .mem = x->mem,
+                                    .sink_user = x,
                                     .open_sink = x->part == PART_MEMORY ? open_sink : NULL };
     bool to_file = strcmp(x->out_path, "-") != 0;
 
     CV_AUTO_FD fd = cli_image_open(x->path, err);
-    if (fd < 0 || (to_file && (cli_image_spare(fd, x->out_path, err) < 0 || cv_output_open(&x->out, x->out_path, err) < 0)))
+    if (fd < 0 ||
+        (to_file && (cli_image_spare(fd, x->out_path, err) < 0 || cv_output_open(&x->out, x->out_path, err) < 0)))
         return -1;
     if (cli_image_read(c, fd, &opt, "extracting", img, err) < 0)
         return cv_context(err, "%s", x->path);

@@ -34,15 +34,13 @@ int cli_image_spare(int fd, const char *out_path, struct cv_error *err)
     return cv_fail(err, CV_E_INVALID, 0, "%s is the image itself: the output needs another name", out_path);
 }
 
-static void show(void *user, uint64_t bytes)
-{
-    cli_progress_show(user, bytes);
-}
+static void show(void *user, uint64_t bytes) { cli_progress_show(user, bytes); }
 
 int cli_image_read(struct cli *c, int fd, struct cv_image_options *opt, const char *progress, struct cv_image *img,
                    struct cv_error *err)
 {
-    struct cv_reader_options ro = { .cancel = &c->cancel, .defer_hash_of_pages = opt->check_pages || opt->sink || opt->open_sink,
+    struct cv_reader_options ro = { .cancel = &c->cancel,
+                                    .defer_hash_of_pages = opt->check_pages || opt->sink || opt->open_sink,
                                     .accept_features = CV_FEATURE_MEMORY_ONLY };
     struct cli_progress bar;
     struct cv_reader *r;

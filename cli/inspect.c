@@ -18,8 +18,10 @@ struct inspect_args {
 
 static int parse(int argc, char **argv, struct inspect_args *a)
 {
-    static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { "raw", no_argument, NULL, 'r' },
-                                             { "picture", required_argument, NULL, 'p' }, { NULL, 0, NULL, 0 } };
+    static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+                                             { "raw", no_argument, NULL, 'r' },
+                                             { "picture", required_argument, NULL, 'p' },
+                                             { NULL, 0, NULL, 0 } };
     int opt;
 
     *a = (struct inspect_args){ 0 };
@@ -66,7 +68,7 @@ static int write_picture(const struct cv_image *img, const char *path, struct cv
     if (fclose(f) != 0 && rc == 0)
         rc = cv_fail(err, CV_E_NOMEM, errno, "no memory for a picture");
     if (rc == 0 && strcmp(path, "-") == 0) {
-        fwrite(text, 1, len, stdout);      /* main looks whether all that was printed has arrived */
+        fwrite(text, 1, len, stdout); /* main looks whether all that was printed has arrived */
         return 0;
     }
     if (rc < 0 || cv_output_open(&o, path, err) < 0)
@@ -110,7 +112,8 @@ int cmd_inspect(struct cli *c, int argc, char **argv)
         rc = raw(c, fd, &err);
     } else {
         struct cv_image *img = calloc(1, sizeof *img);
-        rc = img == NULL ? cv_fail(&err, CV_E_NOMEM, 0, "no memory") : cli_image_read(c, fd, &opt, "reading", img, &err);
+        rc =
+            img == NULL ? cv_fail(&err, CV_E_NOMEM, 0, "no memory") : cli_image_read(c, fd, &opt, "reading", img, &err);
         /* What could be read of a damaged image is shown; the status says that it is one. */
         struct cv_error e = CV_ERROR_INIT;
         if (img != NULL && img->header.version != 0 && print(img, &a, rc < 0 ? &e : &err) < 0)

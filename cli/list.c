@@ -13,8 +13,8 @@
 
 struct listing {
     struct cv_host *host;
-    json_t *all;                       /* NULL: a table */
-    uint32_t only;                     /* one domain, 0: all */
+    json_t *all;   /* NULL: a table */
+    uint32_t only; /* one domain, 0: all */
 };
 
 static char *node(struct cv_host *h, uint32_t domid, unsigned dmid, const char *leaf)
@@ -48,7 +48,9 @@ static const char *state_of(const struct cv_domain_info *d)
     if (d->dying)
         return "dying";
     if (d->shutdown)
-        return d->shutdown_reason == CV_SHUTDOWN_SUSPEND ? "suspended" : d->shutdown_reason == CV_SHUTDOWN_CRASH ? "crashed" : "shutdown";
+        return d->shutdown_reason == CV_SHUTDOWN_SUSPEND ? "suspended"
+               : d->shutdown_reason == CV_SHUTDOWN_CRASH ? "crashed"
+                                                         : "shutdown";
     return d->paused ? "paused" : "running";
 }
 
@@ -78,9 +80,10 @@ static int show(void *user, const struct cv_domain_info *d)
     emus = emulators_of(l->host, d->domid);
     uuid_unparse_lower(d->uuid, uuid);
     if (l->all != NULL) {
-        json_array_append_new(l->all, json_pack("{s:o,s:i,s:s,s:I,s:i,s:s,s:f,s:o}", "name", text_of(d->name), "domid", (int)d->domid,
-                              "uuid", uuid, "memory_kib", (json_int_t)d->pages * 4, "vcpus", (int)d->vcpus, "state",
-                              state_of(d), "cpu_seconds", (double)d->cpu_time_ns / 1e9, "emulators", emus));
+        json_array_append_new(l->all, json_pack("{s:o,s:i,s:s,s:I,s:i,s:s,s:f,s:o}", "name", text_of(d->name), "domid",
+                                                (int)d->domid, "uuid", uuid, "memory_kib", (json_int_t)d->pages * 4,
+                                                "vcpus", (int)d->vcpus, "state", state_of(d), "cpu_seconds",
+                                                (double)d->cpu_time_ns / 1e9, "emulators", emus));
         return 0;
     }
     for (size_t i = 0; i < json_array_size(emus); i++) {

@@ -18,16 +18,19 @@ static const struct cli_command commands[] = {
     { "destroy", cmd_destroy, "DOMAIN", "end a guest at once" },
     { "pause", cmd_pause, "DOMAIN", "stop a guest's vcpus" },
     { "unpause", cmd_unpause, "DOMAIN", "let them run again" },
-    { "save", cmd_save, "[-c|-p] [--live] [--compress X] [--threads N] [--emulator-timeout S]\n"
+    { "save", cmd_save,
+      "[-c|-p] [--live] [--compress X] [--threads N] [--emulator-timeout S]\n"
       "      [--suspend-timeout S] [--json] DOMAIN FILE|-",
       "save a guest to a file or a pipe" },
-    { "restore", cmd_restore, "[-p] [--name NAME] [--threads N] [--emulator-timeout S] [--json] FILE|-", "bring a saved guest back" },
+    { "restore", cmd_restore, "[-p] [--name NAME] [--threads N] [--emulator-timeout S] [--json] FILE|-",
+      "bring a saved guest back" },
     { "migrate", cmd_migrate,
       "[--live|--no-live] [--downtime-limit MS] [--max-time S] [--bandwidth B] [--compress X] [--threads N]\n"
       "      [--on-timeout stop|throttle|give-up] [--command CMD] [--report FILE.svg] [--json] DOMAIN [USER@]HOST",
       "move a running guest to another host" },
     { "migrate-receive", cmd_migrate_receive, "[--threads N]", "the other end of migrate (started by it)" },
-    { "recover", cmd_recover, "[--assume running|aborted] [--json] DOMAIN|--all", "settle a migration that was cut off" },
+    { "recover", cmd_recover, "[--assume running|aborted] [--json] DOMAIN|--all",
+      "settle a migration that was cut off" },
     { "cycle", cmd_cycle, "DOMAIN", "" },
     { "monitor", cmd_monitor, "DOMID", "watch over a guest (started by create and restore)" },
 #endif
@@ -42,7 +45,7 @@ static const struct cli_command commands[] = {
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
-static struct cli *the_cli;            /* for the signal handler alone */
+static struct cli *the_cli; /* for the signal handler alone */
 
 static void on_signal(int sig)
 {
@@ -127,7 +130,7 @@ static int dispatch(struct cli *c, int argc, char **argv)
     static char shown[64];
     snprintf(shown, sizeof shown, PROGRAM "%s", cmd->name);
     argv[0] = shown;
-    optind = 0;                        /* glibc: start anew with this argv */
+    optind = 0; /* glibc: start anew with this argv */
     return cmd->run(c, argc, argv);
 }
 
@@ -149,8 +152,8 @@ static int finish(int status)
     return cli_error(&err);
 }
 
-/* A closed one would be the next descriptor that we open, and text would go where it does not belong.  Not writable: what
- * is printed fails, as it should. */
+/* A closed one would be the next descriptor that we open, and text would go where it does not belong.  Not writable:
+ * what is printed fails, as it should. */
 static void keep_standard_descriptors(void)
 {
     for (int fd = 0; fd <= 2; fd++)
@@ -160,7 +163,8 @@ static void keep_standard_descriptors(void)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = { { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
+    static const struct option options[] = { { "help", no_argument, NULL, 'h' },
+                                             { "version", no_argument, NULL, 'V' },
                                              { NULL, 0, NULL, 0 } };
     struct cli c = { .sink = { print_message, print_event, CV_LOG_WARN }, .program = "/proc/self/exe" };
     struct cv_error err = CV_ERROR_INIT;

@@ -16,15 +16,21 @@ struct migrate_args {
     struct cv_migrate_options opt;
     char command[1024];
     const char *who, *host, *report;
-    struct cv_output picture;          /* of --report */
+    struct cv_output picture; /* of --report */
 };
 
-static const struct option options[] = {
-    { "live", no_argument, NULL, 'l' }, { "no-live", no_argument, NULL, 'L' }, { "downtime-limit", required_argument, NULL, 'd' },
-    { "max-time", required_argument, NULL, 'm' }, { "bandwidth", required_argument, NULL, 'b' },
-    { "compress", required_argument, NULL, 'C' }, { "threads", required_argument, NULL, 'T' },
-    { "on-timeout", required_argument, NULL, 'o' }, { "command", required_argument, NULL, 'c' },
-    { "report", required_argument, NULL, 'r' }, { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+static const struct option options[] = { { "live", no_argument, NULL, 'l' },
+                                         { "no-live", no_argument, NULL, 'L' },
+                                         { "downtime-limit", required_argument, NULL, 'd' },
+                                         { "max-time", required_argument, NULL, 'm' },
+                                         { "bandwidth", required_argument, NULL, 'b' },
+                                         { "compress", required_argument, NULL, 'C' },
+                                         { "threads", required_argument, NULL, 'T' },
+                                         { "on-timeout", required_argument, NULL, 'o' },
+                                         { "command", required_argument, NULL, 'c' },
+                                         { "report", required_argument, NULL, 'r' },
+                                         { "json", no_argument, NULL, 'j' },
+                                         { NULL, 0, NULL, 0 } };
 
 #define DOWNTIME_MAX_MS 3600000u
 #define TIME_MAX_S (7 * 86400u)
@@ -32,7 +38,10 @@ static const struct option options[] = {
 #define BANDWIDTH_MIN 4096u
 #define BANDWIDTH_MAX UINT64_C(1000000000000)
 
-struct range { uint64_t from, to; bool units; };
+struct range {
+    uint64_t from, to;
+    bool units;
+};
 
 /* Digits, and k, M or G (powers of 1000) where there are units. */
 static int number(const char *name, const char *text, const struct range *r, uint64_t *out, struct cv_error *err)
@@ -49,7 +58,8 @@ static int number(const char *name, const char *text, const struct range *r, uin
     bool whole = end != text && end[unit != NULL] == '\0';
     if (errno != 0 || !whole || v > r->to / factor || v * factor < r->from)
         return cv_fail(err, CV_E_INVALID, 0, "--%s takes a number from %llu to %llu%s, not '%s'", name,
-                       (unsigned long long)r->from, (unsigned long long)r->to, r->units ? ", with k, M or G," : "", text);
+                       (unsigned long long)r->from, (unsigned long long)r->to, r->units ? ", with k, M or G," : "",
+                       text);
     *out = v * factor;
     return 0;
 }
@@ -103,8 +113,12 @@ static int parse(struct cli *c, int argc, char **argv, struct migrate_args *a)
     struct cv_error err = CV_ERROR_INIT;
     int opt;
 
-    *a = (struct migrate_args){ .opt = { .cancel = &c->cancel, .live = true, .watcher = c->program, .limits.fixed_ms = 150,
-                                         .store = cli_journal_dir() }, .picture = { .fd = -1, .dir_fd = -1 } };
+    *a = (struct migrate_args){ .opt = { .cancel = &c->cancel,
+                                         .live = true,
+                                         .watcher = c->program,
+                                         .limits.fixed_ms = 150,
+                                         .store = cli_journal_dir() },
+                                .picture = { .fd = -1, .dir_fd = -1 } };
     cli_mem_defaults(&a->opt.mem);
     while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (opt == '?')
@@ -136,7 +150,7 @@ static void write_picture(struct migrate_args *a, const struct cv_timeline *t)
         return;
     if (cv_tl_svg(t, &svg, &err) < 0 || cv_write_full(a->picture.fd, svg.data, svg.len, CV_NEVER, NULL, &err) < 0 ||
         cv_output_commit(&a->picture, &err) < 0)
-        cli_error(&err);               /* the guest has moved all the same */
+        cli_error(&err); /* the guest has moved all the same */
 }
 
 static void print_report(struct cli *c, struct migrate_args *a, const struct cv_timeline *t)
@@ -170,7 +184,7 @@ static int run(struct cli *c, struct migrate_args *a)
         print_report(c, a, &result.timeline);
     fflush(stdout);
     if (rc < 0)
-        status = cli_error(&err);      /* last: what went wrong is what people look for */
+        status = cli_error(&err); /* last: what went wrong is what people look for */
     h->ops->close(h);
     return status;
 }

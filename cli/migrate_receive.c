@@ -9,10 +9,7 @@
 #include "cli/cli.h"
 #include "migrate/destination.h"
 
-static void watch_over(void *user, uint32_t domid, const char *name)
-{
-    cli_monitor(user, domid, name);
-}
+static void watch_over(void *user, uint32_t domid, const char *name) { cli_monitor(user, domid, name); }
 
 /* The channel moves away from 0 and 1: nothing that prints by mistake may end up in it. */
 static int take_channel(int *in_out, int *out_out, struct cv_error *err)
@@ -20,7 +17,8 @@ static int take_channel(int *in_out, int *out_out, struct cv_error *err)
     *in_out = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
     *out_out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (*in_out < 0 || *out_out < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+    if (*in_out < 0 || *out_out < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+        dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
         return cv_fail(err, CV_E_IO, 0, "standard input and output are no channel");
     close(null);
     return 0;
@@ -29,8 +27,11 @@ static int take_channel(int *in_out, int *out_out, struct cv_error *err)
 int cmd_migrate_receive(struct cli *c, int argc, char **argv)
 {
     static const struct option options[] = { { "threads", required_argument, NULL, 'T' }, { NULL, 0, NULL, 0 } };
-    struct cv_receive_options o = { .store = cli_journal_dir(), .cancel = &c->cancel, .watcher = c->program,
-                                    .watch_over = watch_over, .watch_user = c };
+    struct cv_receive_options o = { .store = cli_journal_dir(),
+                                    .cancel = &c->cancel,
+                                    .watcher = c->program,
+                                    .watch_over = watch_over,
+                                    .watch_user = c };
     struct cv_error err = CV_ERROR_INIT;
     enum cv_ho_outcome outcome;
     int opt, status = 0;

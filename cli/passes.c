@@ -10,7 +10,7 @@
 
 #define EVERY_NS INT64_C(100000000)
 
-static struct cli_passes *the_line;    /* a sink has no place for it */
+static struct cli_passes *the_line; /* a sink has no place for it */
 
 static long long number(const json_t *o, const char *name)
 {

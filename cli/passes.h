@@ -7,7 +7,7 @@
 
 struct cli_passes {
     struct cli *c;
-    void (*event)(struct cv_sink *s, const char *json);    /* as they were before */
+    void (*event)(struct cv_sink *s, const char *json); /* as they were before */
     void (*message)(struct cv_sink *s, enum cv_level level, const char *text);
     int64_t shown_ns;
     char expect[80];

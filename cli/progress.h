@@ -8,7 +8,7 @@
 
 struct cli_progress {
     const char *what;
-    uint64_t total;                    /* bytes; 0 = unknown */
+    uint64_t total; /* bytes; 0 = unknown */
     int64_t begin_ns, shown_ns;
     bool on;
 };

@@ -19,19 +19,17 @@ const char *cli_journal_dir(void)
     return dir != NULL && *dir ? dir : CV_JOURNAL_DIR;
 }
 
-static void runs(void *user, uint32_t domid, const char *name)
-{
-    cli_monitor(user, domid, name);
-}
+static void runs(void *user, uint32_t domid, const char *name) { cli_monitor(user, domid, name); }
 
-static void print_json(const struct cv_journal_record *rec, const char *id, enum cv_ho_outcome outcome, const struct cv_error *why)
+static void print_json(const struct cv_journal_record *rec, const char *id, enum cv_ho_outcome outcome,
+                       const struct cv_error *why)
 {
     json_t *o = json_pack("{s:s?,s:s,s:s,s:s,s:s}", "guest", rec->name, "migration", id, "role",
-                          rec->role == CV_ROLE_SOURCE ? "source" : "destination", "state", cv_journal_state_name(rec->state),
-                          "outcome", cv_ho_outcome_name(outcome));
+                          rec->role == CV_ROLE_SOURCE ? "source" : "destination", "state",
+                          cv_journal_state_name(rec->state), "outcome", cv_ho_outcome_name(outcome));
     char text[800];
 
-    if (o == NULL)                     /* a name that is no UTF-8: the migration's id is enough to go by */
+    if (o == NULL) /* a name that is no UTF-8: the migration's id is enough to go by */
         o = json_pack("{s:s,s:s}", "migration", id, "outcome", cv_ho_outcome_name(outcome));
     if (why->code != CV_OK)
         json_object_set_new(o, "why", json_string(cv_error_string(why, text, sizeof text)));
@@ -43,26 +41,33 @@ static void print_json(const struct cv_journal_record *rec, const char *id, enum
 
 static const char *const meaning[] = {
     [CV_OUT_NONE] = "settled meanwhile by another process",
-    [CV_OUT_KEPT] = "the guest runs here", [CV_OUT_TAKEN] = "the guest runs there; nothing is left here",
+    [CV_OUT_KEPT] = "the guest runs here",
+    [CV_OUT_TAKEN] = "the guest runs there; nothing is left here",
     [CV_OUT_TAKEN_LEFT] = "the guest runs there; its old copy is still here",
     [CV_OUT_TAKEN_GONE] = "the guest was there and is gone; start it afresh",
-    [CV_OUT_LOST] = "the guest was here and has ended (this host rebooted, or it was destroyed); start it afresh if it does not run",
-    [CV_OUT_UNKNOWN] = "nobody knows yet; the guest stands still here", [CV_OUT_STUCK] = "decided, but not done here",
-    [CV_OUT_RUNNING] = "the guest runs here", [CV_OUT_ABORTED] = "the guest is not ours; nothing is left here",
+    [CV_OUT_LOST] = "the guest was here and has ended (this host rebooted, or it was destroyed); start it afresh if it "
+                    "does not run",
+    [CV_OUT_UNKNOWN] = "nobody knows yet; the guest stands still here",
+    [CV_OUT_STUCK] = "decided, but not done here",
+    [CV_OUT_RUNNING] = "the guest runs here",
+    [CV_OUT_ABORTED] = "the guest is not ours; nothing is left here",
     [CV_OUT_GONE] = "the guest was here and is gone",
 };
 
-static void print_outcome(FILE *f, const struct cv_journal_record *rec, enum cv_ho_outcome outcome, const struct cv_error *why)
+static void print_outcome(FILE *f, const struct cv_journal_record *rec, enum cv_ho_outcome outcome,
+                          const struct cv_error *why)
 {
     char id[CV_ID_TEXT], text[800];
 
     cv_id_format(rec->migration, id);
-    fprintf(f, "%s (%s, %s): %s\n", rec->name, id, rec->role == CV_ROLE_SOURCE ? "source" : "destination", meaning[outcome]);
+    fprintf(f, "%s (%s, %s): %s\n", rec->name, id, rec->role == CV_ROLE_SOURCE ? "source" : "destination",
+            meaning[outcome]);
     if (why->code != CV_OK)
         fprintf(f, "    %s\n", cv_error_string(why, text, sizeof text));
 }
 
-static void settled(void *user, const struct cv_journal_record *rec, enum cv_ho_outcome outcome, const struct cv_error *why)
+static void settled(void *user, const struct cv_journal_record *rec, enum cv_ho_outcome outcome,
+                    const struct cv_error *why)
 {
     char id[CV_ID_TEXT];
     struct cli *c = user;
@@ -75,7 +80,8 @@ static void settled(void *user, const struct cv_journal_record *rec, enum cv_ho_
     fflush(stdout);
 }
 
-/* ---- a watcher's log: of all guests, for months ---------------------------------------------------------------------- */
+/* ---- a watcher's log: of all guests, for months
+ * ---------------------------------------------------------------------- */
 
 static void print_date(void)
 {
@@ -96,7 +102,8 @@ static void log_message(struct cv_sink *s, enum cv_level level, const char *text
 }
 
 /* What is to be tried again was logged by whoever tries it. */
-static void log_settled(void *user, const struct cv_journal_record *rec, enum cv_ho_outcome outcome, const struct cv_error *why)
+static void log_settled(void *user, const struct cv_journal_record *rec, enum cv_ho_outcome outcome,
+                        const struct cv_error *why)
 {
     (void)user;
     if (outcome == CV_OUT_UNKNOWN || outcome == CV_OUT_STUCK || outcome == CV_OUT_TAKEN_LEFT)
@@ -113,24 +120,32 @@ struct recover_args {
 
 static int parse(struct cli *c, int argc, char **argv, struct recover_args *a)
 {
-    static const struct option options[] = { { "assume", required_argument, NULL, 'a' }, { "watch", required_argument, NULL, 'w' },
+    static const struct option options[] = { { "assume", required_argument, NULL, 'a' },
+                                             { "watch", required_argument, NULL, 'w' },
                                              { "json", no_argument, NULL, 'j' },
-                                             { "all", no_argument, NULL, 'A' }, { NULL, 0, NULL, 0 } };
+                                             { "all", no_argument, NULL, 'A' },
+                                             { NULL, 0, NULL, 0 } };
     int opt;
 
-    *a = (struct recover_args){ .opt = { .store = cli_journal_dir(), .cancel = &c->cancel, .role = -1, .runs = runs,
-                                         .runs_user = c, .settled = settled, .settled_user = c } };
+    *a = (struct recover_args){ .opt = { .store = cli_journal_dir(),
+                                         .cancel = &c->cancel,
+                                         .role = -1,
+                                         .runs = runs,
+                                         .runs_user = c,
+                                         .settled = settled,
+                                         .settled_user = c } };
     while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (opt) {
         case 'j': c->json_events = true; break;
         case 'A': a->all = true; break;
-        case 'w':                      /* between migrate/watch.c and us only */
+        case 'w': /* between migrate/watch.c and us only */
             a->watch = true;
             a->opt.role = strcmp(optarg, "source") == 0 ? CV_ROLE_SOURCE : CV_ROLE_DESTINATION;
             break;
         case 'a':
-            a->opt.assume = strcmp(optarg, "running") == 0 ? CV_ASSUME_RUNNING
-                          : strcmp(optarg, "aborted") == 0 ? CV_ASSUME_ABORTED : CV_ASSUME_NOTHING;
+            a->opt.assume = strcmp(optarg, "running") == 0   ? CV_ASSUME_RUNNING
+                            : strcmp(optarg, "aborted") == 0 ? CV_ASSUME_ABORTED
+                                                             : CV_ASSUME_NOTHING;
             if (a->opt.assume == CV_ASSUME_NOTHING)
                 return cli_usage(argv, "--assume takes running or aborted");
             break;

@@ -15,11 +15,13 @@ struct save_args {
 
 static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
 {
-    static const struct option options[] = {
-        { "live", no_argument, NULL, 'l' }, { "compress", required_argument, NULL, 'C' },
-        { "threads", required_argument, NULL, 'T' }, { "json", no_argument, NULL, 'j' },
-        { "emulator-timeout", required_argument, NULL, 'E' }, { "suspend-timeout", required_argument, NULL, 'S' },
-        { NULL, 0, NULL, 0 } };
+    static const struct option options[] = { { "live", no_argument, NULL, 'l' },
+                                             { "compress", required_argument, NULL, 'C' },
+                                             { "threads", required_argument, NULL, 'T' },
+                                             { "json", no_argument, NULL, 'j' },
+                                             { "emulator-timeout", required_argument, NULL, 'E' },
+                                             { "suspend-timeout", required_argument, NULL, 'S' },
+                                             { NULL, 0, NULL, 0 } };
     struct cv_error err = CV_ERROR_INIT;
     int opt;
 
@@ -65,8 +67,9 @@ static void print_report(const struct save_args *a, const struct cv_save_report 
             "%s: %llu bytes for %llu MiB of guest memory, %u pass%s, %.2f s; guest stopped for %.2f s "
             "(suspend %.2f, emulators %.2f, pages %.2f, states %.2f, rest %.2f)\n",
             a->who, (unsigned long long)r->bytes, (unsigned long long)r->guest_pages / 256, r->passes,
-            r->passes == 1 ? "" : "es", (double)r->total_ns / 1e9, (double)r->down_ns / 1e9, (double)r->suspend_ns / 1e9,
-            (double)r->stop_ns / 1e9, (double)r->last_pages_ns / 1e9, (double)r->states_ns / 1e9, (double)r->tail_ns / 1e9);
+            r->passes == 1 ? "" : "es", (double)r->total_ns / 1e9, (double)r->down_ns / 1e9,
+            (double)r->suspend_ns / 1e9, (double)r->stop_ns / 1e9, (double)r->last_pages_ns / 1e9,
+            (double)r->states_ns / 1e9, (double)r->tail_ns / 1e9);
 }
 
 int cmd_save(struct cli *c, int argc, char **argv)

@@ -28,8 +28,9 @@ static void verdict(const char *path, const struct cv_image *img, double seconds
         pages += img->passes[i].pages;
     for (unsigned i = 0; i < CV_EMULATORS_MAX; i++)
         states += img->states[i].there;
-    printf("%s: good: %" PRIu64 " records, %s, %" PRIu64 " page%s, %u device state%s, checked in %.2f s\n", path, img->records,
-           cv_report_size(img->bytes, size, sizeof size), pages, pages == 1 ? "" : "s", states, states == 1 ? "" : "s", seconds);
+    printf("%s: good: %" PRIu64 " records, %s, %" PRIu64 " page%s, %u device state%s, checked in %.2f s\n", path,
+           img->records, cv_report_size(img->bytes, size, sizeof size), pages, pages == 1 ? "" : "s", states,
+           states == 1 ? "" : "s", seconds);
 }
 
 int cmd_verify(struct cli *c, int argc, char **argv)
@@ -62,7 +63,8 @@ int cmd_verify(struct cli *c, int argc, char **argv)
     if (rc == 0) {
         verdict(path, img, (double)(cv_now_ns() - begin) / 1e9);
     } else {
-        /* The verdict is one line, on stdout as for a good one; other troubles (no memory, cancelled) are no verdict. */
+        /* The verdict is one line, on stdout as for a good one; other troubles (no memory, cancelled) are no verdict.
+         */
         bool judged = err.code == CV_E_STREAM || err.code == CV_E_STREAM_VERSION;
         char text[700];
         status = cli_exit_status(err.code);

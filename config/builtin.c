@@ -9,8 +9,10 @@ static int read_vga(struct cv_reader *r, struct cv_error *err)
     static const struct {
         const char *word;
         enum cv_vga vga;
-    } words[] = { { "cirrus", CV_VGA_CIRRUS }, { "stdvga", CV_VGA_STD }, { "std", CV_VGA_STD }, { "none", CV_VGA_NONE } };
-    static const unsigned least[] = { [CV_VGA_CIRRUS] = 8, [CV_VGA_STD] = 16, [CV_VGA_NONE] = 0 };   /* libxl's */
+    } words[] = {
+        { "cirrus", CV_VGA_CIRRUS }, { "stdvga", CV_VGA_STD }, { "std", CV_VGA_STD }, { "none", CV_VGA_NONE }
+    };
+    static const unsigned least[] = { [CV_VGA_CIRRUS] = 8, [CV_VGA_STD] = 16, [CV_VGA_NONE] = 0 }; /* libxl's */
     const char *text = "cirrus";
     bool std = false, found = false;
     long long mib = -1;
@@ -35,10 +37,10 @@ static int read_vga(struct cv_reader *r, struct cv_error *err)
         return cv_reader_fail(r, "vga", CV_E_UNSUPPORTED, err, "'%s': convoy knows stdvga, cirrus and none", text);
     unsigned min = least[r->c->vga];
     if (mib >= 0 && r->c->vga == CV_VGA_NONE)
-        mib = 0;              /* as in libxl: without a card there is no video RAM */
+        mib = 0; /* as in libxl: without a card there is no video RAM */
     if (mib >= 0 && (mib < min || (mib & (mib - 1)) != 0))
-        return cv_reader_fail(r, "videoram", CV_E_INVALID, err, "%lld must be a power of two, at least %u for this card", mib,
-                              min);
+        return cv_reader_fail(r, "videoram", CV_E_INVALID, err,
+                              "%lld must be a power of two, at least %u for this card", mib, min);
     r->c->videoram_mib = mib < 0 ? min : (unsigned)mib;
     if (r->c->memory_kib <= ((uint64_t)r->c->videoram_mib << 10) + 4096)
         return cv_reader_fail(r, "memory", CV_E_INVALID, err, "%llu MB leaves no RAM beside %u MB of video RAM",
@@ -59,8 +61,10 @@ static int check_listen(struct cv_reader *r, struct cv_error *err)
         return cv_reader_fail(r, "vnclisten", CV_E_INVALID, err, "has a comma");
     if ((*listen == '[') != (end != NULL) || (end != NULL && end[1] != '\0' && end[1] != ':') ||
         (colon != NULL && !cv_text_number(colon + 1, 0, 59635, &display)))
-        return cv_reader_fail(r, "vnclisten", CV_E_INVALID, err, "'%s' must be ADDRESS or ADDRESS:DISPLAY, "
-                              "an IPv6 address in brackets", listen);
+        return cv_reader_fail(r, "vnclisten", CV_E_INVALID, err,
+                              "'%s' must be ADDRESS or ADDRESS:DISPLAY, "
+                              "an IPv6 address in brackets",
+                              listen);
     if (colon == NULL)
         return 0;
     if (cv_reader_has(r, "vncdisplay"))
@@ -76,7 +80,7 @@ static int read_vnc(struct cv_reader *r, struct cv_error *err)
     long long display = 0;
     bool sdl = false, spice = false;
 
-    c->vnc = c->vncunused = true;     /* libxl's defaults for HVM guests */
+    c->vnc = c->vncunused = true; /* libxl's defaults for HVM guests */
     c->vnclisten = c->vncpasswd = c->keymap = "";
     if (cv_reader_bool(r, "vnc", &c->vnc, err) < 0 || cv_reader_bool(r, "vncunused", &c->vncunused, err) < 0 ||
         cv_reader_string(r, "vnclisten", &c->vnclisten, err) < 0 ||
@@ -130,8 +134,9 @@ static int read_audio(struct cv_reader *r, struct cv_error *err)
 
 static int read_usb(struct cv_reader *r, struct cv_error *err)
 {
-    static const char *const words[][2] = { { "tablet", "usb-tablet" }, { "mouse", "usb-mouse" },
-                                            { "keyboard", "usb-kbd" }, { "kbd", "usb-kbd" } };
+    static const char *const words[][2] = {
+        { "tablet", "usb-tablet" }, { "mouse", "usb-mouse" }, { "keyboard", "usb-kbd" }, { "kbd", "usb-kbd" }
+    };
     struct cv_guest_config *c = r->c;
     struct cv_strings list = { 0 };
     long long version = 0;

@@ -11,19 +11,19 @@
 #include "base/error.h"
 #include "config/pool.h"
 
-#define CV_DM_MAX 8           /* Xen: MAX_NR_IOREQ_SERVERS */
+#define CV_DM_MAX 8 /* Xen: MAX_NR_IOREQ_SERVERS */
 #define CV_DM_NAME_MAX 32
-#define CV_CONFIG_NAME_MAX 60u        /* of a guest: it becomes part of file names */
+#define CV_CONFIG_NAME_MAX 60u /* of a guest: it becomes part of file names */
 #define CV_CONFIG_VIFS_MAX 16
 #define CV_CONFIG_DISKS_MAX 32
-#define CV_CONFIG_DEVICES_MAX 24   /* raw devices of one emulator */
-#define CV_CONFIG_TEXT_MAX 256     /* bytes of a text that becomes one of the domain's facts */
+#define CV_CONFIG_DEVICES_MAX 24 /* raw devices of one emulator */
+#define CV_CONFIG_TEXT_MAX 256   /* bytes of a text that becomes one of the domain's facts */
 
 /* Classes of built-in devices; each belongs to exactly one emulator. */
 enum cv_cap {
-    CV_CAP_UI = 1 << 0,       /* VGA, keyboard, mouse, vnc */
-    CV_CAP_IDE = 1 << 1,      /* the chipset's IDE channels */
-    CV_CAP_SERIAL = 1 << 2,   /* serial =; as pci-serial on a secondary */
+    CV_CAP_UI = 1 << 0,     /* VGA, keyboard, mouse, vnc */
+    CV_CAP_IDE = 1 << 1,    /* the chipset's IDE channels */
+    CV_CAP_SERIAL = 1 << 2, /* serial =; as pci-serial on a secondary */
     CV_CAP_PARALLEL = 1 << 3,
     CV_CAP_AUDIO = 1 << 4,    /* soundhw = */
     CV_CAP_USB = 1 << 5,      /* usb =, usbversion =, usbdevice = */
@@ -39,72 +39,76 @@ const char *cv_caps_string(unsigned caps, char *buf, size_t len);
 const char *cv_config_name_refusal(const char *name);
 
 enum cv_vga { CV_VGA_CIRRUS, CV_VGA_STD, CV_VGA_NONE };
-enum cv_tsc_mode { CV_TSC_DEFAULT = 0, CV_TSC_ALWAYS_EMULATE = 1, CV_TSC_NATIVE = 2 };   /* numbers of Xen's interface */
+enum cv_tsc_mode { CV_TSC_DEFAULT = 0, CV_TSC_ALWAYS_EMULATE = 1, CV_TSC_NATIVE = 2 }; /* numbers of Xen's interface */
+/* clang-format off */
 enum cv_action { CV_ACTION_DESTROY, CV_ACTION_RESTART, CV_ACTION_RENAME_RESTART, CV_ACTION_PRESERVE,
                  CV_ACTION_COREDUMP_DESTROY, CV_ACTION_COREDUMP_RESTART, CV_ACTION_SOFT_RESET };
+/* clang-format on */
+/* clang-format off */
 enum cv_disk_model { CV_DISK_IDE, CV_DISK_AHCI, CV_DISK_VIRTIO_BLK, CV_DISK_NVME,
                      CV_DISK_UNDECIDED /* while reading only */ };
+/* clang-format on */
 const char *cv_disk_model_name(enum cv_disk_model m);
 
 struct cv_config_disk {
-    const char *vdev;         /* hda, xvdb, ...; unique */
-    const char *path;         /* "" = empty CD-ROM drive */
-    const char *format;       /* raw, qcow2, qed, vhd ("vpc" for QEMU) */
+    const char *vdev;   /* hda, xvdb, ...; unique */
+    const char *path;   /* "" = empty CD-ROM drive */
+    const char *format; /* raw, qcow2, qed, vhd ("vpc" for QEMU) */
     bool readonly, cdrom;
-    bool discard;             /* TRIM reaches the image; default yes if writable */
+    bool discard; /* TRIM reaches the image; default yes if writable */
     enum cv_disk_model model;
-    int owner;                /* index into dms[] */
+    int owner; /* index into dms[] */
 };
 
 struct cv_config_vif {
-    uint8_t mac[6];           /* generated (00:16:3e:...) when absent */
-    const char *bridge;       /* xenbr0 when absent */
-    const char *model;        /* QEMU driver: rtl8139 when absent */
-    const char *ifname;       /* "" = vif<domid>.<n>-emu */
+    uint8_t mac[6];     /* generated (00:16:3e:...) when absent */
+    const char *bridge; /* xenbr0 when absent */
+    const char *model;  /* QEMU driver: rtl8139 when absent */
+    const char *ifname; /* "" = vif<domid>.<n>-emu */
     int owner;
 };
 
-struct cv_config_device {     /* a raw QEMU device of device_models' device= */
+struct cv_config_device { /* a raw QEMU device of device_models' device= */
     const char *driver;
-    const char *properties;   /* "prop=value,prop=value" or ""; without id, bus, addr */
-    const char *id;           /* "" = chosen by the layout */
+    const char *properties; /* "prop=value,prop=value" or ""; without id, bus, addr */
+    const char *id;         /* "" = chosen by the layout */
 };
 
 struct cv_config_dm {
     const char *name;
-    const char *model;        /* program; "" = the host's default */
-    const char *version;      /* "" = any; else what QMP must report, by prefix */
-    const char *machine;      /* QEMU -machine; "" = the layout's choice */
-    struct cv_strings args;   /* further arguments, verbatim */
-    unsigned caps;            /* enum cv_cap bits that it owns */
+    const char *model;      /* program; "" = the host's default */
+    const char *version;    /* "" = any; else what QMP must report, by prefix */
+    const char *machine;    /* QEMU -machine; "" = the layout's choice */
+    struct cv_strings args; /* further arguments, verbatim */
+    unsigned caps;          /* enum cv_cap bits that it owns */
     bool is_default;
-    bool attach;              /* pid/qmp in place of a program */
-    int pid;                  /* 0 = whoever listens on qmp */
-    const char *qmp;          /* may contain "@{domid}" */
-    unsigned reserve_mib;     /* guest-physical space for ROM and VRAM of its raw devices; 0 = 1 MiB for each */
-    int rank;                 /* creation order of ioreq servers: lower first; default emulator last */
+    bool attach;          /* pid/qmp in place of a program */
+    int pid;              /* 0 = whoever listens on qmp */
+    const char *qmp;      /* may contain "@{domid}" */
+    unsigned reserve_mib; /* guest-physical space for ROM and VRAM of its raw devices; 0 = 1 MiB for each */
+    int rank;             /* creation order of ioreq servers: lower first; default emulator last */
     struct cv_config_device devices[CV_CONFIG_DEVICES_MAX];
     unsigned device_count;
 };
 
 struct cv_guest_config {
     struct cv_pool pool;
-    const char *source;       /* file name for messages */
+    const char *source; /* file name for messages */
     const char *name;
     uint8_t uuid[16];
     bool uuid_generated;
 
-    uint64_t memory_kib, maxmem_kib;      /* as xl means them: video RAM included */
-    uint64_t shadow_memory_kib;           /* 0 = let the host compute it */
-    unsigned vcpus, maxvcpus;             /* online at start, at most */
-    const char *cpus;                     /* hard affinity: one base/cpuset.h text for all vCPUs, or one for each, every
+    uint64_t memory_kib, maxmem_kib; /* as xl means them: video RAM included */
+    uint64_t shadow_memory_kib;      /* 0 = let the host compute it */
+    unsigned vcpus, maxvcpus;        /* online at start, at most */
+    const char *cpus;                /* hard affinity: one base/cpuset.h text for all vCPUs, or one for each, every
                                              one ended by ';'; "" = any CPU */
 
-    const char *kernel, *ramdisk, *cmdline;   /* cmdline: from cmdline=, else root= and extra= */
-    const char *boot;                     /* "cdn"... or "" */
-    const char *firmware;                 /* hvmloader file, "" = the host's */
-    const char *bios_path;                /* "" = the host's SeaBIOS */
-    const char *acpi_firmware;            /* further ACPI tables, "" = none */
+    const char *kernel, *ramdisk, *cmdline; /* cmdline: from cmdline=, else root= and extra= */
+    const char *boot;                       /* "cdn"... or "" */
+    const char *firmware;                   /* hvmloader file, "" = the host's */
+    const char *bios_path;                  /* "" = the host's SeaBIOS */
+    const char *acpi_firmware;              /* further ACPI tables, "" = none */
 
     struct cv_config_disk disks[CV_CONFIG_DISKS_MAX];
     unsigned disk_count;
@@ -112,12 +116,12 @@ struct cv_guest_config {
     unsigned vif_count;
 
     enum cv_vga vga;
-    unsigned videoram_mib;                /* resolved: xl's defaults when absent */
-    struct cv_strings serials;            /* QEMU -serial arguments; at most 4 */
-    const char *soundhw;                  /* "hda", "ac97", "es1370" or "" = none */
+    unsigned videoram_mib;     /* resolved: xl's defaults when absent */
+    struct cv_strings serials; /* QEMU -serial arguments; at most 4 */
+    const char *soundhw;       /* "hda", "ac97", "es1370" or "" = none */
     bool usb;
-    unsigned usbversion;                  /* 0 = as usb= says, else 1..3 */
-    struct cv_strings usbdevices;         /* QEMU drivers: usb-tablet, usb-mouse, usb-kbd */
+    unsigned usbversion;          /* 0 = as usb= says, else 1..3 */
+    struct cv_strings usbdevices; /* QEMU drivers: usb-tablet, usb-mouse, usb-kbd */
     bool vnc, vncunused;
     const char *vnclisten, *vncpasswd, *keymap;
     unsigned vncdisplay;
@@ -125,16 +129,16 @@ struct cv_guest_config {
 
     enum cv_tsc_mode tsc_mode;
     bool acpi, apic, pae, nx, hap, hpet, acpi_s3, acpi_s4, xen_platform_pci, hvm_pirq, vpt_align;
-    unsigned timer_mode;                  /* Xen's numbers */
+    unsigned timer_mode; /* Xen's numbers */
     bool nomigrate, localtime;
-    uint64_t viridian;                    /* HVM_PARAM_VIRIDIAN bits, 0 = off */
+    uint64_t viridian; /* HVM_PARAM_VIRIDIAN bits, 0 = off */
     int64_t rtc_timeoffset;
-    unsigned max_grant_frames, max_maptrack_frames, max_event_channels;   /* 0 = the usual */
+    unsigned max_grant_frames, max_maptrack_frames, max_event_channels; /* 0 = the usual */
     /* on_soft_reset: CV_ACTION_SOFT_RESET is the default and cannot be asked for; it is carried out as a restart */
     enum cv_action on_poweroff, on_reboot, on_crash, on_watchdog, on_soft_reset;
 
-    struct cv_config_dm dms[CV_DM_MAX];   /* dms[0] is the default emulator, the rest in the file's order */
-    unsigned dm_count;                    /* 1..8 */
+    struct cv_config_dm dms[CV_DM_MAX]; /* dms[0] is the default emulator, the rest in the file's order */
+    unsigned dm_count;                  /* 1..8 */
 };
 
 /* Reads and checks a whole configuration.  path: for read and for messages.

@@ -114,7 +114,9 @@ static int standard_model(struct cv_reader *r, const struct cv_config_disk *d, c
 
 static bool good_vdev(const char *vdev)
 {
-    size_t prefix = strncmp(vdev, "xvd", 3) == 0 ? 3 : strncmp(vdev, "hd", 2) == 0 || strncmp(vdev, "sd", 2) == 0 ? 2 : 0;
+    size_t prefix = strncmp(vdev, "xvd", 3) == 0                                 ? 3
+                    : strncmp(vdev, "hd", 2) == 0 || strncmp(vdev, "sd", 2) == 0 ? 2
+                                                                                 : 0;
     return prefix != 0 && vdev[prefix] >= 'a' && vdev[prefix] <= 'z' && vdev[prefix + 1] == '\0';
 }
 
@@ -151,7 +153,8 @@ static int convert(struct cv_reader *r, unsigned n, const char *spec, const libx
     out->format = format_of(d);
     out->cdrom = d->is_cdrom;
     out->readonly = !d->readwrite || d->is_cdrom;
-    out->discard = !out->readonly && (libxl_defbool_is_default(d->discard_enable) || libxl_defbool_val(d->discard_enable));
+    out->discard =
+        !out->readonly && (libxl_defbool_is_default(d->discard_enable) || libxl_defbool_val(d->discard_enable));
     out->owner = -1;
     if (out->format == NULL || !good_vdev(out->vdev))
         return disk_fail(r, n, CV_E_INVALID, err, spec, "vdev must be hda..hdz, sda..sdz or xvda..xvdz");

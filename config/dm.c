@@ -25,7 +25,8 @@ static bool good_name(const char *name)
     return len >= 1 && len <= CV_DM_NAME_MAX;
 }
 
-static int read_caps(struct cv_reader *r, struct cv_dm_entry *e, const char *word, const char *value, struct cv_error *err)
+static int read_caps(struct cv_reader *r, struct cv_dm_entry *e, const char *word, const char *value,
+                     struct cv_error *err)
 {
     while (*value) {
         size_t len = strcspn(value, "+");
@@ -120,7 +121,8 @@ static int read_number(struct cv_reader *r, struct cv_dm_entry *e, const char *w
     return entry_fail(r, e, CV_E_INVALID, err, word, "is no number in range");
 }
 
-static int read_name(struct cv_reader *r, struct cv_dm_entry *e, const char *word, const char *value, struct cv_error *err)
+static int read_name(struct cv_reader *r, struct cv_dm_entry *e, const char *word, const char *value,
+                     struct cv_error *err)
 {
     if (!good_name(value))
         return entry_fail(r, e, CV_E_INVALID, err, word, "a name has 1 to 32 letters, digits, - and _");
@@ -147,10 +149,16 @@ static int read_pair(struct cv_reader *r, struct cv_dm_entry *e, const char *wor
         return entry_fail(r, e, CV_E_INVALID, err, word, "must be key=value");
     size_t key = (size_t)(value++ - word);
 #define IS(name) (key == strlen(name) && strncmp(word, name, key) == 0)
-#define ONCE(field) do { if (*(field)) return entry_fail(r, e, CV_E_INVALID, err, word, "given twice"); } while (0)
-#define ONCE_NUMBER(bit) do { \
-        if (e->numbers & (bit)) return entry_fail(r, e, CV_E_INVALID, err, word, "given twice"); \
-        e->numbers |= (bit); \
+#define ONCE(field)                                                          \
+    do {                                                                     \
+        if (*(field))                                                        \
+            return entry_fail(r, e, CV_E_INVALID, err, word, "given twice"); \
+    } while (0)
+#define ONCE_NUMBER(bit)                                                     \
+    do {                                                                     \
+        if (e->numbers & (bit))                                              \
+            return entry_fail(r, e, CV_E_INVALID, err, word, "given twice"); \
+        e->numbers |= (bit);                                                 \
     } while (0)
     if (IS("name")) {
         ONCE(e->dm.name);
@@ -277,7 +285,8 @@ static int check_entry(struct cv_reader *r, const struct cv_dm_entry *e, struct 
     if (dm->attach && (*dm->model || *dm->machine || dm->args.count > 0))
         return entry_fail(r, e, CV_E_INVALID, err, "qmp=", "an emulator to attach has no model, machine or arguments");
     if (dm->attach && (*e->vifs || *e->disks || dm->device_count > 0 || dm->caps != 0))
-        return entry_fail(r, e, CV_E_INVALID, err, "qmp=", "an emulator to attach brings its own devices and can claim none");
+        return entry_fail(r, e, CV_E_INVALID, err,
+                          "qmp=", "an emulator to attach brings its own devices and can claim none");
     return 0;
 }
 

@@ -6,7 +6,7 @@
 #include "base/cpuset.h"
 #include "config/reader.h"
 
-#define HVM_VCPUS_MAX 128     /* Xen: HVM_MAX_VCPUS */
+#define HVM_VCPUS_MAX 128 /* Xen: HVM_MAX_VCPUS */
 #define MEMORY_MIB_MAX (16LL * 1024 * 1024)
 
 static int read_name(struct cv_reader *r, struct cv_error *err)
@@ -45,7 +45,8 @@ static int read_type(struct cv_reader *r, struct cv_error *err)
     if (cv_reader_string(r, "type", &type, err) < 0 || cv_reader_string(r, "builder", &builder, err) < 0)
         return -1;
     if (*type && strcmp(type, "hvm") != 0)
-        return cv_reader_fail(r, "type", CV_E_UNSUPPORTED, err, "'%s': convoy serves HVM guests only (type=\"hvm\")", type);
+        return cv_reader_fail(r, "type", CV_E_UNSUPPORTED, err, "'%s': convoy serves HVM guests only (type=\"hvm\")",
+                              type);
     if (*builder && strcmp(builder, "hvm") != 0)
         return cv_reader_fail(r, "builder", CV_E_UNSUPPORTED, err, "'%s': convoy serves HVM guests only", builder);
     if (!*type && !*builder)
@@ -126,20 +127,26 @@ static int read_boot(struct cv_reader *r, struct cv_error *err)
     c->kernel = cv_reader_absolute(r, c->kernel);
     c->ramdisk = cv_reader_absolute(r, c->ramdisk);
     if (strcmp(*c->kernel ? strrchr(c->kernel, '/') + 1 : "", "hvmloader") == 0)
-        return cv_reader_fail(r, "kernel", CV_E_UNSUPPORTED, err,
-                              "hvmloader is firmware, and used without being named (firmware_override names another one)");
+        return cv_reader_fail(
+            r, "kernel", CV_E_UNSUPPORTED, err,
+            "hvmloader is firmware, and used without being named (firmware_override names another one)");
     if (*c->cmdline && (*root || *extra))
         return cv_reader_fail(r, *root ? "root" : "extra", CV_E_INVALID, err, "cannot be given together with cmdline");
     if (*root || *extra)
-        c->cmdline = cv_pool_printf(&c->pool, "%s%s%s%s", *root ? "root=" : "", root, *root && *extra ? " " : "", extra);
+        c->cmdline =
+            cv_pool_printf(&c->pool, "%s%s%s%s", *root ? "root=" : "", root, *root && *extra ? " " : "", extra);
     if (!*c->kernel && *c->ramdisk)
         return cv_reader_fail(r, "ramdisk", CV_E_INVALID, err, "is of no use without kernel");
     if (!*c->kernel && *c->cmdline)
-        return cv_reader_fail(r, *root ? "root" : *extra ? "extra" : "cmdline", CV_E_INVALID, err,
-                              "is of no use without kernel");
+        return cv_reader_fail(r,
+                              *root    ? "root"
+                              : *extra ? "extra"
+                                       : "cmdline",
+                              CV_E_INVALID, err, "is of no use without kernel");
     for (const char *p = c->boot; *p; p++)
         if (strchr("acdn", *p) == NULL || strchr(p + 1, *p) != NULL)
-            return cv_reader_fail(r, "boot", CV_E_INVALID, err, "'%s' must have each of a, c, d, n at most once", c->boot);
+            return cv_reader_fail(r, "boot", CV_E_INVALID, err, "'%s' must have each of a, c, d, n at most once",
+                                  c->boot);
     return 0;
 }
 
@@ -171,7 +178,8 @@ static int read_firmware(struct cv_reader *r, struct cv_error *err)
     if (*firmware && strcmp(firmware, "seabios") != 0 && strcmp(firmware, "bios") != 0)
         return cv_reader_fail(r, "firmware", CV_E_UNSUPPORTED, err, "'%s': only seabios is supported", firmware);
     if (*version && strcmp(version, "qemu-xen") != 0)
-        return cv_reader_fail(r, "device_model_version", CV_E_UNSUPPORTED, err, "'%s': only qemu-xen is supported", version);
+        return cv_reader_fail(r, "device_model_version", CV_E_UNSUPPORTED, err, "'%s': only qemu-xen is supported",
+                              version);
     return 0;
 }
 
@@ -181,12 +189,20 @@ static int read_switches(struct cv_reader *r, struct cv_error *err)
     const struct {
         const char *key;
         bool *value;
-        bool standard;        /* libxl's defaults */
+        bool standard; /* libxl's defaults */
     } switches[] = {
-        { "acpi", &c->acpi, true }, { "apic", &c->apic, true }, { "pae", &c->pae, true }, { "nx", &c->nx, true },
-        { "hap", &c->hap, true }, { "hpet", &c->hpet, true }, { "acpi_s3", &c->acpi_s3, true },
-        { "acpi_s4", &c->acpi_s4, true }, { "xen_platform_pci", &c->xen_platform_pci, true },
-        { "vpt_align", &c->vpt_align, true }, { "hvm_pirq", &c->hvm_pirq, false }, { "nomigrate", &c->nomigrate, false },
+        { "acpi", &c->acpi, true },
+        { "apic", &c->apic, true },
+        { "pae", &c->pae, true },
+        { "nx", &c->nx, true },
+        { "hap", &c->hap, true },
+        { "hpet", &c->hpet, true },
+        { "acpi_s3", &c->acpi_s3, true },
+        { "acpi_s4", &c->acpi_s4, true },
+        { "xen_platform_pci", &c->xen_platform_pci, true },
+        { "vpt_align", &c->vpt_align, true },
+        { "hvm_pirq", &c->hvm_pirq, false },
+        { "nomigrate", &c->nomigrate, false },
         { "localtime", &c->localtime, false },
     };
 
@@ -222,8 +238,8 @@ static int read_tsc_mode(struct cv_reader *r, struct cv_error *err)
 /* Xen's numbers are the words' positions. */
 static int read_timer_mode(struct cv_reader *r, struct cv_error *err)
 {
-    static const char *const words[] = { "delay_for_missed_ticks", "no_delay_for_missed_ticks", "no_missed_ticks_pending",
-                                         "one_missed_tick_pending" };
+    static const char *const words[] = { "delay_for_missed_ticks", "no_delay_for_missed_ticks",
+                                         "no_missed_ticks_pending", "one_missed_tick_pending" };
     const char *text = words[1];
 
     if (cv_reader_string(r, "timer_mode", &text, err) < 0)
@@ -245,10 +261,22 @@ static int read_viridian(struct cv_reader *r, struct cv_error *err)
         const char *name;
         uint64_t bits;
     } groups[] = {
-        { "base", BASE }, { "freq", FREQ }, { "time_ref_count", 4 }, { "reference_tsc", 8 },
-        { "hcall_remote_tlb_flush", 16 }, { "apic_assist", 32 }, { "crash_ctl", 64 }, { "synic", 128 },
-        { "stimer", 256 | 4 | 128 }, { "hcall_ipi", 512 }, { "ex_processor_masks", 1024 }, { "no_vp_limit", 2048 },
-        { "cpu_hotplug", 4096 }, { "defaults", BASE | FREQ | 4 | 32 | 64 }, { "1", BASE | FREQ | 4 | 32 | 64 }, { "0", 0 },
+        { "base", BASE },
+        { "freq", FREQ },
+        { "time_ref_count", 4 },
+        { "reference_tsc", 8 },
+        { "hcall_remote_tlb_flush", 16 },
+        { "apic_assist", 32 },
+        { "crash_ctl", 64 },
+        { "synic", 128 },
+        { "stimer", 256 | 4 | 128 },
+        { "hcall_ipi", 512 },
+        { "ex_processor_masks", 1024 },
+        { "no_vp_limit", 2048 },
+        { "cpu_hotplug", 4096 },
+        { "defaults", BASE | FREQ | 4 | 32 | 64 },
+        { "1", BASE | FREQ | 4 | 32 | 64 },
+        { "0", 0 },
     };
     struct cv_strings words = { 0 };
     uint64_t bits = 0;
@@ -277,18 +305,20 @@ static int refuse_action(struct cv_reader *r, const char *key, enum cv_action ac
     if (!cv_reader_has(r, key))
         return 0;
     if (action == CV_ACTION_RENAME_RESTART)
-        return cv_reader_fail(r, key, CV_E_UNSUPPORTED, err,
-                              "rename-restart would leave two guests with the same disks; preserve or restart can be had");
+        return cv_reader_fail(
+            r, key, CV_E_UNSUPPORTED, err,
+            "rename-restart would leave two guests with the same disks; preserve or restart can be had");
     if (action == CV_ACTION_SOFT_RESET)
-        return cv_reader_fail(r, key, CV_E_UNSUPPORTED, err, "soft-reset is not supported; without this line it is a restart");
+        return cv_reader_fail(r, key, CV_E_UNSUPPORTED, err,
+                              "soft-reset is not supported; without this line it is a restart");
     return 0;
 }
 
 static int read_action(struct cv_reader *r, const char *key, enum cv_action standard, enum cv_action *out,
                        struct cv_error *err)
 {
-    static const char *const words[] = { "destroy", "restart", "rename-restart", "preserve", "coredump-destroy",
-                                         "coredump-restart", "soft-reset" };
+    static const char *const words[] = { "destroy",          "restart",          "rename-restart", "preserve",
+                                         "coredump-destroy", "coredump-restart", "soft-reset" };
     const char *text = words[standard];
 
     if (cv_reader_string(r, key, &text, err) < 0)
@@ -306,8 +336,8 @@ int cv_config_read_guest(struct cv_reader *r, struct cv_error *err)
     struct cv_guest_config *c = r->c;
 
     if (read_type(r, err) < 0 || read_name(r, err) < 0 || read_uuid(r, err) < 0 || read_sizes(r, err) < 0 ||
-        read_cpus(r, err) < 0 || read_boot(r, err) < 0 || read_firmware(r, err) < 0 || read_switches(r, err) < 0 || read_tsc_mode(r, err) < 0 ||
-        read_timer_mode(r, err) < 0 || read_viridian(r, err) < 0)
+        read_cpus(r, err) < 0 || read_boot(r, err) < 0 || read_firmware(r, err) < 0 || read_switches(r, err) < 0 ||
+        read_tsc_mode(r, err) < 0 || read_timer_mode(r, err) < 0 || read_viridian(r, err) < 0)
         return -1;
     if (read_action(r, "on_poweroff", CV_ACTION_DESTROY, &c->on_poweroff, err) < 0 ||
         read_action(r, "on_reboot", CV_ACTION_RESTART, &c->on_reboot, err) < 0 ||

@@ -23,8 +23,8 @@ struct cv_keys {
 /* Fills *out (memory of pool).  Errors: CV_E_INVALID for a key that is assigned twice ("+=" may repeat). */
 int cv_keys_scan(struct cv_pool *pool, const char *text, size_t len, const char *source, struct cv_keys *out,
                  struct cv_error *err) CV_CHECKED;
-/* Refuses keys that convoy does not know (CV_E_INVALID), or knows and cannot do (CV_E_UNSUPPORTED with the reason), unless
- * their value in cfg switches off just that. */
+/* Refuses keys that convoy does not know (CV_E_INVALID), or knows and cannot do (CV_E_UNSUPPORTED with the reason),
+ * unless their value in cfg switches off just that. */
 int cv_keys_check(const struct cv_keys *keys, XLU_Config *cfg, const char *source, struct cv_error *err) CV_CHECKED;
 /* Line of a key, 0 if it is not there. */
 unsigned cv_keys_line(const struct cv_keys *keys, const char *name);

@@ -28,11 +28,14 @@ static int two_defaults(struct cv_reader *r, enum default_rule rule, const char 
     if (rule == NAMED_DEFAULT)
         return cv_reader_fail(r, key, CV_E_INVALID, err, "emulators '%s' and '%s' are both default=1", first, second);
     if (rule == IMMOVABLE_CAP)
-        return cv_reader_fail(r, key, CV_E_UNSUPPORTED, err,
-                              "'%s' is the default emulator, but '%s' claims a capability that stock QEMU cannot separate "
-                              "from it (ui, ide, parallel, acpi, platform)", first, second);
+        return cv_reader_fail(
+            r, key, CV_E_UNSUPPORTED, err,
+            "'%s' is the default emulator, but '%s' claims a capability that stock QEMU cannot separate "
+            "from it (ui, ide, parallel, acpi, platform)",
+            first, second);
     return cv_reader_fail(r, key, CV_E_INVALID, err,
-                          "'%s' is the default emulator, and '%s' claims nothing: it would serve nothing", first, second);
+                          "'%s' is the default emulator, and '%s' claims nothing: it would serve nothing", first,
+                          second);
 }
 
 /* Which entry is the default one: default=1, else the one with a capability that cannot move, else the one that claims
@@ -61,8 +64,9 @@ static int check_names(struct cv_reader *r, const struct cv_dm_entry *entries, u
     for (unsigned i = 0; i < count; i++)
         for (unsigned k = 0; k < i; k++)
             if (strcmp(entries[i].dm.name, entries[k].dm.name) == 0)
-                return cv_reader_fail(r, "device_models", CV_E_INVALID, err, "entries %u and %u have the same name '%s'",
-                                      entries[k].number, entries[i].number, entries[i].dm.name);
+                return cv_reader_fail(r, "device_models", CV_E_INVALID, err,
+                                      "entries %u and %u have the same name '%s'", entries[k].number, entries[i].number,
+                                      entries[i].dm.name);
     return 0;
 }
 
@@ -109,8 +113,9 @@ static int claim_list(struct cv_reader *r, int dm, const char *list, bool disk, 
         snprintf(word, sizeof word, "%.*s", (int)(len < sizeof word ? len : sizeof word - 1), list);
         int i = disk ? find_disk(c, word) : find_vif(c, word);
         if (i < 0)
-            return cv_reader_fail(r, "device_models", CV_E_INVALID, err, "emulator '%s' claims %s '%s', and there is no such %s",
-                                  c->dms[dm].name, what, word, what);
+            return cv_reader_fail(r, "device_models", CV_E_INVALID, err,
+                                  "emulator '%s' claims %s '%s', and there is no such %s", c->dms[dm].name, what, word,
+                                  what);
         int *owner = owner_of(c, disk, i);
         if (*owner >= 0)
             return cv_reader_fail(r, "device_models", CV_E_INVALID, err, "emulators '%s' and '%s' both claim %s '%s'",
@@ -152,16 +157,18 @@ static int check_ranks(struct cv_reader *r, const struct cv_dm_entry *const *ord
             c->dms[i].rank = highest + 1;
         for (unsigned k = 1; k < i; k++)
             if (c->dms[k].rank == c->dms[i].rank)
-                return cv_reader_fail(r, "device_models", CV_E_INVALID, err, "emulators '%s' and '%s' have the same rank %d",
-                                      c->dms[k].name, c->dms[i].name, c->dms[i].rank);
+                return cv_reader_fail(r, "device_models", CV_E_INVALID, err,
+                                      "emulators '%s' and '%s' have the same rank %d", c->dms[k].name, c->dms[i].name,
+                                      c->dms[i].rank);
         highest = c->dms[i].rank > highest ? c->dms[i].rank : highest;
     }
     if (order[0] == NULL || !order[0]->has_rank)
         c->dms[0].rank = highest + 1;
     else if (c->dms[0].rank <= highest)
-        return cv_reader_fail(r, "device_models", CV_E_INVALID, err,
-                              "the default emulator '%s' must have the highest rank (Xen asks the server created last first)",
-                              c->dms[0].name);
+        return cv_reader_fail(
+            r, "device_models", CV_E_INVALID, err,
+            "the default emulator '%s' must have the highest rank (Xen asks the server created last first)",
+            c->dms[0].name);
     return 0;
 }
 
@@ -171,9 +178,10 @@ static int place(struct cv_reader *r, const struct cv_dm_entry *entries, unsigne
     struct cv_guest_config *c = r->c;
 
     if (count + (which < 0) > CV_DM_MAX)
-        return cv_reader_fail(r, "device_models", CV_E_UNSUPPORTED, err,
-                              "%u emulators%s: Xen has %d ioreq servers for a domain (MAX_NR_IOREQ_SERVERS), one for each",
-                              count + (which < 0), which < 0 ? " with the default one" : "", CV_DM_MAX);
+        return cv_reader_fail(
+            r, "device_models", CV_E_UNSUPPORTED, err,
+            "%u emulators%s: Xen has %d ioreq servers for a domain (MAX_NR_IOREQ_SERVERS), one for each",
+            count + (which < 0), which < 0 ? " with the default one" : "", CV_DM_MAX);
     c->dm_count = 1;
     order[0] = which < 0 ? NULL : &entries[which];
     if (which >= 0)
@@ -187,10 +195,13 @@ static int place(struct cv_reader *r, const struct cv_dm_entry *entries, unsigne
         order[c->dm_count] = &entries[i];
         c->dms[c->dm_count++] = entries[i].dm;
         if (which < 0 && strcmp(entries[i].dm.name, "default") == 0)
-            return owners_fail(r, CV_E_INVALID, err, "'default' is the name of the emulator that is added; give this one another, or default=1");
+            return owners_fail(
+                r, CV_E_INVALID, err,
+                "'default' is the name of the emulator that is added; give this one another, or default=1");
     }
     if (c->dms[0].attach)
-        return owners_fail(r, CV_E_UNSUPPORTED, err, "the default emulator cannot be attached: it must be created after all others");
+        return owners_fail(r, CV_E_UNSUPPORTED, err,
+                           "the default emulator cannot be attached: it must be created after all others");
     return 0;
 }
 
@@ -229,8 +240,8 @@ static int read_old_keys(struct cv_reader *r, struct cv_error *err)
     if (cv_reader_string(r, "device_model_override", &model, err) < 0)
         return -1;
     if (*model && *dm->model)
-        return cv_reader_fail(r, "device_model_override", CV_E_INVALID, err, "the default emulator '%s' has a model already",
-                              dm->name);
+        return cv_reader_fail(r, "device_model_override", CV_E_INVALID, err,
+                              "the default emulator '%s' has a model already", dm->name);
     if (*model && *model != '/')
         return cv_reader_fail(r, "device_model_override", CV_E_INVALID, err, "must be an absolute path");
     if (*model)
@@ -264,9 +275,10 @@ int cv_config_read_dms(struct cv_reader *r, struct cv_error *err)
         if (cv_config_read_entry(r, list, i, &entries[i], err) < 0)
             return -1;
     if (count > CV_DM_MAX)
-        return cv_reader_fail(r, "device_models", CV_E_UNSUPPORTED, err,
-                              "%d emulators: Xen has %d ioreq servers for a domain (MAX_NR_IOREQ_SERVERS), one for each",
-                              count, CV_DM_MAX);
+        return cv_reader_fail(
+            r, "device_models", CV_E_UNSUPPORTED, err,
+            "%d emulators: Xen has %d ioreq servers for a domain (MAX_NR_IOREQ_SERVERS), one for each", count,
+            CV_DM_MAX);
     if (cv_config_settle_owners(r, entries, (unsigned)count, err) < 0)
         return -1;
     return read_old_keys(r, err);

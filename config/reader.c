@@ -41,10 +41,7 @@ const char *cv_reader_reported(struct cv_reader *r)
     return first;
 }
 
-bool cv_reader_has(struct cv_reader *r, const char *key)
-{
-    return cv_keys_line(&r->keys, key) != 0;
-}
+bool cv_reader_has(struct cv_reader *r, const char *key) { return cv_keys_line(&r->keys, key) != 0; }
 
 /* libxlutil answers with errno values; ESRCH means absent. */
 static int wrong_kind(struct cv_reader *r, const char *key, const char *wanted, struct cv_error *err)

@@ -13,13 +13,13 @@
 
 struct cv_reader {
     XLU_Config *cfg;
-    FILE *report;             /* what libxlutil complains about, a memory stream */
+    FILE *report; /* what libxlutil complains about, a memory stream */
     char *report_text;
     size_t report_len;
     struct cv_keys keys;
     struct cv_guest_config *c;
     const char *source;
-    bool hd_on_ahci;          /* hdtype */
+    bool hd_on_ahci; /* hdtype */
 };
 
 /* Fails with "<source>:<line>: <key>: <text>".  Returns -1. */
@@ -46,24 +46,24 @@ const char *cv_reader_absolute(struct cv_reader *r, const char *path);
 bool cv_text_number(const char *text, long long min, long long max, long long *out);
 
 /* The parts, one file each. */
-int cv_config_read_guest(struct cv_reader *r, struct cv_error *err) CV_CHECKED;     /* guest.c */
-int cv_config_read_devices(struct cv_reader *r, struct cv_error *err) CV_CHECKED;   /* builtin.c: vga, serial, usb, ... */
-int cv_config_read_disks(struct cv_reader *r, struct cv_error *err) CV_CHECKED;     /* disk.c */
+int cv_config_read_guest(struct cv_reader *r, struct cv_error *err) CV_CHECKED;   /* guest.c */
+int cv_config_read_devices(struct cv_reader *r, struct cv_error *err) CV_CHECKED; /* builtin.c: vga, serial, usb, ... */
+int cv_config_read_disks(struct cv_reader *r, struct cv_error *err) CV_CHECKED;   /* disk.c */
 /* After its owner is known: decides the controller and checks that it can be there. */
 int cv_config_settle_disk(struct cv_reader *r, unsigned n, struct cv_error *err) CV_CHECKED;
-int cv_config_read_vifs(struct cv_reader *r, struct cv_error *err) CV_CHECKED;      /* vif.c */
+int cv_config_read_vifs(struct cv_reader *r, struct cv_error *err) CV_CHECKED; /* vif.c */
 /* One entry of device_models as written; claims are settled in owners.c when all are known. */
 struct cv_dm_entry {
     struct cv_config_dm dm;
     const char *vifs, *disks;
     bool has_rank, named_default;
-    unsigned numbers;         /* which keys with a number were given, one bit each */
-    unsigned number;          /* 1 = first, for messages */
+    unsigned numbers; /* which keys with a number were given, one bit each */
+    unsigned number;  /* 1 = first, for messages */
 };
-int cv_config_read_entry(struct cv_reader *r, XLU_ConfigList *list, int i, struct cv_dm_entry *e, struct cv_error *err)
-    CV_CHECKED;                                                                     /* dm.c */
-int cv_config_settle_owners(struct cv_reader *r, struct cv_dm_entry *entries, unsigned count, struct cv_error *err)
-    CV_CHECKED;                                                                     /* owners.c */
-int cv_config_read_dms(struct cv_reader *r, struct cv_error *err) CV_CHECKED;       /* dm.c, owners.c */
+int cv_config_read_entry(struct cv_reader *r, XLU_ConfigList *list, int i, struct cv_dm_entry *e,
+                         struct cv_error *err) CV_CHECKED; /* dm.c */
+int cv_config_settle_owners(struct cv_reader *r, struct cv_dm_entry *entries, unsigned count,
+                            struct cv_error *err) CV_CHECKED;                 /* owners.c */
+int cv_config_read_dms(struct cv_reader *r, struct cv_error *err) CV_CHECKED; /* dm.c, owners.c */
 
 #endif

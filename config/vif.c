@@ -7,13 +7,19 @@
 
 #include "config/reader.h"
 
-#define IFNAME_MAX 15u        /* Linux: IFNAMSIZ less the zero */
+#define IFNAME_MAX 15u /* Linux: IFNAMSIZ less the zero */
 
 static const struct {
     const char *word, *driver;
 } models[] = {
-    { "rtl8139", "rtl8139" }, { "e1000", "e1000" }, { "e1000e", "e1000e" }, { "virtio-net", "virtio-net-pci" },
-    { "virtio-net-pci", "virtio-net-pci" }, { "ne2k_pci", "ne2k_pci" }, { "pcnet", "pcnet" }, { "vmxnet3", "vmxnet3" },
+    { "rtl8139", "rtl8139" },
+    { "e1000", "e1000" },
+    { "e1000e", "e1000e" },
+    { "virtio-net", "virtio-net-pci" },
+    { "virtio-net-pci", "virtio-net-pci" },
+    { "ne2k_pci", "ne2k_pci" },
+    { "pcnet", "pcnet" },
+    { "vmxnet3", "vmxnet3" },
 };
 
 static int vif_fail(struct cv_reader *r, unsigned n, enum cv_code code, struct cv_error *err, const char *word,
@@ -67,7 +73,8 @@ static int read_type(struct cv_reader *r, unsigned n, const char *word, const ch
     if (strcmp(value, "ioemu") == 0)
         return 0;
     if (strcmp(value, "vif") == 0)
-        return vif_fail(r, n, CV_E_UNSUPPORTED, err, word, "PV interfaces are not supported yet; type=ioemu is an emulated card");
+        return vif_fail(r, n, CV_E_UNSUPPORTED, err, word,
+                        "PV interfaces are not supported yet; type=ioemu is an emulated card");
     return vif_fail(r, n, CV_E_INVALID, err, word, "type is ioemu");
 }
 
@@ -112,11 +119,12 @@ static int read_word(struct cv_reader *r, unsigned n, char *word, struct cv_erro
     }
     if (IS("script")) {
         const char *base = strrchr(value, '/') ? strrchr(value, '/') + 1 : value;
-        return strcmp(base, "vif-bridge") == 0 ? 0 : vif_fail(r, n, CV_E_UNSUPPORTED, err, word,
-                                                              "only vif-bridge is supported (convoy does its work itself)");
+        return strcmp(base, "vif-bridge") == 0 ? 0
+                                               : vif_fail(r, n, CV_E_UNSUPPORTED, err, word,
+                                                          "only vif-bridge is supported (convoy does its work itself)");
     }
-    if (IS("ip") || IS("rate") || IS("backend") || IS("backendtype") || IS("gatewaydev") || IS("netdev") || IS("devid") ||
-        IS("mtu") || IS("trusted"))
+    if (IS("ip") || IS("rate") || IS("backend") || IS("backendtype") || IS("gatewaydev") || IS("netdev") ||
+        IS("devid") || IS("mtu") || IS("trusted"))
         return vif_fail(r, n, CV_E_UNSUPPORTED, err, word, "is not supported for emulated cards");
 #undef IS
     return vif_fail(r, n, CV_E_INVALID, err, word, "unknown key");

@@ -45,7 +45,9 @@ int cv_chunk_init(struct cv_chunk *c, struct cv_error *err)
 {
     static const struct cv_page_source_ops ops = { .map = map, .unmap = unmap };
 
-    *c = (struct cv_chunk){ .source = { &ops }, .pfns = calloc(CV_CHUNK_PAGES, sizeof *c->pfns), .types = calloc(CV_CHUNK_PAGES, 1),
+    *c = (struct cv_chunk){ .source = { &ops },
+                            .pfns = calloc(CV_CHUNK_PAGES, sizeof *c->pfns),
+                            .types = calloc(CV_CHUNK_PAGES, 1),
                             .pages = malloc((size_t)CV_CHUNK_PAGES * CV_PAGE_SIZE) };
     if (c->pfns != NULL && c->types != NULL && c->pages != NULL)
         return 0;

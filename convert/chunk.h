@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Pages that have come in through a pipe, as a page source for the saving pipeline: some thousand at a time, ascending. */
+/* Pages that have come in through a pipe, as a page source for the saving pipeline: some thousand at a time, ascending.
+ */
 #ifndef CONVOY_CONVERT_CHUNK_H
 #define CONVOY_CONVERT_CHUNK_H
 
@@ -7,12 +8,12 @@
 
 #include "memory/pages.h"
 
-#define CV_CHUNK_PAGES 8192u           /* 32 MiB */
+#define CV_CHUNK_PAGES 8192u /* 32 MiB */
 
 struct cv_chunk {
     struct cv_page_source source;
-    uint64_t *pfns;                    /* strictly increasing */
-    uint8_t *types;                    /* enum cv_page_type */
+    uint64_t *pfns; /* strictly increasing */
+    uint8_t *types; /* enum cv_page_type */
     uint8_t *pages;
     size_t n;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xl's save file to a convoy stream.  libxc's stream has no passes: a pfn that is not above the one before begins a new one
- * (docs/stream-format.md, 8). */
+/* xl's save file to a convoy stream.  libxc's stream has no passes: a pfn that is not above the one before begins a new
+ * one (docs/stream-format.md, 8). */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@ struct from_xl {
     struct cv_writer *writer;
     struct cv_saver *saver;
     struct cv_chunk chunk;
-    uint64_t *bitmap;                  /* pfns of the chunk */
+    uint64_t *bitmap; /* pfns of the chunk */
     uint64_t pfn_count, next_pfn;
     uint32_t pass;
     struct cv_mem_stats before_pass;
@@ -52,7 +52,9 @@ static int end_pass(struct from_xl *f, bool last, struct cv_error *err)
     if (flush(f, err) < 0)
         return -1;
     const struct cv_mem_stats *now = cv_saver_stats(f->saver), *before = &f->before_pass;
-    struct cv_rec_pass_end rec = { .pass = f->pass, .flags = last ? CV_PASS_LAST : 0, .records = now->records - before->records,
+    struct cv_rec_pass_end rec = { .pass = f->pass,
+                                   .flags = last ? CV_PASS_LAST : 0,
+                                   .records = now->records - before->records,
                                    .data_pages = (now->bytes_raw - before->bytes_raw) / CV_PAGE_SIZE,
                                    .pages = now->pages - before->pages };
     CV_AUTO_BUF body = { 0 };
@@ -72,7 +74,8 @@ static int add_page(struct from_xl *f, uint64_t pfn, unsigned xen_type, const ui
                                                            : CV_PAGE_ALLOC;
 
     if (pfn >= f->pfn_count)
-        return cv_fail(err, CV_E_STREAM, 0, "page %#" PRIx64 " lies behind the end of the guest's address space, %#" PRIx64, pfn,
+        return cv_fail(err, CV_E_STREAM, 0,
+                       "page %#" PRIx64 " lies behind the end of the guest's address space, %#" PRIx64, pfn,
                        f->pfn_count);
     if (pfn < f->next_pfn) {
         if (f->pass >= PASSES_MAX)
@@ -185,7 +188,8 @@ static int take_libxc(struct from_xl *f, struct cv_xl_record *rec, struct cv_err
     }
 }
 
-/* QEMU finds a device's state by its place: what has none was unplugged by the guest, which uses a PV driver instead. */
+/* QEMU finds a device's state by its place: what has none was unplugged by the guest, which uses a PV driver instead.
+ */
 static int check_state(struct from_xl *f, struct cv_error *err)
 {
     struct cv_qemu_state q = { 0 };
@@ -194,12 +198,13 @@ static int check_state(struct from_xl *f, struct cv_error *err)
     if (cv_qemu_state_check(f->state.data, f->state.len, err) < 0)
         return cv_context(err, "EMULATOR_CONTEXT");
     if (cv_qemu_state_decode(&q, f->state.data, f->state.len, &why) < 0)
-        return 0;                      /* cannot be taken apart: QEMU itself will look */
+        return 0; /* cannot be taken apart: QEMU itself will look */
     int rc = cv_image_check_sections(&f->plan.layout.dms[0], &q, err);
     cv_qemu_state_dispose(&q);
     if (rc < 0 && err != NULL) {
         err->code = CV_E_UNSUPPORTED;
-        cv_context(err, "EMULATOR_CONTEXT: the guest may have unplugged it for a PV driver, which convoy does not serve yet");
+        cv_context(
+            err, "EMULATOR_CONTEXT: the guest may have unplugged it for a PV driver, which convoy does not serve yet");
     }
     return rc;
 }
@@ -208,8 +213,11 @@ static int finish(struct from_xl *f, struct cv_error *err)
 {
     if (check_state(f, err) < 0)
         return -1;
-    const struct cv_tail tail = { .tsc = &f->tsc, .context = &f->context, .params = &f->params,
-                                  .nodes = f->has_nodes ? &f->nodes : NULL, .state = &f->state };
+    const struct cv_tail tail = { .tsc = &f->tsc,
+                                  .context = &f->context,
+                                  .params = &f->params,
+                                  .nodes = f->has_nodes ? &f->nodes : NULL,
+                                  .state = &f->state };
     if (cv_tail_write(f->writer, &tail, err) < 0)
         return -1;
     return cv_writer_finish(f->writer, err);

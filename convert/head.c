@@ -12,7 +12,7 @@
 #define FOUR_GIB (UINT64_C(1) << 32)
 #define E820_RAM 1u
 #define NODES_MAX CV_XS_NODES_MAX
-#define PARAM_PAE_ENABLED 4u           /* obsolete: libxc passes over it as well */
+#define PARAM_PAE_ENABLED 4u /* obsolete: libxc passes over it as well */
 
 int cv_head_put(struct cv_writer *w, enum cv_record_type type, const struct cv_buf *body, struct cv_error *err)
 {
@@ -33,7 +33,8 @@ static int blame_input(int rc, struct cv_error *err)
 
 /* ---- identity ---- */
 
-static int put_host(struct cv_writer *w, uint32_t major, uint32_t minor, const struct cv_convert_options *opt, struct cv_error *err)
+static int put_host(struct cv_writer *w, uint32_t major, uint32_t minor, const struct cv_convert_options *opt,
+                    struct cv_error *err)
 {
     CV_AUTO_BUF body = { 0 };
     json_t *o = json_pack("{s:s,s:s}", "convoy", opt->version, "source", "xl");
@@ -42,7 +43,11 @@ static int put_host(struct cv_writer *w, uint32_t major, uint32_t minor, const s
     json_decref(o);
     if (json == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for the HOST record");
-    struct cv_rec_host rec = { .schema = CV_REC_SCHEMA, .xen_major = major, .xen_minor = minor, .time = opt->time, .json = json,
+    struct cv_rec_host rec = { .schema = CV_REC_SCHEMA,
+                               .xen_major = major,
+                               .xen_minor = minor,
+                               .time = opt->time,
+                               .json = json,
                                .json_len = (uint32_t)strlen(json) };
     return cv_rec_host_encode(&rec, &body, err) < 0 ? -1 : cv_head_put(w, CV_REC_HOST, &body, err);
 }
@@ -54,8 +59,12 @@ static int put_guest(struct cv_writer *w, const struct cv_plan *p, struct cv_err
 
     if (cv_spec_encode(&p->spec, &json, err) < 0)
         return -1;
-    struct cv_rec_guest rec = { .schema = CV_REC_SCHEMA, .type = CV_GUEST_HVM, .json = json, .json_len = (uint32_t)strlen(json),
-                                .config = (const char *)p->cfg.data, .config_len = (uint32_t)strlen((const char *)p->cfg.data) };
+    struct cv_rec_guest rec = { .schema = CV_REC_SCHEMA,
+                                .type = CV_GUEST_HVM,
+                                .json = json,
+                                .json_len = (uint32_t)strlen(json),
+                                .config = (const char *)p->cfg.data,
+                                .config_len = (uint32_t)strlen((const char *)p->cfg.data) };
     memcpy(rec.uuid, p->spec.uuid, sizeof rec.uuid);
     return blame_input(cv_rec_guest_encode(&rec, &body, err), err) < 0 ? -1 : cv_head_put(w, CV_REC_GUEST, &body, err);
 }
@@ -67,9 +76,13 @@ static int put_layout(struct cv_writer *w, const struct cv_layout *l, struct cv_
 
     if (cv_layout_encode(l, &json, err) < 0)
         return -1;
-    struct cv_rec_layout rec = { .schema = CV_REC_SCHEMA, .count = 1, .emulator = { { 0, CV_LAYOUT_DEFAULT } }, .json = json,
+    struct cv_rec_layout rec = { .schema = CV_REC_SCHEMA,
+                                 .count = 1,
+                                 .emulator = { { 0, CV_LAYOUT_DEFAULT } },
+                                 .json = json,
                                  .json_len = (uint32_t)strlen(json) };
-    return blame_input(cv_rec_layout_encode(&rec, &body, err), err) < 0 ? -1 : cv_head_put(w, CV_REC_LAYOUT, &body, err);
+    return blame_input(cv_rec_layout_encode(&rec, &body, err), err) < 0 ? -1
+                                                                        : cv_head_put(w, CV_REC_LAYOUT, &body, err);
 }
 
 static int put_vcpus(struct cv_writer *w, const struct cv_domain_spec *s, struct cv_error *err)
@@ -88,12 +101,17 @@ static int put_memory(struct cv_writer *w, const struct cv_plan *p, uint64_t pfn
     const struct cv_domain_spec *s = &p->spec;
     uint64_t ram = s->ram_kb << 10, mmio = p->layout.mmio_start, low = ram > mmio ? mmio : ram;
     struct cv_rec_memory rec = {
-        .pfn_count = pfn_count, .target_kib = s->target_kb, .static_max_kib = s->max_kb, .videoram_kib = s->video_kb,
-        .paging_pool_kib = s->paging_pool_kb, .e820_count = ram > low ? 2 : 1,
+        .pfn_count = pfn_count,
+        .target_kib = s->target_kb,
+        .static_max_kib = s->max_kb,
+        .videoram_kib = s->video_kb,
+        .paging_pool_kib = s->paging_pool_kb,
+        .e820_count = ram > low ? 2 : 1,
         .e820 = { { 0x100000, low - 0x100000, E820_RAM }, { FOUR_GIB, ram - low, E820_RAM } },
     };
 
-    return blame_input(cv_rec_memory_encode(&rec, &body, err), err) < 0 ? -1 : cv_head_put(w, CV_REC_MEMORY, &body, err);
+    return blame_input(cv_rec_memory_encode(&rec, &body, err), err) < 0 ? -1
+                                                                        : cv_head_put(w, CV_REC_MEMORY, &body, err);
 }
 
 /* ---- CPU policy ---- */
@@ -121,7 +139,8 @@ static int put_policy(struct cv_writer *w, const struct cv_buf *leaves, const st
     if (nl == 0 && nm == 0)
         return 0;
     if (leaves->len % 24 != 0 || msrs->len % 16 != 0)
-        return cv_fail(err, CV_E_STREAM, 0, "CPU policy: %zu and %zu bytes are no whole entries", leaves->len, msrs->len);
+        return cv_fail(err, CV_E_STREAM, 0, "CPU policy: %zu and %zu bytes are no whole entries", leaves->len,
+                       msrs->len);
     struct cv_cpuid_leaf *l = calloc(nl + 1u, sizeof *l);
     struct cv_msr_entry *m = calloc(nm + 1u, sizeof *m);
     int rc = l != NULL && m != NULL ? 0 : cv_fail(err, CV_E_NOMEM, 0, "no memory for the CPU policy");
@@ -141,11 +160,12 @@ static int put_policy(struct cv_writer *w, const struct cv_buf *leaves, const st
     return rc < 0 ? cv_context(err, "CPU policy") : cv_head_put(w, CV_REC_CPU_POLICY, &body, err);
 }
 
-int cv_head_write(struct cv_writer *w, const struct cv_plan *p, uint64_t pfn_count, uint32_t xen_major, uint32_t xen_minor,
-                  const struct cv_buf *leaves, const struct cv_buf *msrs, const struct cv_convert_options *opt, struct cv_error *err)
+int cv_head_write(struct cv_writer *w, const struct cv_plan *p, uint64_t pfn_count, uint32_t xen_major,
+                  uint32_t xen_minor, const struct cv_buf *leaves, const struct cv_buf *msrs,
+                  const struct cv_convert_options *opt, struct cv_error *err)
 {
-    if (put_host(w, xen_major, xen_minor, opt, err) < 0 || put_guest(w, p, err) < 0 || put_layout(w, &p->layout, err) < 0 ||
-        put_vcpus(w, &p->spec, err) < 0 || put_memory(w, p, pfn_count, err) < 0)
+    if (put_host(w, xen_major, xen_minor, opt, err) < 0 || put_guest(w, p, err) < 0 ||
+        put_layout(w, &p->layout, err) < 0 || put_vcpus(w, &p->spec, err) < 0 || put_memory(w, p, pfn_count, err) < 0)
         return -1;
     return put_policy(w, leaves, msrs, err);
 }
@@ -240,7 +260,9 @@ static int put_nodes(struct cv_writer *w, const struct cv_buf *b, struct cv_erro
 static int put_state(struct cv_writer *w, const struct cv_buf *state, struct cv_error *err)
 {
     uint8_t head[CV_DEVICE_STATE_HEAD];
-    struct cv_rec_device_state rec = { .dmid = 0, .format = CV_STATE_QEMU, .blob = state->data, .blob_len = state->len };
+    struct cv_rec_device_state rec = {
+        .dmid = 0, .format = CV_STATE_QEMU, .blob = state->data, .blob_len = state->len
+    };
 
     if (cv_rec_device_state_head(&rec, head, err) < 0)
         return -1;
@@ -250,8 +272,8 @@ static int put_state(struct cv_writer *w, const struct cv_buf *state, struct cv_
 
 int cv_tail_write(struct cv_writer *w, const struct cv_tail *t, struct cv_error *err)
 {
-    if (put_tsc(w, t->tsc, err) < 0 || cv_head_put(w, CV_REC_HVM_CONTEXT, t->context, err) < 0 || put_params(w, t->params, err) < 0 ||
-        (t->nodes != NULL && put_nodes(w, t->nodes, err) < 0))
+    if (put_tsc(w, t->tsc, err) < 0 || cv_head_put(w, CV_REC_HVM_CONTEXT, t->context, err) < 0 ||
+        put_params(w, t->params, err) < 0 || (t->nodes != NULL && put_nodes(w, t->nodes, err) < 0))
         return -1;
     return put_state(w, t->state, err);
 }

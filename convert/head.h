@@ -6,18 +6,19 @@
 #include "convert/plan.h"
 #include "stream-format/bodies.h"
 
-int cv_head_put(struct cv_writer *w, enum cv_record_type type, const struct cv_buf *body, struct cv_error *err) CV_CHECKED;
+int cv_head_put(struct cv_writer *w, enum cv_record_type type, const struct cv_buf *body,
+                struct cv_error *err) CV_CHECKED;
 
 /* HOST to CPU_POLICY.  leaves, msrs: bodies of libxc's records, empty = not there. */
-int cv_head_write(struct cv_writer *w, const struct cv_plan *p, uint64_t pfn_count, uint32_t xen_major, uint32_t xen_minor,
-                  const struct cv_buf *leaves, const struct cv_buf *msrs, const struct cv_convert_options *opt,
-                  struct cv_error *err) CV_CHECKED;
+int cv_head_write(struct cv_writer *w, const struct cv_plan *p, uint64_t pfn_count, uint32_t xen_major,
+                  uint32_t xen_minor, const struct cv_buf *leaves, const struct cv_buf *msrs,
+                  const struct cv_convert_options *opt, struct cv_error *err) CV_CHECKED;
 
 struct cv_tail {
-    const struct cv_buf *tsc, *context;        /* bodies of libxc's records */
-    const struct cv_buf *params;       /* entries alone, in any order; a later one replaces an earlier one */
-    const struct cv_buf *nodes;        /* "key\0value\0"...; NULL = none */
-    const struct cv_buf *state;        /* QEMU's */
+    const struct cv_buf *tsc, *context; /* bodies of libxc's records */
+    const struct cv_buf *params;        /* entries alone, in any order; a later one replaces an earlier one */
+    const struct cv_buf *nodes;         /* "key\0value\0"...; NULL = none */
+    const struct cv_buf *state;         /* QEMU's */
 };
 /* TSC_INFO to DEVICE_STATE. */
 int cv_tail_write(struct cv_writer *w, const struct cv_tail *t, struct cv_error *err) CV_CHECKED;

@@ -13,7 +13,7 @@ struct build {
     const struct cv_guest_config *c;
     const struct cv_domain_spec *spec;
     uint32_t xen_minor;
-    bool failed;                       /* no memory */
+    bool failed; /* no memory */
 };
 
 static void set(struct build *b, json_t *o, const char *key, json_t *v)
@@ -78,9 +78,12 @@ static json_t *vnc_info(struct build *b)
 /* Bit numbers of libxl_viridian_enlightenment from the bits of HVM_PARAM_VIRIDIAN. */
 static void set_viridian(struct build *b, json_t *h)
 {
-    static const struct { uint64_t mask, wanted; int number; } bits[] = {
-        { 1, 1, 0 }, { 2, 0, 1 }, { 4, 4, 2 }, { 8, 8, 3 }, { 16, 16, 4 }, { 32, 32, 5 }, { 64, 64, 6 }, { 128, 128, 7 },
-        { 256, 256, 8 }, { 512, 512, 9 }, { 1024, 1024, 10 }, { 2048, 2048, 11 }, { 4096, 4096, 12 } };
+    static const struct {
+        uint64_t mask, wanted;
+        int number;
+    } bits[] = { { 1, 1, 0 },        { 2, 0, 1 },        { 4, 4, 2 },       { 8, 8, 3 },     { 16, 16, 4 },
+                 { 32, 32, 5 },      { 64, 64, 6 },      { 128, 128, 7 },   { 256, 256, 8 }, { 512, 512, 9 },
+                 { 1024, 1024, 10 }, { 2048, 2048, 11 }, { 4096, 4096, 12 } };
     json_t *on = json_array();
 
     if (b->spec->viridian == 0) {
@@ -103,7 +106,9 @@ static bool any_ahci(const struct cv_guest_config *c)
 
 static void set_usb(struct build *b, json_t *h)
 {
-    static const char *const words[][2] = { { "usb-tablet", "tablet" }, { "usb-mouse", "mouse" }, { "usb-kbd", "keyboard" } };
+    static const char *const words[][2] = { { "usb-tablet", "tablet" },
+                                            { "usb-mouse", "mouse" },
+                                            { "usb-kbd", "keyboard" } };
     const struct cv_guest_config *c = b->c;
     json_t *list = json_array();
 
@@ -153,7 +158,8 @@ static json_t *hvm_info(struct build *b)
     return o;
 }
 
-/* Cards without a boot ROM: libxl always gives its cards one, and QEMU would look for pages that the guest does not have. */
+/* Cards without a boot ROM: libxl always gives its cards one, and QEMU would look for pages that the guest does not
+ * have. */
 static void set_rom_args(struct build *b, json_t *o, const struct cv_layout_dm *dm)
 {
     json_t *args = json_array();
@@ -181,8 +187,8 @@ static void set_rom_args(struct build *b, json_t *o, const struct cv_layout_dm *
 static json_t *build_info(struct build *b, const struct cv_layout_dm *dm)
 {
     static const char *const tsc[] = { "default", "always_emulate", "native" };
-    static const char *const timer[] = { "delay_for_missed_ticks", "no_delay_for_missed_ticks", "no_missed_ticks_pending",
-                                         "one_missed_tick_pending" };
+    static const char *const timer[] = { "delay_for_missed_ticks", "no_delay_for_missed_ticks",
+                                         "no_missed_ticks_pending", "one_missed_tick_pending" };
     const struct cv_guest_config *c = b->c;
     const struct cv_domain_spec *s = b->spec;
     json_t *o = json_object(), *online = json_array();
@@ -242,7 +248,8 @@ static json_t *nic(struct build *b, unsigned i)
     json_t *o = json_object();
     char mac[24];
 
-    snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", v->mac[0], v->mac[1], v->mac[2], v->mac[3], v->mac[4], v->mac[5]);
+    snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", v->mac[0], v->mac[1], v->mac[2], v->mac[3], v->mac[4],
+             v->mac[5]);
     set(b, o, "devid", json_integer(i));
     set(b, o, "model", json_string(v->model));
     set(b, o, "mac", json_string(mac));
@@ -254,8 +261,8 @@ static json_t *nic(struct build *b, unsigned i)
 
 static json_t *domain_config(struct build *b, const struct cv_layout_dm *dm)
 {
-    static const char *const actions[] = { "destroy", "restart", "restart_rename", "preserve", "coredump_destroy",
-                                           "coredump_restart", "soft_reset" };
+    static const char *const actions[] = { "destroy",          "restart",          "restart_rename", "preserve",
+                                           "coredump_destroy", "coredump_restart", "soft_reset" };
     const struct cv_guest_config *c = b->c;
     json_t *o = json_object(), *disks = json_array(), *nics = json_array();
 

@@ -15,22 +15,23 @@
 /* What xl.cfg, as convoy reads it, has no key for. 0 = libxl's own choice. */
 struct cv_libxl_facts {
     uint64_t target_kb, shadow_kb;
-    uint32_t timer_mode;               /* HVM_PARAM_TIMER_MODE's numbers */
+    uint32_t timer_mode; /* HVM_PARAM_TIMER_MODE's numbers */
     uint32_t event_channels;
-    bool pirq, has_pirq;               /* type.hvm.pirq: Xen 4.19 and later */
-    bool no_nic_roms;                  /* -global <driver>.romfile= for the cards */
+    bool pirq, has_pirq; /* type.hvm.pirq: Xen 4.19 and later */
+    bool no_nic_roms;    /* -global <driver>.romfile= for the cards */
 };
 
 /* json: whole text.  cfg: appended, not terminated. Errors: CV_E_STREAM (no such JSON), CV_E_UNSUPPORTED. */
-int cv_libxl_to_cfg(const char *json, size_t len, struct cv_libxl_facts *facts, struct cv_buf *cfg, struct cv_error *err) CV_CHECKED;
+int cv_libxl_to_cfg(const char *json, size_t len, struct cv_libxl_facts *facts, struct cv_buf *cfg,
+                    struct cv_error *err) CV_CHECKED;
 
 /* What `xl restore` of Xen 4.<xen_minor> takes for a guest of one emulator (*json_out: caller frees).
  * Errors: CV_E_UNSUPPORTED: libxl cannot describe it. */
 int cv_libxl_from_config(const struct cv_guest_config *c, const struct cv_domain_spec *spec, const struct cv_layout *l,
                          uint32_t xen_minor, char **json_out, struct cv_error *err) CV_CHECKED;
 
-/* The command line that libxl would use must give the same PCI devices at the same places, with the same memory size, as
- * the layout's: QEMU finds each device's state by its place.  CV_E_UNSUPPORTED names the first that differs. */
+/* The command line that libxl would use must give the same PCI devices at the same places, with the same memory size,
+ * as the layout's: QEMU finds each device's state by its place.  CV_E_UNSUPPORTED names the first that differs. */
 int cv_libxl_check_layout(const struct cv_guest_config *c, const struct cv_layout *l, struct cv_error *err) CV_CHECKED;
 
 #endif

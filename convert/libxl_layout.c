@@ -7,11 +7,17 @@
 
 #include "convert/libxl_json.h"
 
-#define FIRST_SLOT 3u                  /* 0 and 1 are the chipset's, 2 the platform device's */
+#define FIRST_SLOT 3u /* 0 and 1 are the chipset's, 2 the platform device's */
 #define EXPECTED_MAX 32
 
-struct expected { uint16_t bdf; const char *driver; };
-struct list { struct expected at[EXPECTED_MAX]; unsigned count, slot; };
+struct expected {
+    uint16_t bdf;
+    const char *driver;
+};
+struct list {
+    struct expected at[EXPECTED_MAX];
+    unsigned count, slot;
+};
 
 static void place(struct list *l, const char *driver)
 {
@@ -27,10 +33,12 @@ static int expect(struct list *l, const struct cv_guest_config *c, struct cv_err
 
     *l = (struct list){ .slot = FIRST_SLOT };
     if (c->vga == CV_VGA_NONE)
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "without a VGA card libxl's devices have other PCI slots than convoy's");
+        return cv_fail(err, CV_E_UNSUPPORTED, 0,
+                       "without a VGA card libxl's devices have other PCI slots than convoy's");
     if (!c->xen_platform_pci)
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "without the platform device libxl uses QEMU's machine 'pc', which is another one "
-                                                 "in each release");
+        return cv_fail(err, CV_E_UNSUPPORTED, 0,
+                       "without the platform device libxl uses QEMU's machine 'pc', which is another one "
+                       "in each release");
     place(l, c->vga == CV_VGA_STD ? "VGA" : "cirrus-vga");
     if (!c->usb && c->usbversion == 2)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "libxl puts usbversion = 2 at 00:1d, convoy into the next free slot");
@@ -48,7 +56,8 @@ static int expect(struct list *l, const struct cv_guest_config *c, struct cv_err
     }
     for (unsigned i = 0; i < c->disk_count; i++)
         if (ahci && (c->disks[i].model == CV_DISK_AHCI) == c->disks[i].cdrom)
-            return cv_fail(err, CV_E_UNSUPPORTED, 0, "xl puts disks on AHCI and CD-ROM drives on IDE: %s is elsewhere", c->disks[i].vdev);
+            return cv_fail(err, CV_E_UNSUPPORTED, 0, "xl puts disks on AHCI and CD-ROM drives on IDE: %s is elsewhere",
+                           c->disks[i].vdev);
     if (ahci)
         place(l, "ich9-ahci");
     return 0;
@@ -76,8 +85,10 @@ static int check_machine(const struct cv_guest_config *c, const struct cv_layout
     if (strcmp(dm->machine, machine) != 0)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "its machine is '%s', and xl's would be '%s'", dm->machine, machine);
     if (dm->m_kib != l->max_kib)
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "its ROM and VRAM lie behind %" PRIu64 " KiB, and xl's would lie behind %" PRIu64
-                       " KiB: they would reach into the PCI hole there", dm->m_kib, l->max_kib);
+        return cv_fail(err, CV_E_UNSUPPORTED, 0,
+                       "its ROM and VRAM lie behind %" PRIu64 " KiB, and xl's would lie behind %" PRIu64
+                       " KiB: they would reach into the PCI hole there",
+                       dm->m_kib, l->max_kib);
     if (c->dms[0].args.count > 0 || c->dms[0].device_count > 0)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "it has arguments or devices of its own");
     return 0;
@@ -93,7 +104,8 @@ int cv_libxl_check_layout(const struct cv_guest_config *c, const struct cv_layou
         char names[200] = "";
         for (unsigned i = 0; i < l->count; i++)
             snprintf(names + strlen(names), sizeof names - strlen(names), "%s%.30s", i ? ", " : "", l->dms[i].name);
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "the guest has %u emulators (%s), and xl's file has room for one", l->count, names);
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "the guest has %u emulators (%s), and xl's file has room for one",
+                       l->count, names);
     }
     if (expect(&list, c, err) < 0 || check_machine(c, l, err) < 0)
         return cv_context(err, "emulator '%s'", dm->name);
@@ -105,6 +117,7 @@ int cv_libxl_check_layout(const struct cv_guest_config *c, const struct cv_layou
             return cv_context(err, "emulator '%s'", dm->name);
     }
     if (on_bus != list.count)
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "emulator '%s' has %u PCI devices, and xl's would have %u", dm->name, on_bus, list.count);
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "emulator '%s' has %u PCI devices, and xl's would have %u", dm->name,
+                       on_bus, list.count);
     return 0;
 }

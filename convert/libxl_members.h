@@ -4,16 +4,23 @@
 #define CONVOY_CONVERT_LIBXL_MEMBERS_H
 
 enum cv_libxl_fate {
-    IGNORE,          /* of the old host, or of no weight for an emulated guest */
-    REFUSE,          /* only if it holds nothing */
-    TEXT, NUMBER, BOOLEAN,             /* to the key named */
-    WORD,            /* one of words, to the key named */
-    ELSEWHERE,       /* a function of its own looks at it */
+    IGNORE, /* of the old host, or of no weight for an emulated guest */
+    REFUSE, /* only if it holds nothing */
+    TEXT,
+    NUMBER,
+    BOOLEAN,   /* to the key named */
+    WORD,      /* one of words, to the key named */
+    ELSEWHERE, /* a function of its own looks at it */
 };
 
 /* key: of xl.cfg; of REFUSE the reason, NULL for the common one.  words: pairs of libxl's word and xl.cfg's ("" = write
  * nothing), ended by NULL. */
-struct cv_libxl_member { const char *name; enum cv_libxl_fate fate; const char *key; const char *const *words; };
+struct cv_libxl_member {
+    const char *name;
+    enum cv_libxl_fate fate;
+    const char *key;
+    const char *const *words;
+};
 
 extern const struct cv_libxl_member cv_libxl_create_members[];
 extern const struct cv_libxl_member cv_libxl_build_members[];

@@ -30,7 +30,8 @@ static void put_memory(struct cv_walk *w, json_t *b)
     if (target == 0)
         target = max;
     if (max % 1024 != 0 || video % 1024 != 0)
-        cv_walk_refuse(w, max % 1024 ? "max_memkb" : "video_memkb", "is no whole number of MiB, which QEMU's -m and vgamem_mb are");
+        cv_walk_refuse(w, max % 1024 ? "max_memkb" : "video_memkb",
+                       "is no whole number of MiB, which QEMU's -m and vgamem_mb are");
     cv_walk_put(w, "maxmem = %" PRIu64 "\nmemory = %" PRIu64 "\n", max / 1024, target / 1024);
     if (video != 0)
         cv_walk_put(w, "videoram = %" PRIu64 "\n", video / 1024);
@@ -50,9 +51,8 @@ static void put_vcpus(struct cv_walk *w, json_t *b)
     json_t *list = json_object_get(b, "avail_vcpus"), *v;
     size_t i;
 
-    json_array_foreach(list, i, v)
-        if (json_integer_value(v) != (json_int_t)i || !json_is_integer(v))
-            cv_walk_refuse(w, "avail_vcpus", "has gaps, which a restored QEMU would not");
+    json_array_foreach(list, i, v) if (json_integer_value(v) != (json_int_t)i || !json_is_integer(v))
+        cv_walk_refuse(w, "avail_vcpus", "has gaps, which a restored QEMU would not");
     cv_walk_put(w, "vcpus = %zu\n", json_array_size(list) ? json_array_size(list) : 1);
 }
 
@@ -62,7 +62,8 @@ static void put_extra(struct cv_walk *w, json_t *b)
     json_t *list = json_object_get(b, "extra_hvm"), *v;
     size_t i;
 
-    json_array_foreach(list, i, v) {
+    json_array_foreach(list, i, v)
+    {
         const char *s = cv_walk_text_of(w, "extra_hvm", v);
         size_t n = strlen(s);
         bool good = i % 2 == 0 ? strcmp(s, "-global") == 0 : n > 9 && strcmp(s + n - 9, ".romfile=") == 0;
@@ -74,8 +75,8 @@ static void put_extra(struct cv_walk *w, json_t *b)
 
 static void take_timer_mode(struct cv_walk *w, json_t *o)
 {
-    static const char *const names[] = { "delay_for_missed_ticks", "no_delay_for_missed_ticks", "no_missed_ticks_pending",
-                                         "one_missed_tick_pending" };
+    static const char *const names[] = { "delay_for_missed_ticks", "no_delay_for_missed_ticks",
+                                         "no_missed_ticks_pending", "one_missed_tick_pending" };
     const char *s = json_string_value(json_object_get(o, "timer_mode"));
 
     for (uint32_t i = 0; s != NULL && i < 4; i++)
@@ -85,9 +86,11 @@ static void take_timer_mode(struct cv_walk *w, json_t *o)
 
 static void put_viridian(struct cv_walk *w, json_t *h)
 {
-    static const char *const names[] = { "base", "freq", "time_ref_count", "reference_tsc", "hcall_remote_tlb_flush", "apic_assist",
-                                         "crash_ctl", "synic", "stimer", "hcall_ipi", "ex_processor_masks", "no_vp_limit",
-                                         "cpu_hotplug" };
+    static const char *const names[] = {
+        "base",       "freq",  "time_ref_count", "reference_tsc", "hcall_remote_tlb_flush", "apic_assist",
+        "crash_ctl",  "synic", "stimer",         "hcall_ipi",     "ex_processor_masks",     "no_vp_limit",
+        "cpu_hotplug"
+    };
     static const char *const lists[] = { "viridian_enable", "viridian_disable" };
     json_t *flag = json_object_get(h, "viridian"), *v;
     bool on = flag != NULL && cv_walk_defbool(w, "viridian", flag) == 1, any = on;
@@ -99,7 +102,8 @@ static void put_viridian(struct cv_walk *w, json_t *h)
         return;
     cv_walk_put(w, "viridian = [%s", on ? "\"defaults\"," : "");
     for (unsigned l = 0; l < 2; l++)
-        json_array_foreach(json_object_get(h, lists[l]), i, v) {
+        json_array_foreach(json_object_get(h, lists[l]), i, v)
+        {
             int64_t n = cv_walk_number(w, lists[l], v);
             if (n < 0 || n >= (int64_t)(sizeof names / sizeof *names))
                 cv_walk_refuse(w, lists[l], "has an enlightenment that is unknown here");
@@ -121,7 +125,8 @@ static void put_strings(struct cv_walk *w, json_t *h, const char *one, const cha
         cv_walk_put(w, "]\n");
     } else if (json_array_size(list) > 0) {
         cv_walk_put(w, "%s = [", key);
-        json_array_foreach(list, i, v) {
+        json_array_foreach(list, i, v)
+        {
             cv_walk_put_quoted(w, many, cv_walk_text_of(w, many, v));
             cv_walk_put(w, ",");
         }
@@ -141,7 +146,8 @@ static void put_hvm(struct cv_walk *w, json_t *h)
     cv_walk_object(w, "b_info.type.hvm.vga", json_object_get(h, "vga"), cv_libxl_vga_members);
     w->at = "b_info.type.hvm";
     if (cv_walk_truth(json_object_get(h, "sdl"), "enable") || cv_walk_truth(json_object_get(h, "spice"), "enable"))
-        cv_walk_refuse(w, cv_walk_truth(json_object_get(h, "sdl"), "enable") ? "sdl" : "spice", "only vnc is supported");
+        cv_walk_refuse(w, cv_walk_truth(json_object_get(h, "sdl"), "enable") ? "sdl" : "spice",
+                       "only vnc is supported");
     put_viridian(w, h);
     put_strings(w, h, "serial", "serial_list", "serial");
     put_strings(w, h, "usbdevice", "usbdevice_list", "usbdevice");
@@ -149,7 +155,8 @@ static void put_hvm(struct cv_walk *w, json_t *h)
     if ((v = json_object_get(h, "usbversion")) != NULL && cv_walk_number(w, "usbversion", v) != 0)
         cv_walk_put(w, "usbversion = %d\n", (int)cv_walk_number(w, "usbversion", v));
     if ((v = json_object_get(h, "xen_platform_pci")) != NULL && cv_walk_defbool(w, "xen_platform_pci", v) == 0)
-        cv_walk_refuse(w, "xen_platform_pci", "without it libxl uses QEMU's machine 'pc', which is another one in each release");
+        cv_walk_refuse(w, "xen_platform_pci",
+                       "without it libxl uses QEMU's machine 'pc', which is another one in each release");
     if ((v = json_object_get(h, "vpt_align")) != NULL && cv_walk_defbool(w, "vpt_align", v) == 0)
         cv_walk_put(w, "vpt_align = 0\n");
     if ((v = json_object_get(h, "pirq")) != NULL && cv_walk_defbool(w, "pirq", v) >= 0) {
@@ -159,8 +166,8 @@ static void put_hvm(struct cv_walk *w, json_t *h)
     w->at = "";
 }
 
-/* libxl's default of every action is to destroy; convoy's, as xl's, to restart on a reboot.  A soft reset is what xl always
- * asks for and convoy does not have: without the line it restarts the guest. */
+/* libxl's default of every action is to destroy; convoy's, as xl's, to restart on a reboot.  A soft reset is what xl
+ * always asks for and convoy does not have: without the line it restarts the guest. */
 static void put_actions(struct cv_walk *w, json_t *o)
 {
     static const char *const names[] = { "on_poweroff", "on_reboot", "on_watchdog", "on_crash", "on_soft_reset" };
@@ -196,7 +203,8 @@ static void walk_all(struct cv_walk *w, json_t *o)
     cv_walk_nics(w, json_object_get(o, "nics"));
 }
 
-int cv_libxl_to_cfg(const char *json, size_t len, struct cv_libxl_facts *facts, struct cv_buf *cfg, struct cv_error *err)
+int cv_libxl_to_cfg(const char *json, size_t len, struct cv_libxl_facts *facts, struct cv_buf *cfg,
+                    struct cv_error *err)
 {
     struct cv_walk w = { .cfg = cfg, .facts = facts, .at = "", .err = err };
     json_error_t e;
@@ -205,8 +213,8 @@ int cv_libxl_to_cfg(const char *json, size_t len, struct cv_libxl_facts *facts, 
     *facts = (struct cv_libxl_facts){ 0 };
     if (!json_is_object(o)) {
         json_decref(o);
-        return cv_fail(err, CV_E_STREAM, 0, "configuration: no JSON object (%s at byte %d)", o ? "another value" : e.text,
-                       o ? 0 : e.position);
+        return cv_fail(err, CV_E_STREAM, 0, "configuration: no JSON object (%s at byte %d)",
+                       o ? "another value" : e.text, o ? 0 : e.position);
     }
     walk_all(&w, o);
     json_decref(o);

@@ -57,9 +57,7 @@ static bool holds_nothing(const json_t *v)
     if (json_is_object(v)) {
         const char *k;
         json_t *m;
-        json_object_foreach((json_t *)v, k, m)
-            if (!holds_nothing(m))
-                return false;
+        json_object_foreach((json_t *)v, k, m) if (!holds_nothing(m)) return false;
         return true;
     }
     return json_is_null(v) || json_is_false(v) || (json_is_integer(v) && json_integer_value(v) == 0) ||
@@ -142,7 +140,8 @@ void cv_walk_object(struct cv_walk *w, const char *at, json_t *o, const struct c
     json_t *v;
 
     w->at = at;
-    json_object_foreach(o, name, v) {
+    json_object_foreach(o, name, v)
+    {
         const struct cv_libxl_member *m = members;
         while (m->name != NULL && strcmp(m->name, name) != 0)
             m++;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Walking libxl's JSON and writing xl.cfg text from it.  Private to convert/.  After the first failure nothing is written
- * any more, so that callers need not look after every step. */
+/* Walking libxl's JSON and writing xl.cfg text from it.  Private to convert/.  After the first failure nothing is
+ * written any more, so that callers need not look after every step. */
 #ifndef CONVOY_CONVERT_LIBXL_WALK_H
 #define CONVOY_CONVERT_LIBXL_WALK_H
 
@@ -12,7 +12,7 @@
 struct cv_walk {
     struct cv_buf *cfg;
     struct cv_libxl_facts *facts;
-    const char *at;                    /* "b_info.type.hvm": for messages */
+    const char *at; /* "b_info.type.hvm": for messages */
     bool failed;
     struct cv_error *err;
 };
@@ -27,7 +27,7 @@ void cv_walk_object(struct cv_walk *w, const char *at, json_t *o, const struct c
 
 /* Values; of another type than asked for they are refused, and "", -1 or 0 comes back. */
 const char *cv_walk_text_of(struct cv_walk *w, const char *name, const json_t *v);
-int cv_walk_defbool(struct cv_walk *w, const char *name, const json_t *v);      /* -1 default, 0, 1 */
+int cv_walk_defbool(struct cv_walk *w, const char *name, const json_t *v); /* -1 default, 0, 1 */
 int64_t cv_walk_number(struct cv_walk *w, const char *name, const json_t *v);
 /* Members that may be missing. */
 const char *cv_walk_string_or(json_t *o, const char *name, const char *otherwise);

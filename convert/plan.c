@@ -68,14 +68,18 @@ static int compare(const struct cv_layout *image, const struct cv_layout *decide
 {
     const struct cv_layout_dm *a = &image->dms[0], *b = &decided->dms[0];
 
-    if (image->max_kib != decided->max_kib || image->maxvcpus != decided->maxvcpus || a->device_count != b->device_count)
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "the guest's configuration text and its layout describe different machines");
+    if (image->max_kib != decided->max_kib || image->maxvcpus != decided->maxvcpus ||
+        a->device_count != b->device_count)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0,
+                       "the guest's configuration text and its layout describe different machines");
     for (unsigned i = 0; i < a->device_count; i++) {
         const struct cv_layout_device *x = &a->devices[i], *y = &b->devices[i];
-        if (x->kind != y->kind || x->bdf != y->bdf || strcmp(x->driver, y->driver) != 0 || strcmp(x->vdev, y->vdev) != 0 ||
-            strcmp(x->path, y->path) != 0 || memcmp(x->mac, y->mac, sizeof x->mac) != 0)
-            return cv_fail(err, CV_E_UNSUPPORTED, 0, "device %s (%s) of the layout is not as in the guest's configuration text",
-                           x->id, x->driver);
+        if (x->kind != y->kind || x->bdf != y->bdf || strcmp(x->driver, y->driver) != 0 ||
+            strcmp(x->vdev, y->vdev) != 0 || strcmp(x->path, y->path) != 0 ||
+            memcmp(x->mac, y->mac, sizeof x->mac) != 0)
+            return cv_fail(err, CV_E_UNSUPPORTED, 0,
+                           "device %s (%s) of the layout is not as in the guest's configuration text", x->id,
+                           x->driver);
     }
     return 0;
 }

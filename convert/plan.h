@@ -8,7 +8,7 @@
 #include "convert/libxl_json.h"
 
 struct cv_plan {
-    struct cv_buf cfg;                 /* xl.cfg text, terminated */
+    struct cv_buf cfg; /* xl.cfg text, terminated */
     struct cv_guest_config config;
     bool has_config;
     struct cv_layout layout;
@@ -17,9 +17,10 @@ struct cv_plan {
     struct cv_libxl_facts facts;
 };
 
-/* From libxl's JSON: decides the layout that convoy would give the guest, and refuses it where QEMU, started so, would not
- * find its devices where libxl's QEMU left them. */
-int cv_plan_from_libxl(struct cv_plan *p, const char *json, size_t len, const char *default_model, struct cv_error *err) CV_CHECKED;
+/* From libxl's JSON: decides the layout that convoy would give the guest, and refuses it where QEMU, started so, would
+ * not find its devices where libxl's QEMU left them. */
+int cv_plan_from_libxl(struct cv_plan *p, const char *json, size_t len, const char *default_model,
+                       struct cv_error *err) CV_CHECKED;
 /* The highest pfn that the guest can have, + 1: libxc's stream does not say it in advance. */
 uint64_t cv_plan_pfn_count(const struct cv_plan *p);
 

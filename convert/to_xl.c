@@ -19,7 +19,7 @@ struct to_xl {
     struct cv_reader *reader;
     struct cv_xl_writer out;
     ZSTD_DCtx *dctx;
-    uint8_t *raw;                      /* contents of one PAGES record */
+    uint8_t *raw; /* contents of one PAGES record */
     /* one PAGE_DATA in the making */
     uint64_t list[CV_LIBXC_BATCH];
     uint8_t *pages;
@@ -119,12 +119,15 @@ static int flush(struct to_xl *t, struct cv_error *err)
     cv_store32(head, t->count);
     for (uint32_t i = 0; i < t->count; i++)
         cv_store64(list + 8 * i, t->list[i]);
-    struct iovec iov[3] = { { head, sizeof head }, { list, t->count * 8u }, { t->pages, (size_t)t->data * CV_PAGE_SIZE } };
+    struct iovec iov[3] = { { head, sizeof head },
+                            { list, t->count * 8u },
+                            { t->pages, (size_t)t->data * CV_PAGE_SIZE } };
     t->count = t->data = 0;
     return cv_xl_put(&t->out, CV_LIBXC_PAGE_DATA, iov, 3, err);
 }
 
-/* page: NULL for a page of zeros.  libxc knows no such kind, and a page without contents would have those that Xen finds. */
+/* page: NULL for a page of zeros.  libxc knows no such kind, and a page without contents would have those that Xen
+ * finds. */
 static int add(struct to_xl *t, uint64_t pfn, unsigned type, const uint8_t *page, struct cv_error *err)
 {
     t->list[t->count++] = (uint64_t)type << 60 | pfn;
@@ -140,8 +143,10 @@ static int add(struct to_xl *t, uint64_t pfn, unsigned type, const uint8_t *page
 
 static int take_pages(struct to_xl *t, const struct cv_buf *b, struct cv_error *err)
 {
-    static const unsigned types[] = { [CV_RUN_DATA] = CV_LIBXC_NOTAB, [CV_RUN_ABSENT] = CV_LIBXC_XTAB,
-                                      [CV_RUN_BROKEN] = CV_LIBXC_BROKEN, [CV_RUN_ALLOC] = CV_LIBXC_XALLOC,
+    static const unsigned types[] = { [CV_RUN_DATA] = CV_LIBXC_NOTAB,
+                                      [CV_RUN_ABSENT] = CV_LIBXC_XTAB,
+                                      [CV_RUN_BROKEN] = CV_LIBXC_BROKEN,
+                                      [CV_RUN_ALLOC] = CV_LIBXC_XALLOC,
                                       [CV_RUN_ZERO] = CV_LIBXC_NOTAB };
     struct cv_run_walk at = { 0 };
     struct cv_run run;
@@ -233,7 +238,7 @@ static int take(struct to_xl *t, const struct cv_record *rec, struct cv_error *e
     case CV_REC_HVM_PARAMS: return put_params(t, b, err);
     case CV_REC_XENSTORE: return put_nodes(t, b, err);
     case CV_REC_DEVICE_STATE: return put_state(t, b, err);
-    default: return 0;                 /* VCPUS is in the configuration; NOTE, INDEX and unknown ones have no place */
+    default: return 0; /* VCPUS is in the configuration; NOTE, INDEX and unknown ones have no place */
     }
 }
 

@@ -7,7 +7,7 @@
 
 #include "base/fd.h"
 
-#define STEP (1u << 20)                /* memory is taken in steps of this, when the bytes before have arrived */
+#define STEP (1u << 20) /* memory is taken in steps of this, when the bytes before have arrived */
 #define MIB (1u << 20)
 
 enum place { AT_LIBXL, IN_LIBXC, OVER };
@@ -22,14 +22,18 @@ struct cv_xl_reader {
     uint32_t libxc_version, xen_major, xen_minor;
     /* what was seen: each of these stands once, and in this order of phases */
     bool context_seen, static_end, pages_over;
-    uint32_t libxc_seen, libxl_seen;   /* bit = type */
-    bool pending_static_end;           /* an old stream: rec is held back behind the STATIC_DATA_END that is made up */
+    uint32_t libxc_seen, libxl_seen; /* bit = type */
+    bool pending_static_end;         /* an old stream: rec is held back behind the STATIC_DATA_END that is made up */
     struct cv_xl_record held;
 };
 
 /* ---- names and limits ---- */
 
-struct rule { uint32_t type; const char *name; uint32_t min, max; };
+struct rule {
+    uint32_t type;
+    const char *name;
+    uint32_t min, max;
+};
 
 static const struct rule libxl_rules[] = {
     { CV_LIBXL_END, "END", 0, 0 },
@@ -39,6 +43,7 @@ static const struct rule libxl_rules[] = {
     { CV_LIBXL_CHECKPOINT_END, "CHECKPOINT_END", 0, 0 },
     { CV_LIBXL_CHECKPOINT_STATE, "CHECKPOINT_STATE", 0, 64 },
 };
+/* clang-format off */
 static const struct rule libxc_rules[] = {
     { CV_LIBXC_END, "END", 0, 0 },
     { CV_LIBXC_PAGE_DATA, "PAGE_DATA", 16, 8 + CV_LIBXC_BATCH_MAX * (8 + 4096) },
@@ -56,6 +61,7 @@ static const struct rule libxc_rules[] = {
     { CV_LIBXC_CPUID_POLICY, "X86_CPUID_POLICY", 24, 24 * 1024 },
     { CV_LIBXC_MSR_POLICY, "X86_MSR_POLICY", 16, 16 * 1024 },
 };
+/* clang-format on */
 
 static const struct rule *rule_of(enum cv_xl_layer layer, uint32_t type)
 {
@@ -77,7 +83,8 @@ const char *cv_xl_record_name(enum cv_xl_layer layer, uint32_t type)
 int cv_xl_record_context(const struct cv_xl_record *rec, struct cv_error *err)
 {
     return cv_context(err, "record %" PRIu64 " %s of %s at offset %" PRIu64, rec->number,
-                      cv_xl_record_name(rec->layer, rec->type), rec->layer == CV_XL_LIBXL ? "libxl" : "libxc", rec->offset);
+                      cv_xl_record_name(rec->layer, rec->type), rec->layer == CV_XL_LIBXL ? "libxl" : "libxc",
+                      rec->offset);
 }
 
 /* ---- bytes ---- */
@@ -116,7 +123,8 @@ static int read_config(struct cv_xl_reader *r, uint32_t optional_len, struct cv_
     uint8_t size[4];
 
     if (optional_len < 4 || optional_len > CV_XL_CONFIG_MAX)
-        return cv_fail(err, CV_E_STREAM, 0, "optional data of %u bytes: 4 to %u are expected", optional_len, CV_XL_CONFIG_MAX);
+        return cv_fail(err, CV_E_STREAM, 0, "optional data of %u bytes: 4 to %u are expected", optional_len,
+                       CV_XL_CONFIG_MAX);
     if (read_exact(r, size, 4, err) < 0)
         return -1;
     uint32_t len = cv_load32(size);
@@ -141,7 +149,10 @@ static int read_xl_header(struct cv_xl_reader *r, struct cv_error *err)
 
     if (read_exact(r, h, sizeof h, err) < 0)
         return -1;
-    if (memcmp(h, "\x89" "CVY", 4) == 0)
+    if (memcmp(h,
+               "\x89"
+               "CVY",
+               4) == 0)
         return cv_fail(err, CV_E_INVALID, 0, "this is a convoy image already");
     if (memcmp(h, CV_XL_MAGIC, CV_XL_MAGIC_SIZE) != 0)
         return cv_fail(err, CV_E_STREAM, 0, "no save file of xl: the magic number differs");
@@ -151,7 +162,8 @@ static int read_xl_header(struct cv_xl_reader *r, struct cv_error *err)
     if (flags & ~(CV_XL_FLAG_JSON | CV_XL_FLAG_STREAM2))
         return cv_fail(err, CV_E_STREAM_VERSION, 0, "mandatory flags %#x are unknown here", flags);
     if (!(flags & CV_XL_FLAG_JSON) || !(flags & CV_XL_FLAG_STREAM2))
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "written by an xl before Xen 4.6: restore and save it again with a newer one");
+        return cv_fail(err, CV_E_UNSUPPORTED, 0,
+                       "written by an xl before Xen 4.6: restore and save it again with a newer one");
     if (cv_load32(h + 40) != 0)
         return cv_fail(err, CV_E_STREAM_VERSION, 0, "optional flags %#x are unknown here", cv_load32(h + 40));
     return read_config(r, cv_load32(h + 44), err);
@@ -168,7 +180,8 @@ static int read_libxl_header(struct cv_xl_reader *r, struct cv_error *err)
     if (cv_xl_load_be32(h + 8) != CV_LIBXL_VERSION)
         return cv_fail(err, CV_E_STREAM_VERSION, 0, "libxl's stream has version %u", cv_xl_load_be32(h + 8));
     if (cv_xl_load_be32(h + 12) != 0)
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "libxl's stream has options %#x (big-endian, or converted from an old one)",
+        return cv_fail(err, CV_E_UNSUPPORTED, 0,
+                       "libxl's stream has options %#x (big-endian, or converted from an old one)",
                        cv_xl_load_be32(h + 12));
     return 0;
 }
@@ -198,10 +211,7 @@ static int read_libxc_headers(struct cv_xl_reader *r, struct cv_error *err)
 
 /* ---- order ---- */
 
-static int stray(struct cv_error *err, const char *why)
-{
-    return cv_fail(err, CV_E_STREAM, 0, "%s", why);
-}
+static int stray(struct cv_error *err, const char *why) { return cv_fail(err, CV_E_STREAM, 0, "%s", why); }
 
 static int check_libxl(struct cv_xl_reader *r, uint32_t type, struct cv_error *err)
 {
@@ -246,31 +256,23 @@ static int check_libxc(struct cv_xl_reader *r, uint32_t type, struct cv_error *e
             return stray(err, "a second one");
         r->static_end = true;
         return 0;
-    case CV_LIBXC_PAGE_DATA:
-        return r->pages_over ? stray(err, "behind the state that comes after the memory") : 0;
+    case CV_LIBXC_PAGE_DATA: return r->pages_over ? stray(err, "behind the state that comes after the memory") : 0;
     case CV_LIBXC_TSC_INFO:
-    case CV_LIBXC_HVM_CONTEXT:
-        r->pages_over = true;
-        return again ? stray(err, "a second one") : 0;
-    case CV_LIBXC_HVM_PARAMS:
-        r->pages_over = true;
-        return 0;
-    case CV_LIBXC_END:
-        return check_libxc_end(r, err);
-    case CV_LIBXC_VERIFY:
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "a migration with --debug, no saved guest");
+    case CV_LIBXC_HVM_CONTEXT: r->pages_over = true; return again ? stray(err, "a second one") : 0;
+    case CV_LIBXC_HVM_PARAMS: r->pages_over = true; return 0;
+    case CV_LIBXC_END: return check_libxc_end(r, err);
+    case CV_LIBXC_VERIFY: return cv_fail(err, CV_E_UNSUPPORTED, 0, "a migration with --debug, no saved guest");
     case CV_LIBXC_CHECKPOINT:
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "a stream of checkpoints (Remus, COLO), no saved guest");
-    case CV_LIBXC_TOOLSTACK:
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "written by an xl before Xen 4.6");
-    default:
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "only PV guests and checkpoints have it");
+    case CV_LIBXC_TOOLSTACK: return cv_fail(err, CV_E_UNSUPPORTED, 0, "written by an xl before Xen 4.6");
+    default: return cv_fail(err, CV_E_UNSUPPORTED, 0, "only PV guests and checkpoints have it");
     }
 }
 
 /* ---- records ---- */
 
-static int take_header(struct cv_xl_reader *r, struct cv_xl_record *rec, uint32_t *length, bool *skip, struct cv_error *err)
+static int take_header(struct cv_xl_reader *r, struct cv_xl_record *rec, uint32_t *length, bool *skip,
+                       struct cv_error *err)
 {
     uint8_t h[CV_XL_RECORD_HEADER];
 
@@ -308,8 +310,8 @@ static int at_end(struct cv_xl_reader *r, struct cv_error *err)
 /* Streams of version 2 have no STATIC_DATA_END: it stands in front of the first record that may only come after it. */
 static bool implies_static_end(const struct cv_xl_reader *r, const struct cv_xl_record *rec)
 {
-    return rec->layer == CV_XL_LIBXC && !r->static_end && rec->type != CV_LIBXC_CPUID_POLICY && rec->type != CV_LIBXC_MSR_POLICY &&
-           rec->type != CV_LIBXC_STATIC_DATA_END;
+    return rec->layer == CV_XL_LIBXC && !r->static_end && rec->type != CV_LIBXC_CPUID_POLICY &&
+           rec->type != CV_LIBXC_MSR_POLICY && rec->type != CV_LIBXC_STATIC_DATA_END;
 }
 
 static int hold_back(struct cv_xl_reader *r, struct cv_xl_record *rec, struct cv_error *err)
@@ -413,7 +415,4 @@ void cv_xl_reader_xen(const struct cv_xl_reader *r, uint32_t *major_out, uint32_
     *minor_out = r->xen_minor;
 }
 
-uint64_t cv_xl_reader_bytes(const struct cv_xl_reader *r)
-{
-    return r->offset;
-}
+uint64_t cv_xl_reader_bytes(const struct cv_xl_reader *r) { return r->offset; }

@@ -14,9 +14,9 @@ enum cv_xl_layer { CV_XL_LIBXL, CV_XL_LIBXC };
 
 struct cv_xl_record {
     enum cv_xl_layer layer;
-    uint32_t type;                     /* enum cv_libxl_type or enum cv_libxc_type */
-    uint64_t number, offset;           /* both layers counted together; of the record's header */
-    struct cv_buf body;                /* owned by the caller, used again by cv_xl_reader_next */
+    uint32_t type;           /* enum cv_libxl_type or enum cv_libxc_type */
+    uint64_t number, offset; /* both layers counted together; of the record's header */
+    struct cv_buf body;      /* owned by the caller, used again by cv_xl_reader_next */
 };
 static inline void cv_xl_record_dispose(struct cv_xl_record *r) { cv_buf_dispose(&r->body); }
 #define CV_AUTO_XL_RECORD __attribute__((cleanup(cv_xl_record_dispose))) struct cv_xl_record
@@ -30,9 +30,10 @@ const char *cv_xl_reader_config(const struct cv_xl_reader *r, size_t *len_out);
 /* From libxc's domain header: 0, 0 before its first record was given out. */
 void cv_xl_reader_xen(const struct cv_xl_reader *r, uint32_t *major_out, uint32_t *minor_out);
 uint64_t cv_xl_reader_bytes(const struct cv_xl_reader *r);
-/* 1 with *rec, 0 after libxl's END with nothing behind it, -1.  Given out are the records that carry something: of libxc's
- * stream CPUID_POLICY, MSR_POLICY, STATIC_DATA_END (once, also where an old stream leaves it out), PAGE_DATA, TSC_INFO,
- * HVM_CONTEXT, HVM_PARAMS and END; of libxl's the emulator's two.  Unknown optional ones of libxc's are passed over. */
+/* 1 with *rec, 0 after libxl's END with nothing behind it, -1.  Given out are the records that carry something: of
+ * libxc's stream CPUID_POLICY, MSR_POLICY, STATIC_DATA_END (once, also where an old stream leaves it out), PAGE_DATA,
+ * TSC_INFO, HVM_CONTEXT, HVM_PARAMS and END; of libxl's the emulator's two.  Unknown optional ones of libxc's are
+ * passed over. */
 int cv_xl_reader_next(struct cv_xl_reader *r, struct cv_xl_record *rec, struct cv_error *err) CV_CHECKED;
 void cv_xl_reader_free(struct cv_xl_reader *r);
 /* Prepends "record 5 PAGE_DATA at offset 4711".  Returns -1. */

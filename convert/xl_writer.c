@@ -37,7 +37,8 @@ int cv_xl_put(struct cv_xl_writer *w, uint32_t type, const struct iovec *body, i
     return put(w, iov, count + 2, err);
 }
 
-int cv_xl_put_head(struct cv_xl_writer *w, const char *json, uint32_t xen_major, uint32_t xen_minor, struct cv_error *err)
+int cv_xl_put_head(struct cv_xl_writer *w, const char *json, uint32_t xen_major, uint32_t xen_minor,
+                   struct cv_error *err)
 {
     uint32_t len = (uint32_t)strlen(json) + 1;
     uint8_t xl[CV_XL_HEADER_SIZE + 4] = { 0 }, libxl[CV_LIBXL_HEADER_SIZE] = { 0 };

@@ -9,14 +9,16 @@
 #include "convert/xl_format.h"
 
 struct cv_xl_writer {
-    int fd;                            /* borrowed */
+    int fd; /* borrowed */
     struct cv_cancel *cancel;
     uint64_t bytes;
 };
 
 /* xl's header, the configuration, libxl's header, LIBXC_CONTEXT, libxc's headers. json: terminated. */
-int cv_xl_put_head(struct cv_xl_writer *w, const char *json, uint32_t xen_major, uint32_t xen_minor, struct cv_error *err) CV_CHECKED;
+int cv_xl_put_head(struct cv_xl_writer *w, const char *json, uint32_t xen_major, uint32_t xen_minor,
+                   struct cv_error *err) CV_CHECKED;
 /* One record of either stream; at most 4 pieces, padding comes by itself. */
-int cv_xl_put(struct cv_xl_writer *w, uint32_t type, const struct iovec *body, int count, struct cv_error *err) CV_CHECKED;
+int cv_xl_put(struct cv_xl_writer *w, uint32_t type, const struct iovec *body, int count,
+              struct cv_error *err) CV_CHECKED;
 
 #endif

@@ -12,7 +12,10 @@ static int find_disk(const char *vdev, size_t len, const struct cv_cmdline *c)
     return -1;
 }
 
-static bool is(const char *name, size_t len, const char *word) { return len == strlen(word) && memcmp(name, word, len) == 0; }
+static bool is(const char *name, size_t len, const char *word)
+{
+    return len == strlen(word) && memcmp(name, word, len) == 0;
+}
 
 /* The length of prefix if name begins with it, else 0. */
 static size_t begins(const char *name, size_t len, const char *prefix)

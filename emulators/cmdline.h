@@ -18,20 +18,20 @@
 
 struct cv_cmdline_disk {
     const char *vdev;
-    int read_fd, write_fd;    /* write_fd -1: read-only */
-    bool block;               /* the image is a block device */
+    int read_fd, write_fd; /* write_fd -1: read-only */
+    bool block;            /* the image is a block device */
 };
 
 struct cv_cmdline {
     unsigned domid;
-    int qmp_fd, xl_qmp_fd;    /* numbers in the emulator's process; -1 = none */
+    int qmp_fd, xl_qmp_fd; /* numbers in the emulator's process; -1 = none */
     int tap_fds[CV_CONFIG_VIFS_MAX];
-    struct cv_cmdline_disk disks[CV_CONFIG_DISKS_MAX];    /* disks[n] is fdset n */
+    struct cv_cmdline_disk disks[CV_CONFIG_DISKS_MAX]; /* disks[n] is fdset n */
     unsigned disk_count;
-    int gate_fd;              /* listening socket at which QEMU waits before it makes its machine; -1 = none */
+    int gate_fd; /* listening socket at which QEMU waits before it makes its machine; -1 = none */
     bool incoming;
-    bool sandbox;             /* the program is built with seccomp */
-    const char *run_as;       /* user, or "" */
+    bool sandbox;       /* the program is built with seccomp */
+    const char *run_as; /* user, or "" */
 };
 
 /* argv_out: NULL-terminated items in pool.  Errors: CV_E_INVALID (unknown or unset placeholder), CV_E_NOMEM. */

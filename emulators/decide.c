@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MIB 1024ULL           /* in KiB */
-#define HVM_MMIO_START 0xf0000000ULL       /* Xen: HVM_BELOW_4G_MMIO_START */
+#define MIB 1024ULL                  /* in KiB */
+#define HVM_MMIO_START 0xf0000000ULL /* Xen: HVM_BELOW_4G_MMIO_START */
 #define FOUR_GIB 0x100000000ULL
 
 /* Slots 0 and 1 are the chipset's, 2 the platform device's, 3 the VGA card's, in every emulator's machine. */
@@ -17,12 +17,12 @@
 /* Left to emulators that are attached, when there are any: they choose their own addresses. */
 #define SLOTS_ATTACHED 0xff000000u
 
-/* "pc" itself means another machine in each release of QEMU; this one is the same from 7.2 on.  Of its chipset the default
- * emulator alone is asked, so that a secondary one goes without what it can go without: each device costs time when its
- * state is loaded, and the guest waits for that. */
+/* "pc" itself means another machine in each release of QEMU; this one is the same from 7.2 on.  Of its chipset the
+ * default emulator alone is asked, so that a secondary one goes without what it can go without: each device costs time
+ * when its state is loaded, and the guest waits for that. */
 #define MACHINE_SECONDARY "pc-i440fx-7.2,accel=xen,acpi=off,hpet=off,i8042=off,suppress-vmdesc=on"
 #define MACHINE_DEFAULT "xenfv,suppress-vmdesc=on"
-#define MACHINE_DEFAULT_NO_PLATFORM "pc-i440fx-3.1,accel=xen,suppress-vmdesc=on"   /* as xenfv, without the device */
+#define MACHINE_DEFAULT_NO_PLATFORM "pc-i440fx-3.1,accel=xen,suppress-vmdesc=on" /* as xenfv, without the device */
 
 void cv_layout_host_probe(struct cv_layout_host *host)
 {
@@ -107,8 +107,16 @@ struct cv_layout_device *cv_decide_device(struct cv_decide *d, struct cv_layout_
         return NULL;
     }
     struct cv_layout_device *dev = &dm->devices[dm->device_count++];
-    *dev = (struct cv_layout_device){ .kind = kind, .id = "", .driver = "", .arg = "", .bdf = CV_BDF_NONE, .vdev = "",
-                                      .path = "", .format = "", .bridge = "", .ifname = "" };
+    *dev = (struct cv_layout_device){ .kind = kind,
+                                      .id = "",
+                                      .driver = "",
+                                      .arg = "",
+                                      .bdf = CV_BDF_NONE,
+                                      .vdev = "",
+                                      .path = "",
+                                      .format = "",
+                                      .bridge = "",
+                                      .ifname = "" };
     return dev;
 }
 
@@ -138,7 +146,7 @@ static void decide_display(struct cv_decide *d, struct cv_layout_dm *dm)
 {
     const struct cv_guest_config *c = d->c;
     const char *listen = *c->vnclisten ? c->vnclisten : "127.0.0.1";
-    unsigned last = c->vncdisplay > 99 ? c->vncdisplay + 99 : 99;   /* libxl's, but never below the first */
+    unsigned last = c->vncdisplay > 99 ? c->vncdisplay + 99 : 99; /* libxl's, but never below the first */
 
     if (!(dm->caps & CV_CAP_UI) || !c->vnc || c->vga == CV_VGA_NONE) {
         cv_decide_pair(d, dm, "-vnc", "none");
@@ -171,12 +179,13 @@ static void decide_boot(struct cv_decide *d, struct cv_layout_dm *dm)
 static void decide_machine(struct cv_decide *d, struct cv_layout_dm *dm, const char *wanted)
 {
     const struct cv_guest_config *c = d->c;
-    const char *machine = *wanted                            ? wanted
-                          : dm->role == CV_DM_SECONDARY      ? MACHINE_SECONDARY
-                          : c->xen_platform_pci              ? MACHINE_DEFAULT
-                                                             : MACHINE_DEFAULT_NO_PLATFORM;
+    const char *machine = *wanted                       ? wanted
+                          : dm->role == CV_DM_SECONDARY ? MACHINE_SECONDARY
+                          : c->xen_platform_pci         ? MACHINE_DEFAULT
+                                                        : MACHINE_DEFAULT_NO_PLATFORM;
 
-    dm->machine = cv_pool_printf(&d->l->pool, "%s%s", machine, !c->acpi && dm->role == CV_DM_DEFAULT ? ",acpi=off" : "");
+    dm->machine =
+        cv_pool_printf(&d->l->pool, "%s%s", machine, !c->acpi && dm->role == CV_DM_DEFAULT ? ",acpi=off" : "");
     cv_decide_pair(d, dm, "-machine", dm->machine);
     /* Every emulator serves I/O of every vCPU: one that knows fewer would leave the others waiting for ever. */
     if (c->maxvcpus > 1) {

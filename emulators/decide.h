@@ -9,9 +9,9 @@ struct cv_decide {
     const struct cv_guest_config *c;
     const struct cv_layout_host *host;
     struct cv_layout *l;
-    uint32_t slots;           /* taken PCI slots, bit = slot */
+    uint32_t slots; /* taken PCI slots, bit = slot */
     struct cv_error *err;
-    bool failed;              /* err is set; later steps do nothing */
+    bool failed; /* err is set; later steps do nothing */
 };
 
 /* The next free slot's BDF (function 0), or CV_BDF_NONE and failed. */

@@ -41,7 +41,7 @@ void cv_decide_vga(struct cv_decide *d, struct cv_layout_dm *dm)
         return;
     dev->driver = drivers[d->c->vga];
     dev->id = "vga";
-    dev->bdf = 3 << 3;        /* its fixed slot, see SLOTS_FIXED */
+    dev->bdf = 3 << 3; /* its fixed slot, see SLOTS_FIXED */
     snprintf(more, sizeof more, "vgamem_mb=%u", d->c->videoram_mib);
     finish(d, dm, dev, more);
 }
@@ -141,7 +141,7 @@ void cv_decide_usb(struct cv_decide *d, struct cv_layout_dm *dm)
     if (c->usbversion == 2) {
         usb2(d, dm);
     } else if (c->usb && dm->role == CV_DM_DEFAULT) {
-        cv_decide_arg(d, dm, "-usb");      /* the chipset's own controller at 00:01.2 */
+        cv_decide_arg(d, dm, "-usb"); /* the chipset's own controller at 00:01.2 */
         bus = "usb-bus.0";
     } else {
         struct cv_layout_device *dev =
@@ -168,8 +168,11 @@ void cv_decide_audio(struct cv_decide *d, struct cv_layout_dm *dm)
     if (!(dm->caps & CV_CAP_AUDIO) || !*hw)
         return;
     bool hda = strcmp(hw, "hda") == 0;
-    struct cv_layout_device *dev =
-        pci_device(d, dm, CV_DEV_AUDIO, hda ? "intel-hda" : strcmp(hw, "ac97") == 0 ? "AC97" : "ES1370", "sound");
+    struct cv_layout_device *dev = pci_device(d, dm, CV_DEV_AUDIO,
+                                              hda                       ? "intel-hda"
+                                              : strcmp(hw, "ac97") == 0 ? "AC97"
+                                                                        : "ES1370",
+                                              "sound");
     if (dev == NULL)
         return;
     cv_decide_pair(d, dm, "-audiodev", "none,id=audio");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Disks of one emulator and their controllers.  Images are opened by convoy and passed as descriptors: an emulator that has
- * dropped its rights opens its images again when it becomes active after a restore, and could not.  Locks are convoy's
- * business (image_lock.h): QEMU's own stay on a passed description for ever, also when it lets go of the image, so that a
- * guest could neither move nor go on after a migration that failed. */
+/* Disks of one emulator and their controllers.  Images are opened by convoy and passed as descriptors: an emulator that
+ * has dropped its rights opens its images again when it becomes active after a restore, and could not.  Locks are
+ * convoy's business (image_lock.h): QEMU's own stay on a passed description for ever, also when it lets go of the
+ * image, so that a guest could neither move nor go on after a migration that failed. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,20 +10,21 @@
 
 struct ahci {
     bool made;
-    unsigned ports;           /* taken, bit = port */
+    unsigned ports; /* taken, bit = port */
 };
 
 static void drive(struct cv_decide *d, struct cv_layout_dm *dm, const struct cv_config_disk *disk)
 {
     cv_decide_arg(d, dm, "-drive");
-    cv_decide_arg(d, dm, "if=none,id=drive-%s,format=%s,cache=writeback,readonly=%s%s,"
+    cv_decide_arg(d, dm,
+                  "if=none,id=drive-%s,format=%s,cache=writeback,readonly=%s%s,"
                   "file.driver=@{disk-driver:%s},file.filename=/dev/fdset/@{disk-set:%s},file.locking=off",
-                  disk->vdev, disk->format, disk->readonly ? "on" : "off", disk->discard ? ",discard=unmap" : "", disk->vdev,
-                  disk->vdev);
+                  disk->vdev, disk->format, disk->readonly ? "on" : "off", disk->discard ? ",discard=unmap" : "",
+                  disk->vdev, disk->vdev);
 }
 
-static struct cv_layout_device *new_disk(struct cv_decide *d, struct cv_layout_dm *dm, const struct cv_config_disk *disk,
-                                         const char *driver)
+static struct cv_layout_device *new_disk(struct cv_decide *d, struct cv_layout_dm *dm,
+                                         const struct cv_config_disk *disk, const char *driver)
 {
     struct cv_layout_device *dev = cv_decide_device(d, dm, CV_DEV_DISK);
     struct cv_pool *pool = &d->l->pool;

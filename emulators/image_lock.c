@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#define WRITES 101                     /* we write */
-#define WRITES_ALONE 201               /* and nobody else may */
+#define WRITES 101       /* we write */
+#define WRITES_ALONE 201 /* and nobody else may */
 
 static int take(int fd, short type, off_t byte)
 {

@@ -56,8 +56,8 @@ static int check_devices(const struct cv_layout_dm *a, const struct cv_layout_dm
         for (unsigned k = a == b ? i + 1 : 0; k < b->device_count; k++) {
             const struct cv_layout_device *x = &a->devices[i], *y = &b->devices[k];
             if (x->bdf != CV_BDF_NONE && x->bdf == y->bdf) {
-                cv_fail(err, CV_E_INVALID, 0, "both have a device at %s: %s and %s", cv_bdf_string(x->bdf, text, sizeof text),
-                        x->driver, y->driver);
+                cv_fail(err, CV_E_INVALID, 0, "both have a device at %s: %s and %s",
+                        cv_bdf_string(x->bdf, text, sizeof text), x->driver, y->driver);
                 return conflict(a, b, err);
             }
             if (a == b && *x->id && strcmp(x->id, y->id) == 0) {
@@ -84,8 +84,9 @@ static int check_space(const struct cv_layout_dm *a, const struct cv_layout_dm *
             const struct cv_layout_region *x = &a->regions[i], *y = &b->regions[k];
             if (!overlap(x->gfn, x->pages, y->gfn, y->pages))
                 continue;
-            cv_fail(err, CV_E_INVALID, 0, "%s at gfn 0x%" PRIx64 "+0x%" PRIx64 " overlaps %s at 0x%" PRIx64 "+0x%" PRIx64,
-                    x->what, x->gfn, x->pages, y->what, y->gfn, y->pages);
+            cv_fail(err, CV_E_INVALID, 0,
+                    "%s at gfn 0x%" PRIx64 "+0x%" PRIx64 " overlaps %s at 0x%" PRIx64 "+0x%" PRIx64, x->what, x->gfn,
+                    x->pages, y->what, y->gfn, y->pages);
             return conflict(a, b, err);
         }
     return 0;
@@ -98,7 +99,8 @@ static int check_pair(const struct cv_layout_dm *a, const struct cv_layout_dm *b
     else if (a->rank == b->rank)
         cv_fail(err, CV_E_INVALID, 0, "have the same rank %u", a->rank);
     else if (a->caps & b->caps)
-        cv_fail(err, CV_E_INVALID, 0, "both have the capability %s", cv_cap_name((enum cv_cap)((a->caps & b->caps) & -(a->caps & b->caps))));
+        cv_fail(err, CV_E_INVALID, 0, "both have the capability %s",
+                cv_cap_name((enum cv_cap)((a->caps & b->caps) & -(a->caps & b->caps))));
     else
         return check_devices(a, b, err) < 0 || check_space(a, b, err) < 0 ? -1 : 0;
     return conflict(a, b, err);
@@ -112,11 +114,12 @@ static int check_one(const struct cv_layout *l, unsigned i, struct cv_error *err
 
     if (dm->dmid != i || dm->rank >= l->count || (dm->role == CV_DM_DEFAULT) != (i == 0) ||
         (i == 0 && dm->rank != l->count - 1))
-        cv_fail(err, CV_E_INVALID, 0, "dmid %u, rank %u and role %d do not fit (the default emulator is 0, created last)",
-                dm->dmid, dm->rank, dm->role);
+        cv_fail(err, CV_E_INVALID, 0,
+                "dmid %u, rank %u and role %d do not fit (the default emulator is 0, created last)", dm->dmid, dm->rank,
+                dm->role);
     else if (dm->window_gfn > 1ULL << 40 || dm->window_pages > 1ULL << 20 || dm->window_gfn < l->max_kib >> 2)
-        cv_fail(err, CV_E_INVALID, 0, "window at gfn 0x%" PRIx64 "+0x%" PRIx64 " does not lie behind the RAM", dm->window_gfn,
-                dm->window_pages);
+        cv_fail(err, CV_E_INVALID, 0, "window at gfn 0x%" PRIx64 "+0x%" PRIx64 " does not lie behind the RAM",
+                dm->window_gfn, dm->window_pages);
     else if (overlap(dm->window_gfn, dm->window_pages, hole, hole_pages))
         cv_fail(err, CV_E_INVALID, 0, "window at gfn 0x%" PRIx64 " lies in the PCI hole", dm->window_gfn);
     else if (dm->role != CV_DM_ATTACHED && (dm->argv.count == 0 || dm->model[0] != '/'))
@@ -130,10 +133,13 @@ static int check_regions(const struct cv_layout_dm *dm, struct cv_error *err)
 {
     for (unsigned i = 0; i < dm->region_count; i++) {
         const struct cv_layout_region *r = &dm->regions[i];
-        if (r->gfn >= dm->window_gfn && r->pages <= dm->window_pages && r->gfn - dm->window_gfn <= dm->window_pages - r->pages)
+        if (r->gfn >= dm->window_gfn && r->pages <= dm->window_pages &&
+            r->gfn - dm->window_gfn <= dm->window_pages - r->pages)
             continue;
-        cv_fail(err, CV_E_INVALID, 0, "%s at gfn 0x%" PRIx64 "+0x%" PRIx64 " lies outside of its window 0x%" PRIx64 "+0x%" PRIx64
-                " (reserve= in device_models makes it larger)", r->what, r->gfn, r->pages, dm->window_gfn, dm->window_pages);
+        cv_fail(err, CV_E_INVALID, 0,
+                "%s at gfn 0x%" PRIx64 "+0x%" PRIx64 " lies outside of its window 0x%" PRIx64 "+0x%" PRIx64
+                " (reserve= in device_models makes it larger)",
+                r->what, r->gfn, r->pages, dm->window_gfn, dm->window_pages);
         return cv_context(err, "layout: emulator %u '%s'", dm->dmid, dm->name);
     }
     return 0;

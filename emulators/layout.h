@@ -21,78 +21,81 @@
 #include "config/pool.h"
 
 #define CV_LAYOUT_SCHEMA 1
-#define CV_LAYOUT_JSON_MAX (256 * 1024)    /* encoded bytes that decode accepts */
-#define CV_LAYOUT_DEVICES_MAX 48           /* of one emulator */
+#define CV_LAYOUT_JSON_MAX (256 * 1024) /* encoded bytes that decode accepts */
+#define CV_LAYOUT_DEVICES_MAX 48        /* of one emulator */
 #define CV_LAYOUT_ARGS_MAX 256
 #define CV_LAYOUT_REGIONS_MAX 32
-#define CV_BDF_NONE 0xffff                 /* not a PCI device of its own (USB device, ISA) */
+#define CV_BDF_NONE 0xffff /* not a PCI device of its own (USB device, ISA) */
 
 enum cv_dm_role { CV_DM_DEFAULT, CV_DM_SECONDARY, CV_DM_ATTACHED };
 
+/* clang-format off */
 enum cv_device_kind { CV_DEV_VGA, CV_DEV_DISK, CV_DEV_CONTROLLER, CV_DEV_VIF, CV_DEV_SERIAL, CV_DEV_AUDIO, CV_DEV_USB,
                       CV_DEV_RAW, CV_DEV_FOREIGN /* seen on an attached emulator */ };
+/* clang-format on */
 
 struct cv_layout_device {
     enum cv_device_kind kind;
-    const char *id;           /* QEMU id; "" for what an attached emulator brings along */
+    const char *id; /* QEMU id; "" for what an attached emulator brings along */
     const char *driver;
-    const char *arg;          /* whole -device argument, or "" */
-    uint16_t bdf;             /* bus << 8 | slot << 3 | function */
+    const char *arg; /* whole -device argument, or "" */
+    uint16_t bdf;    /* bus << 8 | slot << 3 | function */
     /* disk */
     const char *vdev, *path, *format;
     bool readonly, cdrom, discard;
     /* vif */
     uint8_t mac[6];
     const char *bridge;
-    const char *ifname;       /* "@{domid}" is replaced at start */
+    const char *ifname; /* "@{domid}" is replaced at start */
     unsigned vif_index;
 };
 
 /* A block of guest-physical pages that an emulator allocates at create and expects at restore. */
 struct cv_layout_region {
-    const char *what;         /* QEMU's RAM block name, "0000:00:03.0/vga.vram" */
+    const char *what; /* QEMU's RAM block name, "0000:00:03.0/vga.vram" */
     uint64_t gfn, pages;
-    const char *digest;       /* a ROM's contents when the guest was created: XXH3-128, 32 hexadecimal digits; "" = not known */
+    const char
+        *digest; /* a ROM's contents when the guest was created: XXH3-128, 32 hexadecimal digits; "" = not known */
 };
 
 struct cv_layout_dm {
     unsigned dmid;
     const char *name;
     enum cv_dm_role role;
-    unsigned rank;            /* 0 to count - 1, unique; the default emulator's is the highest */
-    const char *model;        /* program */
-    const char *version;      /* "7.2.22" as QMP query-version reports; "" until first started */
+    unsigned rank;       /* 0 to count - 1, unique; the default emulator's is the highest */
+    const char *model;   /* program */
+    const char *version; /* "7.2.22" as QMP query-version reports; "" until first started */
     const char *wanted_version;
-    const char *machine;      /* "xenfv", "pc,accel=xen,suppress-vmdesc=on" */
-    uint64_t m_kib;           /* QEMU's -m */
-    uint64_t window_gfn, window_pages;     /* reserved for its blocks */
-    unsigned caps;            /* enum cv_cap bits */
+    const char *machine;               /* "xenfv", "pc,accel=xen,suppress-vmdesc=on" */
+    uint64_t m_kib;                    /* QEMU's -m */
+    uint64_t window_gfn, window_pages; /* reserved for its blocks */
+    unsigned caps;                     /* enum cv_cap bits */
     struct cv_layout_device devices[CV_LAYOUT_DEVICES_MAX];
     unsigned device_count;
     struct cv_layout_region regions[CV_LAYOUT_REGIONS_MAX];
-    unsigned region_count;    /* 0 until seen on the running emulator (cv_emuset_survey) */
-    struct cv_strings argv;   /* template: [0] is the program; placeholders see cmdline.h */
-    const char *qmp;          /* attached: its socket, may contain "@{domid}" */
-    int pid;                  /* attached: 0 = whoever listens */
+    unsigned region_count;  /* 0 until seen on the running emulator (cv_emuset_survey) */
+    struct cv_strings argv; /* template: [0] is the program; placeholders see cmdline.h */
+    const char *qmp;        /* attached: its socket, may contain "@{domid}" */
+    int pid;                /* attached: 0 = whoever listens */
 };
 
 struct cv_layout {
     struct cv_pool pool;
     unsigned schema;
-    uint64_t ram_kib;         /* RAM that the guest is built with (xl: memory less video RAM) */
-    uint64_t max_kib;         /* the same of maxmem; RAM may grow up to here, so windows lie behind it */
-    uint64_t mmio_start;      /* first byte of the PCI hole below 4 GiB: no window touches [mmio_start, 4 GiB) */
-    uint64_t extra_pages;     /* sum of all windows: the domain's maximum memory makes room for max_kib plus these */
+    uint64_t ram_kib;     /* RAM that the guest is built with (xl: memory less video RAM) */
+    uint64_t max_kib;     /* the same of maxmem; RAM may grow up to here, so windows lie behind it */
+    uint64_t mmio_start;  /* first byte of the PCI hole below 4 GiB: no window touches [mmio_start, 4 GiB) */
+    uint64_t extra_pages; /* sum of all windows: the domain's maximum memory makes room for max_kib plus these */
     unsigned vcpus, maxvcpus;
-    const char *vncpasswd;    /* given to the default emulator over QMP after each start; "" = none */
-    struct cv_layout_dm dms[CV_DM_MAX];    /* indexed by dmid */
-    unsigned count;           /* 1..8 */
+    const char *vncpasswd;              /* given to the default emulator over QMP after each start; "" = none */
+    struct cv_layout_dm dms[CV_DM_MAX]; /* indexed by dmid */
+    unsigned count;                     /* 1..8 */
 };
 
 /* What the decision needs to know of the host. */
 struct cv_layout_host {
-    const char *default_model;             /* program for emulators that name none */
-    bool nic_roms;                         /* network boot ROMs are installed; else cards get none */
+    const char *default_model; /* program for emulators that name none */
+    bool nic_roms;             /* network boot ROMs are installed; else cards get none */
 };
 /* Looks at this host.  Strings are literals. */
 void cv_layout_host_probe(struct cv_layout_host *host);

@@ -78,7 +78,8 @@ static int decode_mac(const struct cv_field *f, const json_t *v, uint8_t *mac, s
     return 0;
 }
 
-static int decode_field(struct cv_pool *pool, const struct cv_field *f, const json_t *v, void *base, struct cv_error *err)
+static int decode_field(struct cv_pool *pool, const struct cv_field *f, const json_t *v, void *base,
+                        struct cv_error *err)
 {
     void *p = (char *)base + f->offset;
 
@@ -129,8 +130,8 @@ static int decode_fields(struct cv_pool *pool, const struct cv_field *fields, co
     return 0;
 }
 
-static int decode_items(struct cv_pool *pool, const json_t *array, const struct cv_field *fields, void *items, size_t size,
-                        size_t max, unsigned *count, struct cv_error *err)
+static int decode_items(struct cv_pool *pool, const json_t *array, const struct cv_field *fields, void *items,
+                        size_t size, size_t max, unsigned *count, struct cv_error *err)
 {
     static const char *const none[] = { NULL };
 

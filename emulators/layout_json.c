@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Layout to JSON: one object with the scalar members and "emulators", each with its scalars, "devices" and "regions". */
+/* Layout to JSON: one object with the scalar members and "emulators", each with its scalars, "devices" and "regions".
+ */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,17 +8,27 @@
 
 #include "emulators/layout_fields.h"
 
-#define END { NULL, CV_F_STRING, 0, 0 }
+#define END                     \
+    {                           \
+        NULL, CV_F_STRING, 0, 0 \
+    }
 #define PATH_BYTES 4096
 
-#define F(name, type, max) { #name, type, offsetof(struct cv_layout, name), max }
+#define F(name, type, max)                                 \
+    {                                                      \
+#name, type, offsetof(struct cv_layout, name), max \
+    }
 const struct cv_field cv_layout_fields[] = {
-    F(schema, CV_F_UINT, 1000000), F(ram_kib, CV_F_U64, 1ULL << 34), F(max_kib, CV_F_U64, 1ULL << 34),
+    F(schema, CV_F_UINT, 1000000),       F(ram_kib, CV_F_U64, 1ULL << 34),     F(max_kib, CV_F_U64, 1ULL << 34),
     F(mmio_start, CV_F_U64, 1ULL << 32), F(extra_pages, CV_F_U64, 1ULL << 24), F(vcpus, CV_F_UINT, 512),
-    F(maxvcpus, CV_F_UINT, 512), F(vncpasswd, CV_F_STRING, 64), END,
+    F(maxvcpus, CV_F_UINT, 512),         F(vncpasswd, CV_F_STRING, 64),        END,
 };
 #undef F
-#define F(name, type, max) { #name, type, offsetof(struct cv_layout_dm, name), max }
+#define F(name, type, max)                                    \
+    {                                                         \
+#name, type, offsetof(struct cv_layout_dm, name), max \
+    }
+/* clang-format off */
 const struct cv_field cv_dm_fields[] = {
     F(dmid, CV_F_UINT, CV_DM_MAX - 1), F(name, CV_F_STRING, CV_DM_NAME_MAX), F(role, CV_F_ENUM, CV_DM_ATTACHED),
     F(rank, CV_F_UINT, CV_DM_MAX - 1), F(model, CV_F_STRING, PATH_BYTES), F(version, CV_F_STRING, 64),
@@ -25,20 +36,41 @@ const struct cv_field cv_dm_fields[] = {
     F(window_gfn, CV_F_U64, 1ULL << 40), F(window_pages, CV_F_U64, 1ULL << 20), F(caps, CV_F_UINT, CV_CAP_ALL),
     F(argv, CV_F_STRINGS, CV_LAYOUT_ARGS_MAX), F(qmp, CV_F_STRING, 107), F(pid, CV_F_INT, 0x7fffffff), END,
 };
+/* clang-format on */
 #undef F
-#define F(name, type, max) { #name, type, offsetof(struct cv_layout_device, name), max }
+#define F(name, type, max)                                        \
+    {                                                             \
+#name, type, offsetof(struct cv_layout_device, name), max \
+    }
 const struct cv_field cv_device_fields[] = {
-    F(kind, CV_F_ENUM, CV_DEV_FOREIGN), F(id, CV_F_STRING, 64), F(driver, CV_F_STRING, 64), F(arg, CV_F_STRING, PATH_BYTES),
-    F(bdf, CV_F_BDF, 0), F(vdev, CV_F_STRING, 16), F(path, CV_F_STRING, PATH_BYTES), F(format, CV_F_STRING, 16),
-    F(readonly, CV_F_BOOL, 0), F(cdrom, CV_F_BOOL, 0), F(discard, CV_F_BOOL, 0), F(mac, CV_F_MAC, 0),
-    F(bridge, CV_F_STRING, 15), F(ifname, CV_F_STRING, 32), F(vif_index, CV_F_UINT, CV_CONFIG_VIFS_MAX - 1), END,
+    F(kind, CV_F_ENUM, CV_DEV_FOREIGN),
+    F(id, CV_F_STRING, 64),
+    F(driver, CV_F_STRING, 64),
+    F(arg, CV_F_STRING, PATH_BYTES),
+    F(bdf, CV_F_BDF, 0),
+    F(vdev, CV_F_STRING, 16),
+    F(path, CV_F_STRING, PATH_BYTES),
+    F(format, CV_F_STRING, 16),
+    F(readonly, CV_F_BOOL, 0),
+    F(cdrom, CV_F_BOOL, 0),
+    F(discard, CV_F_BOOL, 0),
+    F(mac, CV_F_MAC, 0),
+    F(bridge, CV_F_STRING, 15),
+    F(ifname, CV_F_STRING, 32),
+    F(vif_index, CV_F_UINT, CV_CONFIG_VIFS_MAX - 1),
+    END,
 };
 #undef F
-#define F(name, type, max) { #name, type, offsetof(struct cv_layout_region, name), max }
+#define F(name, type, max)                                        \
+    {                                                             \
+#name, type, offsetof(struct cv_layout_region, name), max \
+    }
+/* clang-format off */
 const struct cv_field cv_region_fields[] = {
     F(what, CV_F_STRING, 256), F(gfn, CV_F_U64, 1ULL << 40), F(pages, CV_F_U64, 1ULL << 20),
     F(digest, CV_F_STRING_MAYBE, 32), END,
 };
+/* clang-format on */
 #undef F
 
 static json_t *strings_value(const struct cv_strings *list)
@@ -62,7 +94,7 @@ static json_t *field_value(const struct cv_field *f, const void *base)
     case CV_F_UINT:
     case CV_F_ENUM: return json_integer(*(const unsigned *)p);
     case CV_F_INT: return json_integer(*(const int *)p);
-    case CV_F_U64: return json_integer((json_int_t)*(const uint64_t *)p);
+    case CV_F_U64: return json_integer((json_int_t) * (const uint64_t *)p);
     case CV_F_BOOL: return json_boolean(*(const bool *)p);
     case CV_F_BDF: return json_string(cv_bdf_string(*(const uint16_t *)p, text, sizeof text));
     case CV_F_MAC:
@@ -125,7 +157,8 @@ int cv_layout_encode(const struct cv_layout *l, char **json_out, struct cv_error
     json_decref(array);
     json_decref(object);
     if (text == NULL)
-        return cv_fail(err, CV_E_INVALID, 0, "layout: cannot be written as JSON (no memory, or a text that is not UTF-8)");
+        return cv_fail(err, CV_E_INVALID, 0,
+                       "layout: cannot be written as JSON (no memory, or a text that is not UTF-8)");
     if (strlen(text) > CV_LAYOUT_JSON_MAX) {
         free(text);
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "layout: more than %d bytes", CV_LAYOUT_JSON_MAX);

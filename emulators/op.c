@@ -18,9 +18,9 @@ struct run {
     struct cv_emu_results *results;
     unsigned mask;
     unsigned step[CV_DM_MAX];
-    int64_t retry_at[CV_DM_MAX];      /* ms; 0 = waits for an answer */
+    int64_t retry_at[CV_DM_MAX]; /* ms; 0 = waits for an answer */
     int64_t start_ns;
-    int first_failed;                 /* dmid of the failure that came first, -1 */
+    int first_failed; /* dmid of the failure that came first, -1 */
     unsigned failures;
 };
 
@@ -70,11 +70,13 @@ bool cv_emu_ended(struct cv_emu *emu, struct cv_error *err)
     /* WNOWAIT: reaping is the business of quit and kill */
     if (emu->child && waitid(P_PID, (id_t)emu->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
         if (info.si_code == CLD_EXITED)
-            cv_fail(err, CV_E_EMULATOR, 0, "its process %d ended with status %d%s", (int)emu->pid, info.si_status, words);
+            cv_fail(err, CV_E_EMULATOR, 0, "its process %d ended with status %d%s", (int)emu->pid, info.si_status,
+                    words);
         else
             /* Killed by somebody else: what it said last is not why. */
-            cv_fail(err, CV_E_EMULATOR, 0, "its process %d was killed by signal %d (%s)%s", (int)emu->pid, info.si_status,
-                    strsignal(info.si_status), info.si_status == SIGKILL || info.si_status == SIGTERM ? "" : words);
+            cv_fail(err, CV_E_EMULATOR, 0, "its process %d was killed by signal %d (%s)%s", (int)emu->pid,
+                    info.si_status, strsignal(info.si_status),
+                    info.si_status == SIGKILL || info.si_status == SIGTERM ? "" : words);
     } else {
         cv_fail(err, CV_E_EMULATOR, 0, "its process %d has ended%s", (int)emu->pid, words);
     }
@@ -103,18 +105,10 @@ static void advance(struct run *r, struct cv_emu *emu)
 
     r->retry_at[emu->dmid] = 0;
     switch (r->op->step(r->op, emu, r->step[emu->dmid], &res->err)) {
-    case CV_STEP_SENT:
-        r->step[emu->dmid]++;
-        break;
-    case CV_STEP_LATER:
-        r->retry_at[emu->dmid] = cv_now_ms() + r->op->retry_ms;
-        break;
-    case CV_STEP_DONE:
-        settle(r, emu->dmid, CV_EMU_DONE);
-        break;
-    case CV_STEP_FAILED:
-        settle(r, emu->dmid, CV_EMU_FAILED);
-        break;
+    case CV_STEP_SENT: r->step[emu->dmid]++; break;
+    case CV_STEP_LATER: r->retry_at[emu->dmid] = cv_now_ms() + r->op->retry_ms; break;
+    case CV_STEP_DONE: settle(r, emu->dmid, CV_EMU_DONE); break;
+    case CV_STEP_FAILED: settle(r, emu->dmid, CV_EMU_FAILED); break;
     }
 }
 
@@ -184,7 +178,8 @@ static int turn(struct run *r)
     for (unsigned i = 0; i < r->set->count; i++) {
         struct cv_emu *emu = &r->set->emus[i];
         bool on = pending(r, i);
-        p[2 * i] = (struct pollfd){ .fd = on && emu->qmp ? emu->qmp->fd : -1, .events = emu->qmp ? cv_qmp_events(emu->qmp) : 0 };
+        p[2 * i] = (struct pollfd){ .fd = on && emu->qmp ? emu->qmp->fd : -1,
+                                    .events = emu->qmp ? cv_qmp_events(emu->qmp) : 0 };
         p[2 * i + 1] = (struct pollfd){ .fd = on ? emu->pidfd : -1, .events = POLLIN };
     }
     unsigned n = 2 * r->set->count;
@@ -254,8 +249,13 @@ int cv_op_run(struct cv_emuset *set, struct cv_op *op, const struct cv_emu_wait 
               struct cv_error *err)
 {
     struct cv_emu_results mine;
-    struct run r = { .set = set, .op = op, .w = w, .results = results ? results : &mine, .first_failed = -1,
-                     .mask = (w->mask ? w->mask : ~0u) & ((1u << set->count) - 1), .start_ns = cv_now_ns() };
+    struct run r = { .set = set,
+                     .op = op,
+                     .w = w,
+                     .results = results ? results : &mine,
+                     .first_failed = -1,
+                     .mask = (w->mask ? w->mask : ~0u) & ((1u << set->count) - 1),
+                     .start_ns = cv_now_ns() };
 
     memset(r.results, 0, sizeof *r.results);
     op->set = set;

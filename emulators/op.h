@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The engine of the set: one small program of commands runs on every emulator side by side, on one thread.
  *
- * step() is called for an emulator whenever it has nothing outstanding: first with step 0, then once for each answer (the
- * answer lies in emu->qmp: reply, or refusal when sees_refusals is set; otherwise a refusal fails the emulator).  It sends
- * the next command, or says that this emulator is done. */
+ * step() is called for an emulator whenever it has nothing outstanding: first with step 0, then once for each answer
+ * (the answer lies in emu->qmp: reply, or refusal when sees_refusals is set; otherwise a refusal fails the emulator).
+ * It sends the next command, or says that this emulator is done. */
 #ifndef CONVOY_EMULATORS_OP_H
 #define CONVOY_EMULATORS_OP_H
 
 #include "emulators/qmp.h"
 #include "emulators/set.h"
 
-enum cv_step { CV_STEP_SENT, CV_STEP_DONE, CV_STEP_FAILED, CV_STEP_LATER /* call again after retry_ms, or at an event */ };
+enum cv_step {
+    CV_STEP_SENT,
+    CV_STEP_DONE,
+    CV_STEP_FAILED,
+    CV_STEP_LATER /* call again after retry_ms, or at an event */
+};
 
 struct cv_op {
-    const char *name;         /* for messages */
+    const char *name; /* for messages */
     enum cv_step (*step)(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err);
     void *ctx;
     bool sees_refusals;
-    bool needs_connection;    /* emulators without one fail at once */
+    bool needs_connection; /* emulators without one fail at once */
     int retry_ms;
     struct cv_emuset *set;
 };

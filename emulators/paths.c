@@ -6,10 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static const char *or_standard(const char *dir, const char *standard)
-{
-    return dir != NULL ? dir : standard;
-}
+static const char *or_standard(const char *dir, const char *standard) { return dir != NULL ? dir : standard; }
 
 const char *cv_path_qmp(const char *dir, unsigned domid, unsigned dmid, char *buf, size_t len)
 {

@@ -12,11 +12,15 @@
 #define CV_LIB_DIR "/var/lib/xen"
 
 /* All return buf.  dir NULL = the constant above.  buf of 108 bytes fits the socket paths with the default dir. */
-const char *cv_path_qmp(const char *dir, unsigned domid, unsigned dmid, char *buf, size_t len);       /* qmp-libxl-<domid>-<dmid> */
-const char *cv_path_qmp_xl(const char *dir, unsigned domid, char *buf, size_t len);                   /* qmp-libxl-<domid> */
-const char *cv_path_state(const char *dir, unsigned domid, unsigned dmid, char *buf, size_t len);     /* qemu-save.<domid>.<dmid> */
-const char *cv_path_resume(const char *dir, unsigned domid, unsigned dmid, char *buf, size_t len);    /* qemu-resume.<domid>.<dmid> */
-const char *cv_path_log(const char *dir, const char *dm, const char *guest, char *buf, size_t len);   /* qemu-<name>-<guest>.log */
+const char *cv_path_qmp(const char *dir, unsigned domid, unsigned dmid, char *buf,
+                        size_t len);                                                /* qmp-libxl-<domid>-<dmid> */
+const char *cv_path_qmp_xl(const char *dir, unsigned domid, char *buf, size_t len); /* qmp-libxl-<domid> */
+const char *cv_path_state(const char *dir, unsigned domid, unsigned dmid, char *buf,
+                          size_t len); /* qemu-save.<domid>.<dmid> */
+const char *cv_path_resume(const char *dir, unsigned domid, unsigned dmid, char *buf,
+                           size_t len); /* qemu-resume.<domid>.<dmid> */
+const char *cv_path_log(const char *dir, const char *dm, const char *guest, char *buf,
+                        size_t len); /* qemu-<name>-<guest>.log */
 
 /* Creates path for one device state (O_CREAT|O_EXCL after unlinking a stale one, 0600, read and write, close-on-exec).
  * Returns the descriptor or -1 (CV_E_IO). */

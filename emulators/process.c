@@ -27,7 +27,7 @@ static void default_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-#define ABOVE_ALL 128         /* no wanted number reaches here */
+#define ABOVE_ALL 128 /* no wanted number reaches here */
 _Static_assert(3 + CV_PROCESS_FDS_MAX < ABOVE_ALL, "sources and targets must not meet");
 
 /* Two steps, because a wanted number may be the source of another one. */
@@ -63,10 +63,10 @@ static _Noreturn void child(const struct cv_process *p, int report, int nice)
     int own = place_fds(p, report);
 
     setsid();
-    if (chdir("/") < 0)       /* it may outlive the folder that we were started in */
+    if (chdir("/") < 0) /* it may outlive the folder that we were started in */
         own = -1;
     default_signals();
-    setpriority(PRIO_PROCESS, 0, nice);        /* it serves a guest, whatever we are doing in the background */
+    setpriority(PRIO_PROCESS, 0, nice); /* it serves a guest, whatever we are doing in the background */
     if (p->no_new_privs)
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (own >= 0)

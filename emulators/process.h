@@ -11,11 +11,11 @@
 #define CV_PROCESS_FDS_MAX 96
 
 struct cv_process {
-    const char *const *argv;  /* NULL-terminated; [0] is a path */
-    int log_fd;               /* stdout and stderr; stdin is /dev/null */
-    int fds[CV_PROCESS_FDS_MAX];      /* fds[i] becomes descriptor 3 + i */
+    const char *const *argv;     /* NULL-terminated; [0] is a path */
+    int log_fd;                  /* stdout and stderr; stdin is /dev/null */
+    int fds[CV_PROCESS_FDS_MAX]; /* fds[i] becomes descriptor 3 + i */
     unsigned fd_count;
-    bool no_new_privs;        /* and undumpable */
+    bool no_new_privs; /* and undumpable */
 };
 
 /* Starts p in a session of its own, with default signals.  Every other descriptor is closed.

@@ -57,18 +57,20 @@ int cv_qmp_dial(struct cv_qmp *q, const char *path, struct cv_error *err)
     return 0;
 }
 
-/* --- sending ------------------------------------------------------------------------------------------------------- */
+/* --- sending -------------------------------------------------------------------------------------------------------
+ */
 
 static int queue_command(struct cv_qmp *q, const char *command, json_t *args, struct cv_error *err)
 {
-    json_t *object = json_pack("{s:s, s:o*, s:I}", "execute", command, "arguments", args, "id", (json_int_t)(q->id + 1));
+    json_t *object =
+        json_pack("{s:s, s:o*, s:I}", "execute", command, "arguments", args, "id", (json_int_t)(q->id + 1));
     char *text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT);
     int rc = -1;
 
     json_decref(object);
     if (text == NULL)
         return cv_fail(err, CV_E_INVALID, 0, "%s: arguments are no JSON", command);
-    if (q->out_done == q->out.len)     /* else a command that was given up is half sent: it must go out whole */
+    if (q->out_done == q->out.len) /* else a command that was given up is half sent: it must go out whole */
         q->out.len = q->out_done = 0;
     if (cv_buf_append(&q->out, text, strlen(text), err) == 0 && cv_buf_append(&q->out, "\n", 1, err) == 0)
         rc = 0;
@@ -98,7 +100,7 @@ int cv_qmp_send(struct cv_qmp *q, const char *command, json_t *args, int fd, str
         return -1;
     if (q->state == CV_QMP_READY)
         q->state = CV_QMP_AWAITING;
-    cv_qmp_handle(q, POLLOUT);     /* nearly always goes out at once */
+    cv_qmp_handle(q, POLLOUT); /* nearly always goes out at once */
     return 0;
 }
 
@@ -141,7 +143,8 @@ static void handle_output(struct cv_qmp *q)
     }
 }
 
-/* --- receiving ----------------------------------------------------------------------------------------------------- */
+/* --- receiving -----------------------------------------------------------------------------------------------------
+ */
 
 /* Deep nesting costs stack in any parser; QMP needs no more than a few levels. */
 static bool too_deep(const char *line, size_t len)
@@ -184,7 +187,8 @@ static void take_reply(struct cv_qmp *q, const json_t *object)
     const json_t *error = json_object_get(object, "error");
     const json_t *id = json_object_get(object, "id");
 
-    /* An answer to a command that was given up: late, and of no interest any more.  Without an id: QEMU could not parse. */
+    /* An answer to a command that was given up: late, and of no interest any more.  Without an id: QEMU could not
+     * parse. */
     if (json_is_integer(id) && json_integer_value(id) != q->id)
         return;
     if (q->state != CV_QMP_AWAITING && q->state != CV_QMP_NEGOTIATING) {

@@ -24,9 +24,13 @@ int cv_emuset_init(struct cv_emuset *set, const struct cv_layout *l, unsigned do
     set->sink = sink;
     for (unsigned i = 0; i < l->count; i++) {
         struct cv_emu *emu = &set->emus[i];
-        *emu = (struct cv_emu){ .dmid = i, .name = l->dms[i].name, .wanted = l->dms[i].version,
-                                .wanted_prefix = l->dms[i].wanted_version, .foreign = l->dms[i].role == CV_DM_ATTACHED,
-                                .pidfd = -1, .log_fd = -1 };
+        *emu = (struct cv_emu){ .dmid = i,
+                                .name = l->dms[i].name,
+                                .wanted = l->dms[i].version,
+                                .wanted_prefix = l->dms[i].wanted_version,
+                                .foreign = l->dms[i].role == CV_DM_ATTACHED,
+                                .pidfd = -1,
+                                .log_fd = -1 };
         emu->qmp = calloc(1, sizeof *emu->qmp);
         set->count = i + 1;
         if (emu->qmp == NULL) {
@@ -97,7 +101,8 @@ static int check_process(const struct cv_emuset *set, pid_t pid, struct cv_error
     return cv_fail(err, CV_E_NOT_FOUND, 0, "process %d is no emulator of domain %u", (int)pid, set->domid);
 }
 
-/* Sockets with the names that convoy gives were made by convoy, here or in another process: they go with the emulator. */
+/* Sockets with the names that convoy gives were made by convoy, here or in another process: they go with the emulator.
+ */
 static void note_sockets(const struct cv_emuset *set, struct cv_emu *emu)
 {
     char dir[108], ours[108];
@@ -148,7 +153,8 @@ unsigned cv_emuset_unconnected(const struct cv_emuset *set)
     return mask;
 }
 
-/* --- connect ------------------------------------------------------------------------------------------------------- */
+/* --- connect -------------------------------------------------------------------------------------------------------
+ */
 
 static int check_version(struct cv_emu *emu, struct cv_error *err)
 {
@@ -159,8 +165,10 @@ static int check_version(struct cv_emu *emu, struct cv_error *err)
         return cv_fail(err, CV_E_EMULATOR, 0, "query-version: no version in its answer");
     snprintf(emu->version, sizeof emu->version, "%d.%d.%d", major, minor, micro);
     size_t n = strlen(emu->wanted_prefix);
-    if (strncmp(emu->version, emu->wanted_prefix, n) != 0 || (n > 0 && emu->version[n] != '.' && emu->version[n] != '\0'))
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "is version %s, the configuration wants %s", emu->version, emu->wanted_prefix);
+    if (strncmp(emu->version, emu->wanted_prefix, n) != 0 ||
+        (n > 0 && emu->version[n] != '.' && emu->version[n] != '\0'))
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "is version %s, the configuration wants %s", emu->version,
+                       emu->wanted_prefix);
     return 0;
 }
 
@@ -178,12 +186,11 @@ static enum cv_step connect_step(struct cv_op *op, struct cv_emu *emu, unsigned 
 {
     (void)op;
     switch (step) {
-    case 0:                   /* ready when its capabilities are negotiated */
-        return emu->qmp->state == CV_QMP_GREETING || emu->qmp->state == CV_QMP_NEGOTIATING ? CV_STEP_SENT : dial(emu, err);
-    case 1:
-        return cv_op_send(emu, "query-version", NULL, -1, err);
-    default:
-        return check_version(emu, err) < 0 ? CV_STEP_FAILED : CV_STEP_DONE;
+    case 0: /* ready when its capabilities are negotiated */
+        return emu->qmp->state == CV_QMP_GREETING || emu->qmp->state == CV_QMP_NEGOTIATING ? CV_STEP_SENT
+                                                                                           : dial(emu, err);
+    case 1: return cv_op_send(emu, "query-version", NULL, -1, err);
+    default: return check_version(emu, err) < 0 ? CV_STEP_FAILED : CV_STEP_DONE;
     }
 }
 
@@ -198,7 +205,8 @@ int cv_emuset_connect(struct cv_emuset *set, const struct cv_emu_wait *w, struct
     return cv_op_run(set, &op, w, results, err);
 }
 
-/* --- one command --------------------------------------------------------------------------------------------------- */
+/* --- one command ---------------------------------------------------------------------------------------------------
+ */
 
 static enum cv_step simple_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
@@ -217,12 +225,14 @@ static int simple(struct cv_emuset *set, const char *command, json_t *args, cons
     return rc;
 }
 
-int cv_emuset_stop(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv_emu_results *results, struct cv_error *err)
+int cv_emuset_stop(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv_emu_results *results,
+                   struct cv_error *err)
 {
     return simple(set, "stop", NULL, w, results, err);
 }
 
-int cv_emuset_cont(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv_emu_results *results, struct cv_error *err)
+int cv_emuset_cont(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv_emu_results *results,
+                   struct cv_error *err)
 {
     return simple(set, "cont", NULL, w, results, err);
 }
@@ -245,11 +255,12 @@ int cv_emuset_dirty_log(struct cv_emuset *set, bool on, const struct cv_emu_wait
     return cv_op_run(set, &op, w, results, err);
 }
 
-int cv_emuset_vnc_password(struct cv_emuset *set, const char *password, const struct cv_emu_wait *w, struct cv_error *err)
+int cv_emuset_vnc_password(struct cv_emuset *set, const char *password, const struct cv_emu_wait *w,
+                           struct cv_error *err)
 {
     struct cv_emu_wait only = *w;
 
-    only.mask = 1;            /* the display is the default emulator's */
+    only.mask = 1; /* the display is the default emulator's */
     return simple(set, "change-vnc-password", json_pack("{s:s}", "password", password), &only, NULL, err);
 }
 
@@ -261,7 +272,8 @@ int cv_emuset_announce(struct cv_emuset *set, const struct cv_emu_wait *w, struc
     return simple(set, "announce-self", args, w, NULL, err);
 }
 
-/* --- status -------------------------------------------------------------------------------------------------------- */
+/* --- status --------------------------------------------------------------------------------------------------------
+ */
 
 static enum cv_step status_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {

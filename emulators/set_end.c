@@ -12,7 +12,7 @@
 #include "emulators/op.h"
 #include "emulators/set.h"
 
-#define KILL_MS 30000         /* what a SIGKILL may take: eight of them give back mappings of the guest at the same time */
+#define KILL_MS 30000 /* what a SIGKILL may take: eight of them give back mappings of the guest at the same time */
 
 static bool alive(const struct cv_emu *emu)
 {
@@ -21,10 +21,7 @@ static bool alive(const struct cv_emu *emu)
     return emu->pidfd >= 0 && poll(&p, 1, 0) == 0;
 }
 
-static bool wanted(const struct cv_emu *emu, unsigned mask)
-{
-    return mask == 0 || (mask & 1u << emu->dmid);
-}
+static bool wanted(const struct cv_emu *emu, unsigned mask) { return mask == 0 || (mask & 1u << emu->dmid); }
 
 /* Until every emulator of mask (all: attached ones, too) has ended or the deadline passes.  True when they have. */
 static bool wait_ended(struct cv_emuset *set, unsigned mask, int64_t deadline_ms, bool all)
@@ -60,7 +57,8 @@ static int clean_up(struct cv_emuset *set, unsigned mask, struct cv_error *err)
         if (!wanted(emu, mask))
             continue;
         if (alive(emu) && !emu->foreign) {
-            rc = cv_fail(err, CV_E_EMULATOR, 0, "emulator %u '%s': process %d survives SIGKILL", i, emu->name, (int)emu->pid);
+            rc = cv_fail(err, CV_E_EMULATOR, 0, "emulator %u '%s': process %d survives SIGKILL", i, emu->name,
+                         (int)emu->pid);
             continue;
         }
         if (emu->child && emu->pid > 0)

@@ -12,10 +12,12 @@
 #include "emulators/op.h"
 #include "emulators/set.h"
 
-/* --- may they be saved --------------------------------------------------------------------------------------------- */
+/* --- may they be saved ---------------------------------------------------------------------------------------------
+ */
 
 /* xen-save-devices-state refuses nothing: what QEMU cannot migrate is silently missing, or (nvme, QEMU 7.2) crashes it.
- * migrate refuses first, then looks at its target; a descriptor that does not exist ends it there, with nothing done. */
+ * migrate refuses first, then looks at its target; a descriptor that does not exist ends it there, with nothing done.
+ */
 #define NOWHERE "convoy-nowhere"
 
 static int refuse(struct cv_error *err, const char *why)
@@ -60,17 +62,19 @@ int cv_emuset_check_migratable(struct cv_emuset *set, const struct cv_emu_wait *
     return cv_op_run(set, &op, w, results, err);
 }
 
-/* --- save ---------------------------------------------------------------------------------------------------------- */
+/* --- save ----------------------------------------------------------------------------------------------------------
+ */
 
 struct save {
     const int *fds;
     bool live;
     uint64_t *sizes;
     long long fdset[CV_DM_MAX];
-    struct cv_error refused[CV_DM_MAX];    /* code CV_OK: the save itself went well */
+    struct cv_error refused[CV_DM_MAX]; /* code CV_OK: the save itself went well */
 };
 
-/* Another open file of the same inode: QEMU wants exactly the access mode that it opens with, and an offset of its own. */
+/* Another open file of the same inode: QEMU wants exactly the access mode that it opens with, and an offset of its own.
+ */
 static int reopen(int fd, int mode, struct cv_error *err)
 {
     char path[32];
@@ -110,7 +114,8 @@ static enum cv_step save_begin(struct save *s, struct cv_emu *emu, struct cv_err
     else if (take_fdset(emu, &s->fdset[emu->dmid], err) < 0)
         return CV_STEP_FAILED;
     snprintf(file, sizeof file, "/dev/fdset/%lld", s->fdset[emu->dmid]);
-    return cv_op_send(emu, "xen-save-devices-state", json_pack("{s:s, s:b}", "filename", file, "live", s->live), -1, err);
+    return cv_op_send(emu, "xen-save-devices-state", json_pack("{s:s, s:b}", "filename", file, "live", s->live), -1,
+                      err);
 }
 
 /* A state is whole when it begins as QEMU's do and ends with the end section (H-6). */
@@ -144,18 +149,15 @@ static enum cv_step save_step(struct cv_op *op, struct cv_emu *emu, unsigned ste
     struct save *s = op->ctx;
 
     switch (step + emu->save_prepared) {
-    case 0:
-        return pass(emu, "add-fd", NULL, s->fds[emu->dmid], O_WRONLY, err);
-    case 1:
-        return save_begin(s, emu, err);
-    case 2:                   /* the descriptor must not stay there, whatever came of it */
+    case 0: return pass(emu, "add-fd", NULL, s->fds[emu->dmid], O_WRONLY, err);
+    case 1: return save_begin(s, emu, err);
+    case 2: /* the descriptor must not stay there, whatever came of it */
         if (*emu->qmp->refusal)
             cv_fail(&s->refused[emu->dmid], CV_E_EMULATOR, 0, "xen-save-devices-state: %s", emu->qmp->refusal);
         if (emu->save_prepared)
             return save_end(s, emu, err);
         return cv_op_send(emu, "remove-fd", json_pack("{s:I}", "fdset-id", s->fdset[emu->dmid]), -1, err);
-    default:
-        return save_end(s, emu, err);
+    default: return save_end(s, emu, err);
     }
 }
 
@@ -171,9 +173,13 @@ static enum cv_step prepare_save_step(struct cv_op *op, struct cv_emu *emu, unsi
     return CV_STEP_DONE;
 }
 
-int cv_emuset_prepare_save(struct cv_emuset *set, const int fds[CV_DM_MAX], const struct cv_emu_wait *w, struct cv_error *err)
+int cv_emuset_prepare_save(struct cv_emuset *set, const int fds[CV_DM_MAX], const struct cv_emu_wait *w,
+                           struct cv_error *err)
 {
-    struct cv_op op = { .name = "prepare", .step = prepare_save_step, .ctx = (void *)fds, .needs_connection = true,
+    struct cv_op op = { .name = "prepare",
+                        .step = prepare_save_step,
+                        .ctx = (void *)fds,
+                        .needs_connection = true,
                         .sees_refusals = true };
 
     return cv_op_run(set, &op, w, NULL, err);
@@ -204,11 +210,12 @@ int cv_emuset_save_state(struct cv_emuset *set, const int fds[CV_DM_MAX], bool l
     return cv_op_run(set, &op, w, results, err);
 }
 
-/* --- load ---------------------------------------------------------------------------------------------------------- */
+/* --- load ----------------------------------------------------------------------------------------------------------
+ */
 
 struct load {
     const int *fds;
-    int64_t ask_at[CV_DM_MAX];         /* ms; 0 = not yet */
+    int64_t ask_at[CV_DM_MAX]; /* ms; 0 = not yet */
 };
 
 /* An event says that the load is over; this is only for one that was lost. */
@@ -222,7 +229,7 @@ static json_t *capabilities(bool late_disks)
 
 struct prepare {
     bool late_disks;
-    const int *fds;           /* NULL: no states yet */
+    const int *fds; /* NULL: no states yet */
 };
 
 static enum cv_step give_state(struct cv_emu *emu, int fd, struct cv_error *err)
@@ -243,8 +250,8 @@ static enum cv_step prepare_step(struct cv_op *op, struct cv_emu *emu, unsigned 
     return CV_STEP_DONE;
 }
 
-int cv_emuset_prepare_load(struct cv_emuset *set, bool late_disks, const int fds[CV_DM_MAX], const struct cv_emu_wait *w,
-                           struct cv_error *err)
+int cv_emuset_prepare_load(struct cv_emuset *set, bool late_disks, const int fds[CV_DM_MAX],
+                           const struct cv_emu_wait *w, struct cv_error *err)
 {
     struct prepare p = { .late_disks = late_disks, .fds = fds };
     struct cv_op op = { .name = "prepare", .step = prepare_step, .ctx = &p, .needs_connection = true };
@@ -277,8 +284,8 @@ static enum cv_step load_status(struct cv_emu *emu, struct cv_error *err)
     return CV_STEP_LATER;
 }
 
-/* Rests until an event or a moment; then asks, looks at the answer, and rests again.  The guest waits, and a question takes
- * time from the load: in the usual course none is asked. */
+/* Rests until an event or a moment; then asks, looks at the answer, and rests again.  The guest waits, and a question
+ * takes time from the load: in the usual course none is asked. */
 static enum cv_step load_ask(struct load *l, struct cv_emu *emu, struct cv_error *err)
 {
     int64_t now = cv_now_ms();
@@ -317,7 +324,9 @@ int cv_emuset_load_state(struct cv_emuset *set, const int fds[CV_DM_MAX], const 
                          struct cv_emu_results *results, struct cv_error *err)
 {
     struct load l = { .fds = fds };
-    struct cv_op op = { .name = "load", .step = load_step, .ctx = &l, .needs_connection = true, .retry_ms = LOAD_RETRY_MS };
+    struct cv_op op = {
+        .name = "load", .step = load_step, .ctx = &l, .needs_connection = true, .retry_ms = LOAD_RETRY_MS
+    };
 
     for (unsigned i = 0; i < set->count; i++)
         set->emus[i].asked = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* All emulators of a layout are executed at once.  The default one waits at its gate, a socket chardev with wait=on, at
- * which QEMU stops before it makes its machine; it is let in when every secondary has answered, so that its ioreq server
- * gets the highest id although its process was loaded side by side with the others. */
+ * which QEMU stops before it makes its machine; it is let in when every secondary has answered, so that its ioreq
+ * server gets the highest id although its process was loaded side by side with the others. */
 #include "emulators/spawn.h"
 
 #include <errno.h>
@@ -30,11 +30,12 @@ struct start {
     const struct cv_spawn_options *opt;
     const struct cv_emu_wait *w;
     const char *run_as;
-    char gate[108];           /* "" = none */
-    int gate_fd;              /* our end, open until the default emulator has answered */
+    char gate[108]; /* "" = none */
+    int gate_fd;    /* our end, open until the default emulator has answered */
 };
 
-/* --- sockets ------------------------------------------------------------------------------------------------------- */
+/* --- sockets -------------------------------------------------------------------------------------------------------
+ */
 
 static int listen_at(const char *path, struct cv_error *err)
 {
@@ -46,7 +47,7 @@ static int listen_at(const char *path, struct cv_error *err)
     CV_AUTO_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return cv_fail(err, CV_E_IO, errno, "socket");
-    unlink(path);             /* of an emulator that died; the domain id is ours now */
+    unlink(path); /* of an emulator that died; the domain id is ours now */
     mode_t old = umask(0177);
     int rc = bind(fd, (struct sockaddr *)&sa, sizeof sa);
     int why = errno;
@@ -61,7 +62,8 @@ static int listen_at(const char *path, struct cv_error *err)
 /* The gate's socket is a file that only we may connect to: whoever opens the gate early spoils the order. */
 static int make_gate(struct start *s, struct cv_error *err)
 {
-    snprintf(s->gate, sizeof s->gate, "%s/convoy-gate-%u", s->opt->run_dir ? s->opt->run_dir : CV_RUN_DIR, s->set->domid);
+    snprintf(s->gate, sizeof s->gate, "%s/convoy-gate-%u", s->opt->run_dir ? s->opt->run_dir : CV_RUN_DIR,
+             s->set->domid);
     return listen_at(s->gate, err);
 }
 
@@ -72,12 +74,13 @@ static int open_gate(struct start *s, struct cv_error *err)
     if (*s->gate == '\0')
         return 0;
     cv_qmp_init(&visitor, -1);
-    int rc = cv_qmp_dial(&visitor, s->gate, err);     /* QEMU goes on as soon as it can accept */
+    int rc = cv_qmp_dial(&visitor, s->gate, err); /* QEMU goes on as soon as it can accept */
     s->gate_fd = visitor.fd;
     return rc < 0 ? cv_context(err, "gate of the default emulator") : 0;
 }
 
-/* --- one emulator -------------------------------------------------------------------------------------------------- */
+/* --- one emulator --------------------------------------------------------------------------------------------------
+ */
 
 static int open_log(struct start *s, const char *name, struct cv_error *err)
 {
@@ -203,8 +206,12 @@ static int prepare(struct start *s, const struct cv_layout_dm *dm, struct cv_pro
                    struct cv_error *err)
 {
     struct cv_emu *emu = &s->set->emus[dm->dmid];
-    struct cv_cmdline c = { .domid = s->set->domid, .qmp_fd = -1, .xl_qmp_fd = -1, .gate_fd = -1,
-                            .incoming = s->opt->mode != CV_SPAWN_CREATE, .run_as = "" };
+    struct cv_cmdline c = { .domid = s->set->domid,
+                            .qmp_fd = -1,
+                            .xl_qmp_fd = -1,
+                            .gate_fd = -1,
+                            .incoming = s->opt->mode != CV_SPAWN_CREATE,
+                            .run_as = "" };
     struct cv_strings argv;
 
     emu->owns_sockets = true;
@@ -222,7 +229,8 @@ static int prepare(struct start *s, const struct cv_layout_dm *dm, struct cv_pro
         c.sandbox = has_seccomp(dm->model);
         p->no_new_privs = true;
     }
-    if (give_taps(s, dm, p, &c, pool, err) < 0 || give_disks(s, dm, p, &c, err) < 0 || cv_cmdline_build(dm, &c, pool, &argv, err) < 0)
+    if (give_taps(s, dm, p, &c, pool, err) < 0 || give_disks(s, dm, p, &c, err) < 0 ||
+        cv_cmdline_build(dm, &c, pool, &argv, err) < 0)
         return -1;
     p->argv = argv.items;
     return 0;
@@ -269,13 +277,15 @@ static int learn_pid(struct cv_emuset *set, struct cv_emu *emu, struct cv_error 
 
     emu->await = false;
     if (getsockopt(emu->qmp->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.pid <= 0)
-        return 0;             /* of another pid namespace: it stays unknown */
+        return 0; /* of another pid namespace: it stays unknown */
     if (emu->pid != 0 && emu->pid != peer.pid)
-        return cv_fail(err, CV_E_INVALID, 0, "process %d listens on %s, not %d", (int)peer.pid, emu->qmp_path, (int)emu->pid);
+        return cv_fail(err, CV_E_INVALID, 0, "process %d listens on %s, not %d", (int)peer.pid, emu->qmp_path,
+                       (int)emu->pid);
     return emu->pid != 0 ? 0 : cv_emuset_attach(set, emu->dmid, peer.pid, strdupa(emu->qmp_path), err);
 }
 
-/* --- all of them --------------------------------------------------------------------------------------------------- */
+/* --- all of them ---------------------------------------------------------------------------------------------------
+ */
 
 static const char *choose_user(const struct cv_spawn_options *opt)
 {

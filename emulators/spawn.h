@@ -23,17 +23,17 @@ enum cv_spawn_mode { CV_SPAWN_CREATE, CV_SPAWN_INCOMING, CV_SPAWN_INCOMING_LATE 
 struct cv_spawn_options {
     enum cv_spawn_mode mode;
     const char *guest_name;
-    const char *run_dir;      /* NULL = CV_RUN_DIR  (/var/run/xen): QMP sockets */
-    const char *log_dir;      /* NULL = CV_LOG_DIR  (/var/log/xen) */
-    bool no_sandbox;          /* for programs that know no -sandbox, -xen-domid-restrict (tests) */
-    bool no_tap;              /* tests without /dev/net/tun: network devices get no back end descriptor */
-    const char *run_as;       /* user for secondaries; NULL = "convoy-qemu" if it exists, else as we are; "" = as we are */
+    const char *run_dir; /* NULL = CV_RUN_DIR  (/var/run/xen): QMP sockets */
+    const char *log_dir; /* NULL = CV_LOG_DIR  (/var/log/xen) */
+    bool no_sandbox;     /* for programs that know no -sandbox, -xen-domid-restrict (tests) */
+    bool no_tap;         /* tests without /dev/net/tun: network devices get no back end descriptor */
+    const char *run_as;  /* user for secondaries; NULL = "convoy-qemu" if it exists, else as we are; "" = as we are */
 };
 
-/* Starts (or attaches) every emulator of the layout, stopped (-S), and connects all.  On success all have greeted, their
- * ioreq servers exist in rank order, their versions are known (set.emus[].version) and checked against the layout.
- * On failure none is left: processes killed and reaped, sockets and TAPs gone.
- * set: made by cv_emuset_init with this layout.  Errors as for cv_emuset_connect, with the end of the emulator's log. */
+/* Starts (or attaches) every emulator of the layout, stopped (-S), and connects all.  On success all have greeted,
+ * their ioreq servers exist in rank order, their versions are known (set.emus[].version) and checked against the
+ * layout. On failure none is left: processes killed and reaped, sockets and TAPs gone. set: made by cv_emuset_init with
+ * this layout.  Errors as for cv_emuset_connect, with the end of the emulator's log. */
 int cv_emuset_start(struct cv_emuset *set, const struct cv_layout *l, const struct cv_spawn_options *opt,
                     const struct cv_emu_wait *w, struct cv_error *err) CV_CHECKED;
 

@@ -21,14 +21,15 @@ static int take_block(struct survey *s, unsigned dmid, const char *line, struct 
     uint64_t offset, used, total;
 
     if (sscanf(line, " %255s %*u %*s 0x%" SCNx64 " 0x%" SCNx64 " 0x%" SCNx64, name, &offset, &used, &total) != 4)
-        return 0;             /* heading */
+        return 0; /* heading */
     if (strcmp(name, "xen.ram") == 0)
         return 0;
     if (s->count[dmid] == CV_LAYOUT_REGIONS_MAX)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "has more than %d RAM blocks", CV_LAYOUT_REGIONS_MAX);
     struct cv_layout_region *r = &s->regions[dmid][s->count[dmid]++];
-    *r = (struct cv_layout_region){ .what = cv_pool_string(&s->l->pool, name), .gfn = offset >> 12, .pages = (total + 4095) >> 12,
-                                         .digest = "" };
+    *r = (struct cv_layout_region){
+        .what = cv_pool_string(&s->l->pool, name), .gfn = offset >> 12, .pages = (total + 4095) >> 12, .digest = ""
+    };
     return 0;
 }
 
@@ -50,15 +51,13 @@ static int take_blocks(struct survey *s, struct cv_emu *emu, struct cv_error *er
 }
 
 /* The chipset of every machine, and the platform device, are known to be there. */
-static bool of_the_machine(unsigned slot)
-{
-    return slot <= 2;
-}
+static bool of_the_machine(unsigned slot) { return slot <= 2; }
 
 static int take_function(struct survey *s, struct cv_emu *emu, const json_t *f, struct cv_error *err)
 {
     struct cv_layout_dm *dm = &s->l->dms[emu->dmid];
-    json_int_t slot = json_integer_value(json_object_get(f, "slot")), fn = json_integer_value(json_object_get(f, "function"));
+    json_int_t slot = json_integer_value(json_object_get(f, "slot")),
+               fn = json_integer_value(json_object_get(f, "function"));
     const char *id = json_string_value(json_object_get(f, "qdev_id"));
     uint16_t bdf = (uint16_t)((slot & 31) << 3 | (fn & 7));
 
@@ -70,9 +69,17 @@ static int take_function(struct survey *s, struct cv_emu *emu, const json_t *f, 
     if (dm->device_count == CV_LAYOUT_DEVICES_MAX)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "has more than %d devices", CV_LAYOUT_DEVICES_MAX);
     /* brought along by an attached emulator, or by further arguments: it counts when addresses are compared */
-    dm->devices[dm->device_count++] = (struct cv_layout_device){
-        .kind = CV_DEV_FOREIGN, .id = "", .driver = cv_pool_printf(&s->l->pool, "%.50s", id && *id ? id : "device"), .arg = "",
-        .bdf = bdf, .vdev = "", .path = "", .format = "", .bridge = "", .ifname = "" };
+    dm->devices[dm->device_count++] =
+        (struct cv_layout_device){ .kind = CV_DEV_FOREIGN,
+                                   .id = "",
+                                   .driver = cv_pool_printf(&s->l->pool, "%.50s", id && *id ? id : "device"),
+                                   .arg = "",
+                                   .bdf = bdf,
+                                   .vdev = "",
+                                   .path = "",
+                                   .format = "",
+                                   .bridge = "",
+                                   .ifname = "" };
     return 0;
 }
 
@@ -81,10 +88,8 @@ static bool has_function(const json_t *devices, uint16_t bdf)
     size_t i;
     const json_t *f;
 
-    json_array_foreach(devices, i, f)
-        if (json_integer_value(json_object_get(f, "slot")) == bdf >> 3 &&
-            json_integer_value(json_object_get(f, "function")) == (bdf & 7))
-            return true;
+    json_array_foreach(devices, i, f) if (json_integer_value(json_object_get(f, "slot")) == bdf >> 3 &&
+                                          json_integer_value(json_object_get(f, "function")) == (bdf & 7)) return true;
     return false;
 }
 
@@ -103,9 +108,7 @@ static int take_functions(struct survey *s, struct cv_emu *emu, struct cv_error 
         if (dm->devices[k].bdf != CV_BDF_NONE && !has_function(devices, dm->devices[k].bdf))
             return cv_fail(err, CV_E_EMULATOR, 0, "has no %s at %s", dm->devices[k].driver,
                            cv_bdf_string(dm->devices[k].bdf, text, sizeof text));
-    json_array_foreach(devices, i, f)
-        if (take_function(s, emu, f, err) < 0)
-            return -1;
+    json_array_foreach(devices, i, f) if (take_function(s, emu, f, err) < 0) return -1;
     return 0;
 }
 
@@ -149,8 +152,10 @@ static int settle_dm(struct survey *s, struct cv_emu *emu, struct cv_error *err)
         return 0;
     if (which < dm->region_count && which < s->count[dm->dmid]) {
         const struct cv_layout_region *a = &dm->regions[which], *b = &s->regions[dm->dmid][which];
-        cv_fail(err, CV_E_EMULATOR, 0, "RAM block %s at gfn 0x%" PRIx64 "+0x%" PRIx64 " was %s at 0x%" PRIx64 "+0x%" PRIx64
-                " when the guest was created (another ROM file?)", b->what, b->gfn, b->pages, a->what, a->gfn, a->pages);
+        cv_fail(err, CV_E_EMULATOR, 0,
+                "RAM block %s at gfn 0x%" PRIx64 "+0x%" PRIx64 " was %s at 0x%" PRIx64 "+0x%" PRIx64
+                " when the guest was created (another ROM file?)",
+                b->what, b->gfn, b->pages, a->what, a->gfn, a->pages);
     } else {
         cv_fail(err, CV_E_EMULATOR, 0, "has %u RAM blocks, it had %u when the guest was created", s->count[dm->dmid],
                 dm->region_count);
@@ -177,7 +182,8 @@ int cv_emuset_survey(struct cv_emuset *set, struct cv_layout *l, const struct cv
     return rc == 0 ? cv_layout_check(l, err) : rc;
 }
 
-/* --- what toolstacks put in xenstore ------------------------------------------------------------------------------- */
+/* --- what toolstacks put in xenstore -------------------------------------------------------------------------------
+ */
 
 static enum cv_step tty_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
@@ -187,7 +193,8 @@ static enum cv_step tty_step(struct cv_op *op, struct cv_emu *emu, unsigned step
 
     if (step == 0)
         return cv_op_send(emu, "query-chardev", NULL, -1, err);
-    json_array_foreach(emu->qmp->reply, i, dev) {
+    json_array_foreach(emu->qmp->reply, i, dev)
+    {
         const char *label = json_string_value(json_object_get(dev, "label"));
         const char *file = json_string_value(json_object_get(dev, "filename"));
         if (label == NULL || file == NULL || strncmp(file, "pty:", 4) != 0)
@@ -199,7 +206,8 @@ static enum cv_step tty_step(struct cv_op *op, struct cv_emu *emu, unsigned step
     return CV_STEP_DONE;
 }
 
-int cv_emuset_serial_ttys(struct cv_emuset *set, const struct cv_emu_wait *w, cv_emu_tty tty_out[4], struct cv_error *err)
+int cv_emuset_serial_ttys(struct cv_emuset *set, const struct cv_emu_wait *w, cv_emu_tty tty_out[4],
+                          struct cv_error *err)
 {
     struct cv_op op = { .name = "query-chardev", .step = tty_step, .ctx = tty_out, .needs_connection = true };
 

@@ -38,7 +38,7 @@ static int open_tap(const char *ifname, struct cv_error *err)
 
 static int set_up(int ctl, const char *ifname, const char *bridge, struct cv_error *err)
 {
-    static const unsigned char mac[6] = { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff };   /* never the bridge's own address */
+    static const unsigned char mac[6] = { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff }; /* never the bridge's own address */
     struct ifreq ifr = { 0 }, of_bridge = { 0 };
 
     snprintf(of_bridge.ifr_name, sizeof of_bridge.ifr_name, "%s", bridge);
@@ -54,7 +54,8 @@ static int set_up(int ctl, const char *ifname, const char *bridge, struct cv_err
         return cv_fail(err, CV_E_IO, errno, "address of %s", ifname);
     of_bridge.ifr_ifindex = (int)if_nametoindex(ifname);
     if (ioctl(ctl, SIOCBRADDIF, &of_bridge) < 0)
-        return cv_fail(err, errno == EOPNOTSUPP ? CV_E_NOT_FOUND : CV_E_IO, errno, "attach %s to bridge %s", ifname, bridge);
+        return cv_fail(err, errno == EOPNOTSUPP ? CV_E_NOT_FOUND : CV_E_IO, errno, "attach %s to bridge %s", ifname,
+                       bridge);
     if (ioctl(ctl, SIOCGIFFLAGS, &ifr) < 0)
         return cv_fail(err, CV_E_IO, errno, "flags of %s", ifname);
     ifr.ifr_flags |= IFF_UP;

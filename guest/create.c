@@ -13,7 +13,7 @@
 
 struct create {
     struct cv_guest *g;
-    const char *path;                  /* the configuration, or NULL: as old was */
+    const char *path; /* the configuration, or NULL: as old was */
     const struct cv_guest *old;
     const struct cv_create_options *opt;
 };
@@ -62,12 +62,13 @@ static int plan_again(struct cv_guest *g, const struct cv_guest *old, struct cv_
     CV_AUTO_FREE char *layout = NULL;
 
     g->spec = old->spec;
-    g->spec.emulation_flags = 0;       /* the best that this Xen takes, */
-    g->spec.max_pages = 0;             /* and what the layout needs: old may have come from elsewhere */
+    g->spec.emulation_flags = 0; /* the best that this Xen takes, */
+    g->spec.max_pages = 0;       /* and what the layout needs: old may have come from elsewhere */
     g->config_text = strdup(old->config_text);
     if (g->config_text == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for the configuration");
-    if (cv_layout_encode(&old->layout, &layout, err) < 0 || cv_layout_decode(layout, strlen(layout), &g->layout, err) < 0)
+    if (cv_layout_encode(&old->layout, &layout, err) < 0 ||
+        cv_layout_decode(layout, strlen(layout), &g->layout, err) < 0)
         return -1;
     g->has_layout = true;
     forget_survey(&g->layout);
@@ -157,18 +158,16 @@ static int run_run(void *op, int64_t deadline_ms, struct cv_error *err)
 }
 
 static const struct cv_step steps[] = {
-    { "plan", plan_run, NULL, CV_NEVER, false },
-    { "domain", domain_run, domain_undo, CV_NEVER, false },
-    { "build", build_run, NULL, CV_NEVER, false },
-    { "emulators", emulators_run, emulators_undo, 60 * 1000, false },
-    { "nodes", nodes_run, NULL, 20 * 1000, false },
-    { "run", run_run, NULL, 20 * 1000, true },
+    { "plan", plan_run, NULL, CV_NEVER, false },    { "domain", domain_run, domain_undo, CV_NEVER, false },
+    { "build", build_run, NULL, CV_NEVER, false },  { "emulators", emulators_run, emulators_undo, 60 * 1000, false },
+    { "nodes", nodes_run, NULL, 20 * 1000, false }, { "run", run_run, NULL, 20 * 1000, true },
 };
 
 static int create(struct create *c, struct cv_error *err)
 {
-    struct cv_phases p = { .steps = steps, .count = sizeof steps / sizeof steps[0], .sink = c->g->sink,
-                           .cancel = c->opt->cancel };
+    struct cv_phases p = {
+        .steps = steps, .count = sizeof steps / sizeof steps[0], .sink = c->g->sink, .cancel = c->opt->cancel
+    };
 
     if (cv_phases_run(&p, c, err) == 0)
         return 0;

@@ -77,8 +77,8 @@ int cv_guest_go_on(struct cv_guest *g, int64_t deadline_ms, struct cv_error *err
     return g->host->ops->resume(g->host, g->domid, err);
 }
 
-int cv_guest_open_living(struct cv_guest *g, struct cv_host *host, uint32_t domid, int64_t deadline_ms, struct cv_sink *sink,
-                         struct cv_error *err)
+int cv_guest_open_living(struct cv_guest *g, struct cv_host *host, uint32_t domid, int64_t deadline_ms,
+                         struct cv_sink *sink, struct cv_error *err)
 {
     struct cv_emu_wait w = { .deadline_ms = deadline_ms };
     struct cv_emu_results r;

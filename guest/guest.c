@@ -81,8 +81,10 @@ void cv_guest_dispose(struct cv_guest *g)
 int cv_guest_start_emulators(struct cv_guest *g, enum cv_spawn_mode mode, int64_t deadline_ms, struct cv_cancel *cancel,
                              struct cv_error *err)
 {
-    struct cv_spawn_options opt = { .mode = mode, .guest_name = g->spec.name,
-                                    .run_dir = g->host->dirs->run, .log_dir = g->host->dirs->log,
+    struct cv_spawn_options opt = { .mode = mode,
+                                    .guest_name = g->spec.name,
+                                    .run_dir = g->host->dirs->run,
+                                    .log_dir = g->host->dirs->log,
                                     .no_sandbox = g->host->dirs->model_emulators,
                                     .no_tap = g->host->dirs->model_emulators,
                                     .run_as = g->host->dirs->model_emulators ? "" : NULL };
@@ -110,8 +112,8 @@ int cv_guest_kill_emulators(struct cv_guest *g, struct cv_error *err)
     return rc;
 }
 
-/* Asked first, so that image formats with caches of their own (qcow2) write them back, and so that one which is attached
- * hears of it at all. */
+/* Asked first, so that image formats with caches of their own (qcow2) write them back, and so that one which is
+ * attached hears of it at all. */
 int cv_guest_quit_emulators(struct cv_guest *g, struct cv_error *err)
 {
     struct cv_emu_wait w = { .deadline_ms = cv_after_ms(QUIT_CONNECT_MS) };
@@ -150,8 +152,8 @@ int cv_guest_expect_late_suspend(struct cv_guest *g, bool on, struct cv_error *e
 {
     char path[96];
 
-    /* Whoever stops the guest now has it in hand: its monitor is not to set it going on an earlier one's behalf, least of all
-     * after it has been handed over to another host. */
+    /* Whoever stops the guest now has it in hand: its monitor is not to set it going on an earlier one's behalf, least
+     * of all after it has been handed over to another host. */
     snprintf(path, sizeof path, CV_GUEST_GO_ON, g->domid);
     if (!on && g->host->ops->xs_remove(g->host, path, err) < 0)
         return -1;

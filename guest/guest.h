@@ -28,13 +28,13 @@
 
 /* { 0 } is the empty guest; cv_guest_dispose is safe on it and twice. */
 struct cv_guest {
-    struct cv_host *host;              /* borrowed */
-    struct cv_sink *sink;              /* borrowed, may be NULL */
-    uint32_t domid;                    /* 0 = there is no domain (yet) */
+    struct cv_host *host; /* borrowed */
+    struct cv_sink *sink; /* borrowed, may be NULL */
+    uint32_t domid;       /* 0 = there is no domain (yet) */
     struct cv_domain_spec spec;
     struct cv_layout layout;
     bool has_layout;
-    char *config_text;                 /* never NULL once open; owned */
+    char *config_text; /* never NULL once open; owned */
     struct cv_emuset set;
     bool has_set;
 };
@@ -74,8 +74,8 @@ int cv_guest_create(struct cv_guest *g, struct cv_host *host, const char *config
  * configuration (no domain, no emulators). */
 int cv_guest_create_again(struct cv_guest *g, const struct cv_guest *old, const struct cv_create_options *opt,
                           struct cv_error *err) CV_CHECKED;
-/* Reads and plans only, on any machine: g has facts, layout and configuration, and nothing is made.  g->host may be NULL:
- * then this host is not asked for what the guest needs. */
+/* Reads and plans only, on any machine: g has facts, layout and configuration, and nothing is made.  g->host may be
+ * NULL: then this host is not asked for what the guest needs. */
 int cv_guest_plan(struct cv_guest *g, const char *config_path, struct cv_error *err) CV_CHECKED;
 
 /* Before anything is made: are the programs, images and bridges of the layout there? */
@@ -87,13 +87,13 @@ int cv_guest_check_name(const char *name, struct cv_error *err) CV_CHECKED;
 /* CV_E_BUSY: another domain has the name or the uuid. */
 int cv_guest_check_unique(const struct cv_guest *g, struct cv_error *err) CV_CHECKED;
 
-/* A guest that was stopped goes on: emulators take their disks back and run, dirty logs off, guest resumed.  An emulator
- * that has died is named and passed over: it would be missing without us, too.  Connected already.
- * -1: an emulator that lives did not answer; the guest stands still, and this may be called again. */
+/* A guest that was stopped goes on: emulators take their disks back and run, dirty logs off, guest resumed.  An
+ * emulator that has died is named and passed over: it would be missing without us, too.  Connected already. -1: an
+ * emulator that lives did not answer; the guest stands still, and this may be called again. */
 int cv_guest_go_on(struct cv_guest *g, int64_t deadline_ms, struct cv_error *err) CV_CHECKED;
 /* cv_guest_open_to_end, and connected to every emulator that lives. */
-int cv_guest_open_living(struct cv_guest *g, struct cv_host *host, uint32_t domid, int64_t deadline_ms, struct cv_sink *sink,
-                         struct cv_error *err) CV_CHECKED;
+int cv_guest_open_living(struct cv_guest *g, struct cv_host *host, uint32_t domid, int64_t deadline_ms,
+                         struct cv_sink *sink, struct cv_error *err) CV_CHECKED;
 /* The guest's monitor is to call cv_guest_go_on until it succeeds. */
 int cv_guest_leave_to_monitor(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
 

@@ -100,7 +100,8 @@ static int wait_for_end(struct cv_host *host, const struct cv_guest *g, bool pre
             return 0;
         /* An emulator that answers again makes no event. */
         bool again = go_on_if_asked(host, g->domid, g->sink);
-        if (cv_poll_one(fd, POLLIN, again ? cv_after_ms(AGAIN_MS) : CV_NEVER, cancel, &e) < 0 && e.code != CV_E_TIMEOUT) {
+        if (cv_poll_one(fd, POLLIN, again ? cv_after_ms(AGAIN_MS) : CV_NEVER, cancel, &e) < 0 &&
+            e.code != CV_E_TIMEOUT) {
             *err = e;
             return -1;
         }
@@ -168,8 +169,8 @@ static int clean_up_after(struct cv_guest *g, uint32_t domid, struct cv_error *e
 }
 
 /* The guest has ended: what its configuration wants.  *next_out: domid of what takes its place. */
-static int carry_out(struct cv_guest *g, enum end end, enum cv_action action, struct cv_cancel *cancel, uint32_t *next_out,
-                     struct cv_error *err)
+static int carry_out(struct cv_guest *g, enum end end, enum cv_action action, struct cv_cancel *cancel,
+                     uint32_t *next_out, struct cv_error *err)
 {
     struct cv_create_options opt = { .cancel = cancel };
     struct cv_guest next;
@@ -205,7 +206,7 @@ static int take_watch(struct cv_host *host, uint32_t domid, char *path, size_t s
 {
     snprintf(path, size, "%s/convoy-monitor-%u.lock", host->dirs->run ? host->dirs->run : CV_RUN_DIR, domid);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {                          /* rather two than none */
+    if (fd < 0) { /* rather two than none */
         cv_log(sink, CV_LOG_WARN, "%s: %s", path, strerror(errno));
         return open("/dev/null", O_RDONLY | O_CLOEXEC);
     }
@@ -278,7 +279,7 @@ static void run_detached(const char *program, const char *domid, const char *log
 int cv_monitor_spawn(const char *program, uint32_t domid, const char *name, struct cv_error *err)
 {
     char who[16], log[256];
-    int status, nice = cv_nice_own();          /* and so for whatever it starts anew */
+    int status, nice = cv_nice_own(); /* and so for whatever it starts anew */
 
     snprintf(who, sizeof who, "%u", domid);
     snprintf(log, sizeof log, "%s/convoy-%.100s.log", CV_LOG_DIR, name);

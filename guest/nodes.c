@@ -96,8 +96,8 @@ static int put_emulator(struct cv_guest *g, const struct cv_layout_dm *dm, struc
     for (unsigned i = 0; i < dm->device_count; i++) {
         char bdf[16];
         const struct cv_layout_device *dev = &dm->devices[i];
-        snprintf(text, sizeof text, "%s %.64s %.32s", dev->bdf == CV_BDF_NONE ? "-" : cv_bdf_string(dev->bdf, bdf, sizeof bdf),
-                 dev->driver, dev->id);
+        snprintf(text, sizeof text, "%s %.64s %.32s",
+                 dev->bdf == CV_BDF_NONE ? "-" : cv_bdf_string(dev->bdf, bdf, sizeof bdf), dev->driver, dev->id);
         if (put(g, err, text, "%u/device/%u", dm->dmid, i) < 0)
             return -1;
     }

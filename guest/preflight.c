@@ -71,7 +71,8 @@ int cv_guest_check_host(const struct cv_guest *g, struct cv_error *err)
 
 int cv_guest_check_boot(const struct cv_guest *g, const struct cv_guest_config *c, struct cv_error *err)
 {
-    if (c != NULL && (check_file(c->kernel, R_OK, "kernel", err) < 0 || check_file(c->ramdisk, R_OK, "ramdisk", err) < 0))
+    if (c != NULL &&
+        (check_file(c->kernel, R_OK, "kernel", err) < 0 || check_file(c->ramdisk, R_OK, "ramdisk", err) < 0))
         return -1;
     if (check_file(g->spec.loader, R_OK, "firmware_override", err) < 0 ||
         check_file(g->spec.firmware, R_OK, "bios_path_override", err) < 0)
@@ -111,7 +112,8 @@ int cv_guest_check_unique(const struct cv_guest *g, struct cv_error *err)
     if (g->host->ops->list(g->host, compare, &n, err) < 0)
         return -1;
     if (n.same_name)
-        return cv_fail(err, CV_E_BUSY, 0, "a domain named '%s' exists already (domain %u)", n.found.name, n.found.domid);
+        return cv_fail(err, CV_E_BUSY, 0, "a domain named '%s' exists already (domain %u)", n.found.name,
+                       n.found.domid);
     if (n.same_uuid)
         return cv_fail(err, CV_E_BUSY, 0, "domain %u '%s' has the same uuid", n.found.domid, n.found.name);
     return 0;

@@ -9,8 +9,8 @@
 #include <jansson.h>
 #include <uuid/uuid.h>
 
-/* Xen's usual 1023 are meant for a guest with one emulator: each further one takes a channel for each vcpu, and one more.
- * QEMU crashes when it gets none. */
+/* Xen's usual 1023 are meant for a guest with one emulator: each further one takes a channel for each vcpu, and one
+ * more. QEMU crashes when it gets none. */
 static uint32_t event_channels(const struct cv_guest_config *c, const struct cv_layout *l)
 {
     if (c->max_event_channels != 0 || l->count == 1)
@@ -21,19 +21,30 @@ static uint32_t event_channels(const struct cv_guest_config *c, const struct cv_
 void cv_spec_from_config(struct cv_domain_spec *s, const struct cv_guest_config *c, const struct cv_layout *l)
 {
     *s = (struct cv_domain_spec){
-        .ram_kb = l->max_kib, .ram_target_kb = l->ram_kib,
-        .target_kb = c->memory_kib, .max_kb = c->maxmem_kib,
+        .ram_kb = l->max_kib,
+        .ram_target_kb = l->ram_kib,
+        .target_kb = c->memory_kib,
+        .max_kb = c->maxmem_kib,
         .video_kb = (uint64_t)c->videoram_mib * 1024,
         .extra_pages = l->extra_pages,
-        .vcpus = c->maxvcpus, .vcpus_online = c->vcpus,
+        .vcpus = c->maxvcpus,
+        .vcpus_online = c->vcpus,
         .tsc_mode = c->tsc_mode,
-        .hap = c->hap, .acpi = c->acpi, .apic = c->apic, .pae = c->pae, .hpet = c->hpet,
-        .pirq = c->hvm_pirq, .nomigrate = c->nomigrate,
+        .hap = c->hap,
+        .acpi = c->acpi,
+        .apic = c->apic,
+        .pae = c->pae,
+        .hpet = c->hpet,
+        .pirq = c->hvm_pirq,
+        .nomigrate = c->nomigrate,
         .viridian = (uint32_t)c->viridian,
         .timer_mode = c->timer_mode,
-        .no_acpi_s3 = !c->acpi_s3, .no_acpi_s4 = !c->acpi_s4, .no_vpt_align = !c->vpt_align,
+        .no_acpi_s3 = !c->acpi_s3,
+        .no_acpi_s4 = !c->acpi_s4,
+        .no_vpt_align = !c->vpt_align,
         .max_evtchn_port = event_channels(c, l),
-        .max_grant_frames = c->max_grant_frames, .max_maptrack_frames = c->max_maptrack_frames,
+        .max_grant_frames = c->max_grant_frames,
+        .max_maptrack_frames = c->max_maptrack_frames,
         .paging_pool_kb = c->shadow_memory_kib,
         .rtc_offset_s = c->rtc_timeoffset,
     };
@@ -51,10 +62,13 @@ void cv_spec_from_config(struct cv_domain_spec *s, const struct cv_guest_config 
 }
 
 /* One list for both directions: member, kind (n number, b boolean, s string). */
-#define SPEC_NUMBERS(F) \
-    F(ram_kb) F(ram_target_kb) F(target_kb) F(max_kb) F(video_kb) F(extra_pages) F(max_pages) F(vcpus) F(vcpus_online) \
-    F(tsc_mode) F(viridian) F(timer_mode) F(max_evtchn_port) F(max_grant_frames) F(max_maptrack_frames) \
-    F(emulation_flags) F(mmio_hole_kb) F(paging_pool_kb) F(rtc_offset_s)
+/* clang-format off */
+#define SPEC_NUMBERS(F)                                                                                   \
+    F(ram_kb) F(ram_target_kb) F(target_kb) F(max_kb) F(video_kb) F(extra_pages) F(max_pages)             \
+    F(vcpus) F(vcpus_online) F(tsc_mode) F(viridian) F(timer_mode)                                        \
+    F(max_evtchn_port) F(max_grant_frames) F(max_maptrack_frames) F(emulation_flags)                      \
+    F(mmio_hole_kb) F(paging_pool_kb) F(rtc_offset_s)
+/* clang-format on */
 #define SPEC_BOOLS(F) F(hap) F(acpi) F(apic) F(nested_hvm) F(pae) F(hpet)
 /* Came later: false and "" where an image does not have them. */
 #define SPEC_LATER_BOOLS(F) F(pirq) F(nomigrate) F(no_acpi_s3) F(no_acpi_s4) F(no_vpt_align)
@@ -135,23 +149,35 @@ static int decode_object(json_t *o, struct cv_domain_spec *s, struct cv_error *e
         return -1;
     if (uuid_parse(uuid, s->uuid) != 0)
         return cv_fail(err, CV_E_STREAM, 0, "guest: '%s' is no UUID", uuid);
-#define GET(m) if (take_number(o, #m, &n, err) < 0) return -1; s->m = (__typeof__(s->m))n;
+#define GET(m)                           \
+    if (take_number(o, #m, &n, err) < 0) \
+        return -1;                       \
+    s->m = (__typeof__(s->m))n;
     SPEC_NUMBERS(GET)
 #undef GET
-#define GET(m) if (take_bool(o, #m, &s->m, err) < 0) return -1;
+#define GET(m)                            \
+    if (take_bool(o, #m, &s->m, err) < 0) \
+        return -1;
     SPEC_BOOLS(GET)
 #undef GET
-#define GET(m) if (json_object_get(o, #m) != NULL && take_bool(o, #m, &s->m, err) < 0) return -1;
+#define GET(m)                                                              \
+    if (json_object_get(o, #m) != NULL && take_bool(o, #m, &s->m, err) < 0) \
+        return -1;
     SPEC_LATER_BOOLS(GET)
 #undef GET
-#define GET(m) if (take_string(o, #m, s->m, sizeof s->m, err) < 0) return -1;
+#define GET(m)                                          \
+    if (take_string(o, #m, s->m, sizeof s->m, err) < 0) \
+        return -1;
     SPEC_STRINGS(GET)
 #undef GET
-#define GET(m) if (json_object_get(o, #m) != NULL && take_string(o, #m, s->m, sizeof s->m, err) < 0) return -1;
+#define GET(m)                                                                            \
+    if (json_object_get(o, #m) != NULL && take_string(o, #m, s->m, sizeof s->m, err) < 0) \
+        return -1;
     SPEC_LATER_STRINGS(GET)
 #undef GET
     if (json_object_size(o) != 0)
-        return cv_fail(err, CV_E_STREAM_VERSION, 0, "guest: '%s' is unknown here", json_object_iter_key(json_object_iter(o)));
+        return cv_fail(err, CV_E_STREAM_VERSION, 0, "guest: '%s' is unknown here",
+                       json_object_iter_key(json_object_iter(o)));
     if (s->name[0] == '\0' || s->vcpus == 0 || s->vcpus_online > s->vcpus || s->ram_kb > UINT64_C(1) << 34)
         return cv_fail(err, CV_E_STREAM, 0, "guest: name, vcpus or memory make no sense");
     return 0;

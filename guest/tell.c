@@ -13,7 +13,4 @@ void cv_tell(struct cv_sink *sink, json_t *event)
     json_decref(event);
 }
 
-json_t *cv_tell_ms(int64_t ns)
-{
-    return json_real((double)(ns / 100000) / 10);
-}
+json_t *cv_tell_ms(int64_t ns) { return json_real((double)(ns / 100000) / 10); }

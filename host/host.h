@@ -21,24 +21,26 @@
 
 struct cv_domain_info {
     uint32_t domid;
-    char name[CV_NAME_MAX];            /* empty when xenstore has none */
+    char name[CV_NAME_MAX]; /* empty when xenstore has none */
     uint8_t uuid[16];
     bool hvm, paused, dying, shutdown; /* shutdown: shutdown_reason says why (CV_SHUTDOWN_*) */
     int shutdown_reason;
-    uint32_t vcpus;                    /* max vcpu id + 1 */
+    uint32_t vcpus; /* max vcpu id + 1 */
     uint32_t vcpus_online;
-    uint64_t pages, max_pages;         /* 4 KiB; now and at most */
+    uint64_t pages, max_pages; /* 4 KiB; now and at most */
     uint64_t cpu_time_ns;
 };
 
 /* As in xen/sched.h SHUTDOWN_*. */
+/* clang-format off */
 enum { CV_SHUTDOWN_POWEROFF = 0, CV_SHUTDOWN_REBOOT = 1, CV_SHUTDOWN_SUSPEND = 2, CV_SHUTDOWN_CRASH = 3,
        CV_SHUTDOWN_WATCHDOG = 4, CV_SHUTDOWN_SOFT_RESET = 5 };
+/* clang-format on */
 
 struct cv_host_facts {
-    char hypervisor[64];               /* "Xen 4.17.5" */
+    char hypervisor[64]; /* "Xen 4.17.5" */
     uint32_t version_major, version_minor;
-    char capabilities[256];            /* xen_caps */
+    char capabilities[256]; /* xen_caps */
     char hostname[65];
     uint64_t free_pages, total_pages;
     uint32_t cpus;
@@ -49,51 +51,61 @@ struct cv_host_facts {
 struct cv_domain_spec {
     char name[CV_NAME_MAX];
     uint8_t uuid[16];
-    uint64_t ram_kb;                   /* what the guest's firmware sees as RAM: maxmem less video memory */
-    uint64_t ram_target_kb;            /* populated at boot; less than ram_kb: populate on demand */
-    uint64_t target_kb, max_kb;        /* xenstore memory/target (+video), memory/static-max */
-    uint64_t video_kb;                 /* xenstore memory/videoram */
-    uint64_t extra_pages;              /* ROM, VRAM and the like that emulators add behind the RAM */
-    uint64_t max_pages;                /* what the domain may own; 0 = target, extra pages and a little slack */
-    uint32_t vcpus;                    /* at most */
-    uint32_t vcpus_online;             /* at boot */
-    uint32_t tsc_mode;                 /* Xen's numbers: 0 default, 1 always emulate, 2 native */
+    uint64_t ram_kb;            /* what the guest's firmware sees as RAM: maxmem less video memory */
+    uint64_t ram_target_kb;     /* populated at boot; less than ram_kb: populate on demand */
+    uint64_t target_kb, max_kb; /* xenstore memory/target (+video), memory/static-max */
+    uint64_t video_kb;          /* xenstore memory/videoram */
+    uint64_t extra_pages;       /* ROM, VRAM and the like that emulators add behind the RAM */
+    uint64_t max_pages;         /* what the domain may own; 0 = target, extra pages and a little slack */
+    uint32_t vcpus;             /* at most */
+    uint32_t vcpus_online;      /* at boot */
+    uint32_t tsc_mode;          /* Xen's numbers: 0 default, 1 always emulate, 2 native */
     bool hap, acpi, apic, nested_hvm, pae, hpet;
-    bool pirq;                         /* emulated interrupts over event channels: asked for, else avoided where Xen can */
-    bool nomigrate;                    /* never to be saved or migrated */
-    bool no_acpi_s3, no_acpi_s4;       /* sleep states that the firmware's tables leave out */
-    bool no_vpt_align;                 /* do not let the timers of all vcpus fire together */
-    uint32_t viridian;                 /* HVM_PARAM_VIRIDIAN value, 0 = none */
+    bool pirq;                   /* emulated interrupts over event channels: asked for, else avoided where Xen can */
+    bool nomigrate;              /* never to be saved or migrated */
+    bool no_acpi_s3, no_acpi_s4; /* sleep states that the firmware's tables leave out */
+    bool no_vpt_align;           /* do not let the timers of all vcpus fire together */
+    uint32_t viridian;           /* HVM_PARAM_VIRIDIAN value, 0 = none */
     uint32_t timer_mode;
     uint32_t max_evtchn_port, max_grant_frames, max_maptrack_frames;
-    uint32_t emulation_flags;          /* XEN_X86_EMU_*; 0 = the best that this Xen takes; filled in by create */
-    uint64_t mmio_hole_kb;             /* 0 = default */
-    uint64_t paging_pool_kb;           /* HAP/shadow pool; 0 = as libxl computes it */
+    uint32_t emulation_flags; /* XEN_X86_EMU_*; 0 = the best that this Xen takes; filled in by create */
+    uint64_t mmio_hole_kb;    /* 0 = default */
+    uint64_t paging_pool_kb;  /* HAP/shadow pool; 0 = as libxl computes it */
     int64_t rtc_offset_s;
-    char firmware[256];                /* system firmware file; "" = SeaBIOS */
-    char loader[256];                  /* hvmloader; "" = default */
-    char acpi_table[256];              /* acpi_firmware; "" = none */
-    char cpus[256];                    /* hard affinity: a base/cpuset.h text for all vcpus, or one for each from the first
+    char firmware[256];   /* system firmware file; "" = SeaBIOS */
+    char loader[256];     /* hvmloader; "" = default */
+    char acpi_table[256]; /* acpi_firmware; "" = none */
+    char cpus[256];       /* hard affinity: a base/cpuset.h text for all vcpus, or one for each from the first
                                           on, every one ended by ';'; "" = any CPU */
 };
 
-struct cv_tsc_state { uint32_t mode, khz, incarnation; uint64_t nsec; };
+struct cv_tsc_state {
+    uint32_t mode, khz, incarnation;
+    uint64_t nsec;
+};
 
 #define CV_STATE_PARAMS_MAX 64
-struct cv_state_param { uint64_t index, value; };
+struct cv_state_param {
+    uint64_t index, value;
+};
 
 /* All that Xen knows of a stopped guest besides its memory.  { 0 } is empty; cv_guest_state_dispose. */
 struct cv_guest_state {
     struct cv_tsc_state tsc;
-    struct cv_buf hvm_context;         /* Xen's own blob (XEN_DOMCTL_gethvmcontext) */
+    struct cv_buf hvm_context; /* Xen's own blob (XEN_DOMCTL_gethvmcontext) */
     struct cv_state_param params[CV_STATE_PARAMS_MAX];
     size_t param_count;
 };
 void cv_guest_state_dispose(struct cv_guest_state *s);
 
 /* CPUID leaves (xen_cpuid_leaf_t: leaf, subleaf, a, b, c, d) and MSRs (idx, flags, val), as numbers. */
-struct cv_policy_leaf { uint32_t leaf, subleaf, a, b, c, d; };
-struct cv_policy_msr { uint32_t index, flags; uint64_t value; };
+struct cv_policy_leaf {
+    uint32_t leaf, subleaf, a, b, c, d;
+};
+struct cv_policy_msr {
+    uint32_t index, flags;
+    uint64_t value;
+};
 struct cv_cpu_policy {
     struct cv_policy_leaf *leaves;
     size_t leaf_count;
@@ -104,7 +116,7 @@ void cv_cpu_policy_dispose(struct cv_cpu_policy *p);
 
 struct cv_dirty_stats {
     uint64_t dirty_pages, fault_pages;
-    uint64_t pages;                    /* the domain's, as info() counts them: a guest that waits needs no second question */
+    uint64_t pages; /* the domain's, as info() counts them: a guest that waits needs no second question */
 };
 
 struct cv_host;
@@ -148,7 +160,8 @@ struct cv_host_ops {
     /* Asks the guest to suspend (event channel, control/shutdown, or xc_domain_shutdown without PV drivers) and waits
      * until it has.  On a failure the request is withdrawn: the guest goes on, or, if it suspended in that very
      * moment, resume() is to be called (it is safe in both cases). */
-    int (*suspend)(struct cv_host *h, uint32_t domid, int64_t deadline_ms, struct cv_cancel *cancel, struct cv_error *err);
+    int (*suspend)(struct cv_host *h, uint32_t domid, int64_t deadline_ms, struct cv_cancel *cancel,
+                   struct cv_error *err);
     /* Undo of suspend. No error when the domain is not suspended. */
     int (*resume)(struct cv_host *h, uint32_t domid, struct cv_error *err);
 
@@ -174,7 +187,8 @@ struct cv_host_ops {
     int (*get_cpu_policy)(struct cv_host *h, uint32_t domid, struct cv_cpu_policy *out, struct cv_error *err);
     /* Before memory.  CV_E_UNSUPPORTED: this host's CPU or Xen cannot give the guest this policy. */
     int (*set_cpu_policy)(struct cv_host *h, uint32_t domid, const struct cv_cpu_policy *policy, struct cv_error *err);
-    /* Could a domain of this host have it?  Asked before anything is made; only leaves are looked at. CV_E_UNSUPPORTED. */
+    /* Could a domain of this host have it?  Asked before anything is made; only leaves are looked at. CV_E_UNSUPPORTED.
+     */
     int (*check_cpu_policy)(struct cv_host *h, const struct cv_cpu_policy *policy, struct cv_error *err);
     int (*get_state)(struct cv_host *h, uint32_t domid, struct cv_guest_state *out, struct cv_error *err);
     /* After memory: TSC, HVM params (rings cleared), HVM context. */
@@ -198,12 +212,12 @@ struct cv_host_ops {
 /* Where a guest's files lie on this host; members NULL = the usual places (emulators/paths.h). */
 struct cv_host_dirs {
     const char *run, *log, *lib;
-    bool model_emulators;              /* the programs are models: no sandbox, no TAPs, no other user */
+    bool model_emulators; /* the programs are models: no sandbox, no TAPs, no other user */
 };
 
 struct cv_host {
     const struct cv_host_ops *ops;
-    const struct cv_host_dirs *dirs;   /* never NULL */
+    const struct cv_host_dirs *dirs; /* never NULL */
 };
 extern const struct cv_host_dirs cv_host_dirs_usual;
 

@@ -29,14 +29,15 @@ static unsigned add(struct cv_image_bar *out, unsigned n, unsigned max, struct c
     return n;
 }
 
-static unsigned from_config(const uint8_t *config, struct cv_image_bar like, struct cv_image_bar *out, unsigned n, unsigned max)
+static unsigned from_config(const uint8_t *config, struct cv_image_bar like, struct cv_image_bar *out, unsigned n,
+                            unsigned max)
 {
     for (unsigned i = 0; i < 6; i++) {
         uint32_t v = cv_load32(config + BAR0 + 4 * i);
         uint64_t address = v & ~15u;
         bool wide = (v & 6u) == 4u && i < 5;
         if (v & 1u)
-            continue;                  /* I/O ports */
+            continue; /* I/O ports */
         if (wide)
             address |= (uint64_t)cv_load32(config + BAR0 + 4 * (i + 1)) << 32;
         like.index = i;
@@ -58,12 +59,14 @@ unsigned cv_image_bars(const struct cv_image *img, struct cv_image_bar *out, uns
         for (size_t i = 0; i < s->qemu.count; i++) {
             const struct cv_qemu_section *q = &s->qemu.sections[i];
             struct cv_image_bar like = { .dmid = dmid };
-            if (!bdf_of(q->name, &like.bdf) || q->data_len < CONFIG_AT + CONFIG_SIZE || q->data_offset + q->data_len > s->blob.len)
+            if (!bdf_of(q->name, &like.bdf) || q->data_len < CONFIG_AT + CONFIG_SIZE ||
+                q->data_offset + q->data_len > s->blob.len)
                 continue;
             const uint8_t *p = s->blob.data + q->data_offset;
             uint16_t vendor = cv_load16(p + CONFIG_AT);
             /* version 2, big-endian; a header of type 0 */
-            if (p[0] == 0 && p[1] == 0 && p[2] == 0 && p[3] == 2 && vendor != 0 && vendor != 0xffff && (p[CONFIG_AT + 14] & 0x7f) == 0)
+            if (p[0] == 0 && p[1] == 0 && p[2] == 0 && p[3] == 2 && vendor != 0 && vendor != 0xffff &&
+                (p[CONFIG_AT + 14] & 0x7f) == 0)
                 n = from_config(p + CONFIG_AT, like, out, n, max);
         }
     }

@@ -37,8 +37,8 @@ static int check_guest(const struct cv_image *img, struct cv_error *err)
     if (img->vcpus.max != s->vcpus)
         return bad(err, "record VCPUS: %u vCPUs, and GUEST says %u", img->vcpus.max, s->vcpus);
     if (img->memory.static_max_kib != 0 && img->memory.static_max_kib != s->max_kb)
-        return bad(err, "record MEMORY: static-max of %" PRIu64 " KiB, and GUEST says %" PRIu64, img->memory.static_max_kib,
-                   s->max_kb);
+        return bad(err, "record MEMORY: static-max of %" PRIu64 " KiB, and GUEST says %" PRIu64,
+                   img->memory.static_max_kib, s->max_kb);
     return 0;
 }
 
@@ -125,7 +125,7 @@ static int check_context(const struct cv_image *img, struct cv_error *err)
 /* Pages that Xen, xenstored and the console daemon use must be in the memory. */
 static int check_params(const struct cv_image *img, struct cv_error *err)
 {
-    static const uint64_t pfns[] = { 1, 17 };      /* STORE_PFN, CONSOLE_PFN */
+    static const uint64_t pfns[] = { 1, 17 }; /* STORE_PFN, CONSOLE_PFN */
     struct cv_rec_hvm_params p;
 
     if (cv_rec_hvm_params_decode(&p, img->hvm_params.data, img->hvm_params.len, err) < 0)
@@ -155,8 +155,8 @@ static int check_xenstore(const struct cv_image *img, struct cv_error *err)
         return -1;
     while (cv_xs_next(&x, &n))
         if (n.dmid != CV_XS_NO_DMID && n.dmid >= img->layout.count)
-            return bad(err, "record XENSTORE: %.*s belongs to emulator %u, which the layout does not have", (int)n.key_len,
-                       n.key, n.dmid);
+            return bad(err, "record XENSTORE: %.*s belongs to emulator %u, which the layout does not have",
+                       (int)n.key_len, n.key, n.dmid);
     return 0;
 }
 

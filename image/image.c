@@ -10,8 +10,8 @@ struct reading {
     struct cv_image *img;
     struct cv_reader *r;
     const struct cv_image_options *opt;
-    struct cv_loader *loader;          /* when pages are to be unpacked */
-    uint64_t reported;                 /* bytes at the last progress call */
+    struct cv_loader *loader; /* when pages are to be unpacked */
+    uint64_t reported;        /* bytes at the last progress call */
 };
 
 static int keep_text(char **out, const char *text, uint32_t len, struct cv_error *err)
@@ -50,7 +50,8 @@ static int take_layout(struct cv_image *img, struct cv_buf *b, struct cv_error *
 {
     struct cv_rec_layout *l = &img->layout_record;
 
-    if (cv_rec_layout_decode(l, b->data, b->len, err) < 0 || keep_text(&img->layout_json, l->json, l->json_len, err) < 0)
+    if (cv_rec_layout_decode(l, b->data, b->len, err) < 0 ||
+        keep_text(&img->layout_json, l->json, l->json_len, err) < 0)
         return -1;
     l->json = img->layout_json;
     img->has_layout_record = true;
@@ -72,7 +73,7 @@ static int take_state(struct reading *t, const struct cv_record *rec, struct cv_
 
     if (cv_rec_device_state_decode(&d, rec->body.data, rec->body.len, err) < 0)
         return -1;
-    struct cv_image_state *s = &t->img->states[d.dmid];        /* the reader has seen to dmid < 8, each once */
+    struct cv_image_state *s = &t->img->states[d.dmid]; /* the reader has seen to dmid < 8, each once */
     s->there = true;
     s->format = d.format;
     s->bytes = d.blob_len;
@@ -87,7 +88,8 @@ static int take_state(struct reading *t, const struct cv_record *rec, struct cv_
 
 static struct cv_image_pass *pass_of(struct cv_image *img, uint32_t pass)
 {
-    if (img->pass_count == 0 || (img->passes[img->pass_count - 1].pass != pass && img->pass_count < CV_IMAGE_PASSES_MAX))
+    if (img->pass_count == 0 ||
+        (img->passes[img->pass_count - 1].pass != pass && img->pass_count < CV_IMAGE_PASSES_MAX))
         img->passes[img->pass_count++] = (struct cv_image_pass){ .pass = pass };
     return &img->passes[img->pass_count - 1];
 }

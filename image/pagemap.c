@@ -5,7 +5,7 @@
 #include <string.h>
 
 struct cv_pagemap_block {
-    uint8_t kinds[CV_PAGEMAP_BLOCK / 2];                       /* 4 bits a page: kind + 1; 0 = never mentioned */
+    uint8_t kinds[CV_PAGEMAP_BLOCK / 2]; /* 4 bits a page: kind + 1; 0 = never mentioned */
     uint64_t raw[CV_PAGEMAP_BLOCK / CV_PAGEMAP_CELL], stored[CV_PAGEMAP_BLOCK / CV_PAGEMAP_CELL];
 };
 
@@ -58,8 +58,8 @@ int cv_pagemap_take(struct cv_pagemap *m, const struct cv_pages *p, struct cv_er
         return 0;
     while (cv_pages_next_run(p, &at, &run)) {
         if (run.pfn + run.length > m->pfn_count)
-            return cv_fail(err, CV_E_STREAM, 0, "pfn %#llx is not below %#llx", (unsigned long long)(run.pfn + run.length - 1),
-                           (unsigned long long)m->pfn_count);
+            return cv_fail(err, CV_E_STREAM, 0, "pfn %#llx is not below %#llx",
+                           (unsigned long long)(run.pfn + run.length - 1), (unsigned long long)m->pfn_count);
         for (uint64_t pfn = run.pfn; pfn < run.pfn + run.length; pfn++) {
             /* A page that was never there and is absent is what "never mentioned" says too. */
             if (run.kind == CV_RUN_ABSENT && cv_pagemap_kind(m, pfn) == CV_PAGEMAP_NONE)

@@ -12,11 +12,11 @@
 
 /* 1 TiB of guest-physical space; at most 150 MiB of map, whatever an image claims.  Beyond that there is no map. */
 #define CV_PAGEMAP_PFNS_MAX (UINT64_C(1) << 28)
-#define CV_PAGEMAP_CELL 512u           /* pages of one density cell: 2 MiB */
-#define CV_PAGEMAP_BLOCK 65536u        /* pages of one block */
+#define CV_PAGEMAP_CELL 512u    /* pages of one density cell: 2 MiB */
+#define CV_PAGEMAP_BLOCK 65536u /* pages of one block */
 
-/* As enum cv_run_kind; SKIP stands for pages that no pass mentions, or only as absent.  ABSENT: it was there in an earlier
- * pass and is not any more. */
+/* As enum cv_run_kind; SKIP stands for pages that no pass mentions, or only as absent.  ABSENT: it was there in an
+ * earlier pass and is not any more. */
 #define CV_PAGEMAP_NONE CV_RUN_SKIP
 
 struct cv_pagemap_block;
@@ -24,7 +24,7 @@ struct cv_pagemap_block;
 struct cv_pagemap {
     uint64_t pfn_count;
     struct cv_pagemap_block **blocks;
-    bool left_out;                     /* pfn_count is above the limit: nothing is kept */
+    bool left_out; /* pfn_count is above the limit: nothing is kept */
 };
 
 int cv_pagemap_init(struct cv_pagemap *m, uint64_t pfn_count, struct cv_error *err) CV_CHECKED;

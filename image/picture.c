@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The guest-physical address space as an SVG: rows of equal length, each a line of cells from left to right.  A cell's hue
- * says whose it is (the guest's RAM, or the emulator's whose window it lies in), its strength how well it compresses; what
- * is empty is left out, but named.
+/* The guest-physical address space as an SVG: rows of equal length, each a line of cells from left to right.  A cell's
+ * hue says whose it is (the guest's RAM, or the emulator's whose window it lies in), its strength how well it
+ * compresses; what is empty is left out, but named.
  *
  *      address   |cell cell cell ...                           |  labels of what begins in this row
  *      0x0       |......                                       |  RAM
@@ -14,7 +14,7 @@
 
 #include "image/report.h"
 
-#define CELLS 128u                     /* a row */
+#define CELLS 128u /* a row */
 #define CELL_PAGES_MIN 16u
 #define ROWS_WANTED 56u
 #define CELL_W 7
@@ -24,7 +24,9 @@
 #define WIDTH (LEFT + MAP_W + 340)
 #define TOP 64
 
-struct rgb { double r, g, b; };
+struct rgb {
+    double r, g, b;
+};
 
 /* The guest first, then dmid 0 to 7: hues that stay apart for most colour-blind eyes, dark enough for white tints. */
 static const struct rgb owners[2 + CV_DM_MAX] = {
@@ -35,7 +37,7 @@ static const struct rgb owners[2 + CV_DM_MAX] = {
 /* From here to 4 GiB hvmloader and Xen have their own pages (tools/firmware/hvmloader/config.h, RESERVED_MEMBASE). */
 #define RESERVED_PFN UINT64_C(0xfc000)
 #define FOUR_GIB_PFN UINT64_C(0x100000)
-#define NOBODY (1 + CV_DM_MAX)         /* places that are nobody's */
+#define NOBODY (1 + CV_DM_MAX) /* places that are nobody's */
 
 struct picture {
     const struct cv_image *img;
@@ -49,8 +51,8 @@ struct picture {
 
 /* ---- owners ---- */
 
-/* Video memory lies where its BAR is; nothing says how long a BAR is, but only the owner of the last one in front of a page
- * in the hole can have put it there. */
+/* Video memory lies where its BAR is; nothing says how long a BAR is, but only the owner of the last one in front of a
+ * page in the hole can have put it there. */
 static unsigned owner_in_hole(const struct picture *p, uint64_t pfn)
 {
     uint64_t best = 0;
@@ -88,7 +90,11 @@ static struct rgb tint(struct rgb c, double strength)
 
 /* ---- a cell ---- */
 
-struct cell { unsigned owner; uint64_t counts[CV_RUN_KINDS]; double density; };
+struct cell {
+    unsigned owner;
+    uint64_t counts[CV_RUN_KINDS];
+    double density;
+};
 
 static struct cell look(const struct picture *p, uint64_t pfn)
 {
@@ -208,8 +214,15 @@ static void put_row(struct picture *p, uint64_t first)
 
 /* ---- what begins where ---- */
 
-struct label { uint64_t gfn; unsigned owner; char text[120]; };
-struct labels { struct label *at; unsigned count, cap; };
+struct label {
+    uint64_t gfn;
+    unsigned owner;
+    char text[120];
+};
+struct labels {
+    struct label *at;
+    unsigned count, cap;
+};
 
 static void add_label(struct labels *l, uint64_t gfn, unsigned owner, const char *fmt, ...) CV_PRINTF(4, 5);
 static void add_label(struct labels *l, uint64_t gfn, unsigned owner, const char *fmt, ...)
@@ -219,7 +232,7 @@ static void add_label(struct labels *l, uint64_t gfn, unsigned owner, const char
     if (l->count == l->cap) {
         struct label *more = realloc(l->at, (l->cap * 2 + 16) * sizeof *more);
         if (more == NULL)
-            return;                    /* a label less */
+            return; /* a label less */
         l->at = more;
         l->cap = l->cap * 2 + 16;
     }
@@ -251,7 +264,8 @@ static uint64_t param_of(const struct cv_image *img, uint64_t index)
 
 static const char *driver_at(const struct cv_image *img, const struct cv_image_bar *bar)
 {
-    for (unsigned i = 0; img->has_layout && bar->dmid < img->layout.count && i < img->layout.dms[bar->dmid].device_count; i++)
+    for (unsigned i = 0;
+         img->has_layout && bar->dmid < img->layout.count && i < img->layout.dms[bar->dmid].device_count; i++)
         if (img->layout.dms[bar->dmid].devices[i].bdf == bar->bdf)
             return img->layout.dms[bar->dmid].devices[i].driver;
     return "";
@@ -274,7 +288,7 @@ static void collect_bars(const struct picture *p, struct labels *l)
 static void collect(const struct picture *p, struct labels *l)
 {
     const struct cv_image *img = p->img;
-    static const uint64_t special[] = { 1, 17, 32 };       /* STORE_PFN, CONSOLE_PFN, IOREQ_SERVER_PFN */
+    static const uint64_t special[] = { 1, 17, 32 }; /* STORE_PFN, CONSOLE_PFN, IOREQ_SERVER_PFN */
     char size[32];
 
     add_label(l, 0, 0, "RAM");
@@ -397,7 +411,8 @@ static void put_title(struct picture *p)
 
     snprintf(text, sizeof text, "%s: guest-physical address space", img->has_spec ? img->spec.name : "guest");
     text_at(p, 20, 26, "t", text);
-    snprintf(text, sizeof text, "one cell is %s, one row %s; image of %s", cv_report_size(p->cell_pages << 12, cell, sizeof cell),
+    snprintf(text, sizeof text, "one cell is %s, one row %s; image of %s",
+             cv_report_size(p->cell_pages << 12, cell, sizeof cell),
              cv_report_size(p->cell_pages * CELLS << 12, size, sizeof size), "");
     snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", cv_report_size(img->bytes, size, sizeof size),
              img->whole ? "" : " - NOT WHOLE: it could not be read any further");
@@ -406,9 +421,14 @@ static void put_title(struct picture *p)
 
 static void put_legend_row(struct picture *p, unsigned owner, const char *name)
 {
-    static const struct { double share, density; const char *text; } steps[] = {
-        { 0, 0, "zero" }, { 0.5, 0.3, "half data" }, { 1, 0.1, "data, packs well" }, { 1, 0.5, "packs to a half" },
-        { 1, 1, "does not pack" } };
+    static const struct {
+        double share, density;
+        const char *text;
+    } steps[] = { { 0, 0, "zero" },
+                  { 0.5, 0.3, "half data" },
+                  { 1, 0.1, "data, packs well" },
+                  { 1, 0.5, "packs to a half" },
+                  { 1, 1, "does not pack" } };
     int x = LEFT;
     char fill[16];
 
@@ -438,8 +458,8 @@ static void put_legend(struct picture *p)
         size_t n = (size_t)snprintf(text, sizeof text, "%u '%.30s':", i, dm->name);
         for (unsigned k = 0; k < dm->device_count && n < sizeof text - 64; k++)
             if (dm->devices[k].bdf != CV_BDF_NONE)
-                n += (size_t)snprintf(text + n, sizeof text - n, " %s %.24s", cv_bdf_string(dm->devices[k].bdf, bdf, sizeof bdf),
-                                      dm->devices[k].driver);
+                n += (size_t)snprintf(text + n, sizeof text - n, " %s %.24s",
+                                      cv_bdf_string(dm->devices[k].bdf, bdf, sizeof bdf), dm->devices[k].driver);
         put_legend_row(p, 1 + i, text);
     }
     rect(p, LEFT, p->y, 18, 13, "#000000");
@@ -470,7 +490,8 @@ int cv_report_picture(const struct cv_image *img, FILE *out, struct cv_error *er
     size_t len = 0;
 
     if (!img->has_memory || img->map.left_out)
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "no picture of an address space of %" PRIu64 " pages", img->memory.pfn_count);
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "no picture of an address space of %" PRIu64 " pages",
+                       img->memory.pfn_count);
     p.bar_count = cv_image_bars(img, p.bars, CV_IMAGE_BARS_MAX);
     while (count_rows(&p) > ROWS_WANTED)
         p.cell_pages *= 2;
@@ -483,14 +504,17 @@ int cv_report_picture(const struct cv_image *img, FILE *out, struct cv_error *er
         free(body);
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for a picture");
     }
-    fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "
-                 "font-family=\"DejaVu Sans, Verdana, sans-serif\">\n"
-                 "<style>.t{font-size:18px;font-weight:bold}.h{font-size:13px;font-weight:bold}.s{font-size:11px}"
-                 ".a{font-size:11px;text-anchor:end;font-family:DejaVu Sans Mono,monospace}"
-                 ".g{font-size:11px;text-anchor:middle;fill:#777;font-style:italic}</style>\n"
-                 "<defs><pattern id=\"hole\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\">"
-                 "<rect width=\"6\" height=\"6\" fill=\"#f7f7f7\"/><path d=\"M0 6 L6 0\" stroke=\"#c9c9c9\"/></pattern></defs>\n"
-                 "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n", WIDTH, p.y, WIDTH, p.y, WIDTH, p.y);
+    fprintf(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "
+        "font-family=\"DejaVu Sans, Verdana, sans-serif\">\n"
+        "<style>.t{font-size:18px;font-weight:bold}.h{font-size:13px;font-weight:bold}.s{font-size:11px}"
+        ".a{font-size:11px;text-anchor:end;font-family:DejaVu Sans Mono,monospace}"
+        ".g{font-size:11px;text-anchor:middle;fill:#777;font-style:italic}</style>\n"
+        "<defs><pattern id=\"hole\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\">"
+        "<rect width=\"6\" height=\"6\" fill=\"#f7f7f7\"/><path d=\"M0 6 L6 0\" stroke=\"#c9c9c9\"/></pattern></defs>\n"
+        "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n",
+        WIDTH, p.y, WIDTH, p.y, WIDTH, p.y);
     fwrite(body, 1, len, out);
     fputs("</svg>\n", out);
     free(body);

@@ -9,7 +9,9 @@
 const char *const cv_report_kinds[CV_RUN_KINDS] = { "data", "absent", "broken", "alloc", "zero", "none" };
 
 /* All setters take NULL values as "no memory"; one test at the end finds it. */
-struct build { bool failed; };
+struct build {
+    bool failed;
+};
 
 static void set(struct build *b, json_t *o, const char *key, json_t *value)
 {
@@ -109,8 +111,9 @@ static json_t *report_layout(struct build *b, const struct cv_image *img)
     json_t *o = json_object(), *list = json_array();
 
     for (uint32_t i = 0; i < r->count; i++)
-        add(b, list, json_pack("{s:i,s:b}", "dmid", (int)r->emulator[i].dmid, "default",
-                               (int)(r->emulator[i].flags & CV_LAYOUT_DEFAULT)));
+        add(b, list,
+            json_pack("{s:i,s:b}", "dmid", (int)r->emulator[i].dmid, "default",
+                      (int)(r->emulator[i].flags & CV_LAYOUT_DEFAULT)));
     set(b, o, "schema", number(r->schema));
     set(b, o, "order", list);
     set(b, o, "layout", embedded(img->layout_json));
@@ -195,13 +198,15 @@ static json_t *report_policy(struct build *b, const struct cv_image *img)
     for (uint32_t i = 0; i < p.leaf_count; i++) {
         struct cv_cpuid_leaf l = cv_cpu_policy_leaf(&p, i);
         snprintf(text, sizeof text, "%08x %08x %08x %08x", l.a, l.b, l.c, l.d);
-        add(b, leaves, json_pack("{s:I,s:o,s:s}", "leaf", (json_int_t)l.leaf, "subleaf",
-                                 l.subleaf == UINT32_MAX ? json_null() : json_integer(l.subleaf), "value", text));
+        add(b, leaves,
+            json_pack("{s:I,s:o,s:s}", "leaf", (json_int_t)l.leaf, "subleaf",
+                      l.subleaf == UINT32_MAX ? json_null() : json_integer(l.subleaf), "value", text));
     }
     for (uint32_t i = 0; i < p.msr_count; i++) {
         struct cv_msr_entry m = cv_cpu_policy_msr(&p, i);
         snprintf(text, sizeof text, "%#llx", (unsigned long long)m.value);
-        add(b, msrs, json_pack("{s:I,s:I,s:s}", "index", (json_int_t)m.index, "flags", (json_int_t)m.flags, "value", text));
+        add(b, msrs,
+            json_pack("{s:I,s:I,s:s}", "index", (json_int_t)m.index, "flags", (json_int_t)m.flags, "value", text));
     }
     set(b, o, "leaves", leaves);
     set(b, o, "msrs", msrs);
@@ -216,8 +221,9 @@ static json_t *report_context(struct build *b, const struct cv_image *img)
     bool bad;
 
     while (cv_hvm_context_next(&img->hvm_context, &at, &e, &bad))
-        add(b, list, json_pack("{s:i,s:s,s:i,s:I}", "type", (int)e.type, "name", cv_hvm_entry_name(e.type), "instance",
-                               (int)e.instance, "bytes", (json_int_t)e.length));
+        add(b, list,
+            json_pack("{s:i,s:s,s:i,s:I}", "type", (int)e.type, "name", cv_hvm_entry_name(e.type), "instance",
+                      (int)e.instance, "bytes", (json_int_t)e.length));
     set(b, o, "bytes", number(img->hvm_context.len));
     set(b, o, "taken_apart", json_boolean(!bad));
     set(b, o, "entries", list);
@@ -281,9 +287,10 @@ static json_t *report_state(struct build *b, unsigned dmid, const struct cv_imag
 
     for (size_t i = 0; i < s->qemu.count; i++) {
         const struct cv_qemu_section *q = &s->qemu.sections[i];
-        add(b, sections, json_pack("{s:s,s:I,s:I,s:I,s:I,s:I}", "name", q->name, "section", (json_int_t)q->section,
-                                   "instance", (json_int_t)q->instance, "version", (json_int_t)q->version, "offset",
-                                   (json_int_t)q->data_offset, "bytes", (json_int_t)q->data_len));
+        add(b, sections,
+            json_pack("{s:s,s:I,s:I,s:I,s:I,s:I}", "name", q->name, "section", (json_int_t)q->section, "instance",
+                      (json_int_t)q->instance, "version", (json_int_t)q->version, "offset", (json_int_t)q->data_offset,
+                      "bytes", (json_int_t)q->data_len));
     }
     set(b, o, "dmid", number(dmid));
     set(b, o, "format", json_string(s->format == CV_STATE_QEMU ? "qemu" : "opaque"));

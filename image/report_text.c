@@ -40,10 +40,7 @@ static const char *clean(const char *text, char *buf, size_t len)
     return buf;
 }
 
-static void heading(FILE *out, const char *title)
-{
-    fprintf(out, "\n%s\n", title);
-}
+static void heading(FILE *out, const char *title) { fprintf(out, "\n%s\n", title); }
 
 static void row(FILE *out, const char *label, const char *fmt, ...) CV_PRINTF(3, 4);
 static void row(FILE *out, const char *label, const char *fmt, ...)
@@ -80,8 +77,9 @@ static void put_stream(const struct cv_image *img, FILE *out)
             strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S UTC", &tm);
         if (json_is_string(json_object_get(facts, "hypervisor")))
             clean(json_string_value(json_object_get(facts, "hypervisor")), hypervisor, sizeof hypervisor);
-        row(out, "written", "%s by convoy %s%s%s%s%s", when, clean(convoy ? convoy : "?", text, sizeof text), name ? " on " : "",
-            clean(name ? name : "", b, sizeof b), source ? ", from " : "", clean(source ? source : "", c, sizeof c));
+        row(out, "written", "%s by convoy %s%s%s%s%s", when, clean(convoy ? convoy : "?", text, sizeof text),
+            name ? " on " : "", clean(name ? name : "", b, sizeof b), source ? ", from " : "",
+            clean(source ? source : "", c, sizeof c));
         row(out, "hypervisor", "%s", hypervisor);
         json_decref(facts);
     }
@@ -103,8 +101,9 @@ static void put_guest(const struct cv_image *img, FILE *out)
         row(out, "vCPUs", "%u of %u", s->vcpus_online, s->vcpus);
         row(out, "memory", "%s of at most %s, video %" PRIu64 " MiB", cv_report_size(s->target_kb << 10, a, sizeof a),
             cv_report_size(s->max_kb << 10, b, sizeof b), s->video_kb / 1024);
-        row(out, "platform", "%s%s%s%s%s%s", s->hap ? "HAP" : "shadow", s->acpi ? ", ACPI" : "", s->apic ? ", APIC" : "",
-            s->hpet ? ", HPET" : "", s->nested_hvm ? ", nested HVM" : "", s->viridian ? ", viridian" : "");
+        row(out, "platform", "%s%s%s%s%s%s", s->hap ? "HAP" : "shadow", s->acpi ? ", ACPI" : "",
+            s->apic ? ", APIC" : "", s->hpet ? ", HPET" : "", s->nested_hvm ? ", nested HVM" : "",
+            s->viridian ? ", viridian" : "");
     } else {
         row(out, "uuid", "%s", uuid);
         row(out, "type", "%s", img->guest_type == CV_GUEST_HVM ? "HVM" : "PVH");
@@ -135,7 +134,10 @@ static void put_emulators(const struct cv_layout *l, FILE *out)
     }
 }
 
-struct listed { const struct cv_layout_device *dev; const struct cv_layout_dm *dm; };
+struct listed {
+    const struct cv_layout_device *dev;
+    const struct cv_layout_dm *dm;
+};
 
 static int by_bdf(const void *x, const void *y)
 {
@@ -151,8 +153,8 @@ static const char *device_detail(const struct cv_layout_device *d, char *buf, si
 
     buf[0] = '\0';
     if (d->kind == CV_DEV_DISK)
-        snprintf(buf, len, "%s %s%s%s%s", d->vdev, *d->path ? d->format : "empty", d->readonly ? " ro" : "", *d->path ? " " : "",
-                 clean(d->path, path, sizeof path));
+        snprintf(buf, len, "%s %s%s%s%s", d->vdev, *d->path ? d->format : "empty", d->readonly ? " ro" : "",
+                 *d->path ? " " : "", clean(d->path, path, sizeof path));
     else if (d->kind == CV_DEV_VIF)
         snprintf(buf, len, "%02x:%02x:%02x:%02x:%02x:%02x on %s", d->mac[0], d->mac[1], d->mac[2], d->mac[3], d->mac[4],
                  d->mac[5], clean(d->bridge, path, sizeof path));
@@ -174,8 +176,9 @@ static void put_devices(const struct cv_layout *l, FILE *out)
     for (unsigned i = 0; i < n; i++) {
         char id[40];
         device_detail(all[i].dev, detail, sizeof detail);
-        fprintf(out, "  %-8s %-4u %-14s %-16s %-*s%s%s\n", cv_bdf_string(all[i].dev->bdf, bdf, sizeof bdf), all[i].dm->dmid,
-                clean(all[i].dm->name, name, sizeof name), clean(all[i].dev->driver, driver, sizeof driver), *detail ? 12 : 0,
+        fprintf(out, "  %-8s %-4u %-14s %-16s %-*s%s%s\n", cv_bdf_string(all[i].dev->bdf, bdf, sizeof bdf),
+                all[i].dm->dmid, clean(all[i].dm->name, name, sizeof name),
+                clean(all[i].dev->driver, driver, sizeof driver), *detail ? 12 : 0,
                 clean(*all[i].dev->id ? all[i].dev->id : "-", id, sizeof id), *detail ? " " : "", detail);
     }
 }
@@ -227,7 +230,8 @@ static void put_kinds(const struct cv_image *img, FILE *out)
     cv_pagemap_count(&img->map, 0, img->memory.pfn_count, counts);
     for (unsigned k = 0; k < CV_RUN_SKIP; k++)
         if (counts[k] != 0)
-            row(out, cv_report_kinds[k], "%" PRIu64 " page%s, %s", counts[k], counts[k] == 1 ? "" : "s", cv_report_size(counts[k] << 12, size, sizeof size));
+            row(out, cv_report_kinds[k], "%" PRIu64 " page%s, %s", counts[k], counts[k] == 1 ? "" : "s",
+                cv_report_size(counts[k] << 12, size, sizeof size));
 }
 
 static void put_memory(const struct cv_image *img, FILE *out)
@@ -235,19 +239,20 @@ static void put_memory(const struct cv_image *img, FILE *out)
     char a[32], b[32];
 
     heading(out, "Memory");
-    row(out, "space", "pfns below %#" PRIx64 " (%s)", img->memory.pfn_count, cv_report_size(img->memory.pfn_count << 12, a, sizeof a));
+    row(out, "space", "pfns below %#" PRIx64 " (%s)", img->memory.pfn_count,
+        cv_report_size(img->memory.pfn_count << 12, a, sizeof a));
     put_kinds(img, out);
     if (img->pass_count == 0)
         return;
-    fprintf(out, "  %-6s %10s %10s %10s %10s %12s %12s %6s %10s\n", "pass", "pages", "data", "zero", "absent", "raw", "stored",
-            "ratio", "dirty left");
+    fprintf(out, "  %-6s %10s %10s %10s %10s %12s %12s %6s %10s\n", "pass", "pages", "data", "zero", "absent", "raw",
+            "stored", "ratio", "dirty left");
     for (unsigned i = 0; i < img->pass_count; i++) {
         const struct cv_image_pass *p = &img->passes[i];
         char ratio[16] = "-";
         if (p->raw != 0)
             snprintf(ratio, sizeof ratio, "%.3f", (double)p->stored / (double)p->raw);
-        fprintf(out, "  %-6u %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %12s %12s %6s %10" PRIu64 "%s\n", p->pass,
-                p->pages, p->counts[CV_RUN_DATA], p->counts[CV_RUN_ZERO], p->counts[CV_RUN_ABSENT],
+        fprintf(out, "  %-6u %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %12s %12s %6s %10" PRIu64 "%s\n",
+                p->pass, p->pages, p->counts[CV_RUN_DATA], p->counts[CV_RUN_ZERO], p->counts[CV_RUN_ABSENT],
                 cv_report_size(p->raw, a, sizeof a), cv_report_size(p->stored, b, sizeof b), ratio, p->dirty_left,
                 p->last ? "  last" : "");
     }
@@ -271,7 +276,8 @@ static void put_context(const struct cv_image *img, FILE *out)
     }
     for (unsigned i = 1; i <= 64 && !bad; i++)
         if (counts[i] != 0)
-            fprintf(out, "  %-12s   %-16s %4u x, %" PRIu64 " bytes\n", "", cv_hvm_entry_name((uint16_t)i), counts[i], bytes[i]);
+            fprintf(out, "  %-12s   %-16s %4u x, %" PRIu64 " bytes\n", "", cv_hvm_entry_name((uint16_t)i), counts[i],
+                    bytes[i]);
     if (bad)
         row(out, "", "not to be taken apart");
 }
@@ -282,18 +288,21 @@ static void put_xen(const struct cv_image *img, FILE *out)
     struct cv_rec_hvm_params params;
 
     heading(out, "Xen's state");
-    if (img->cpu_policy.len != 0 && cv_rec_cpu_policy_decode(&policy, img->cpu_policy.data, img->cpu_policy.len, NULL) == 0)
+    if (img->cpu_policy.len != 0 &&
+        cv_rec_cpu_policy_decode(&policy, img->cpu_policy.data, img->cpu_policy.len, NULL) == 0)
         row(out, "CPU policy", "%u CPUID leaves, %u MSRs", policy.leaf_count, policy.msr_count);
     if (img->has_tsc)
         row(out, "TSC", "mode %u, %u kHz, %" PRIu64 " ns, incarnation %u", img->tsc.mode, img->tsc.khz, img->tsc.nsec,
             img->tsc.incarnation);
     if (img->hvm_context.len != 0)
         put_context(img, out);
-    if (img->hvm_params.len == 0 || cv_rec_hvm_params_decode(&params, img->hvm_params.data, img->hvm_params.len, NULL) < 0)
+    if (img->hvm_params.len == 0 ||
+        cv_rec_hvm_params_decode(&params, img->hvm_params.data, img->hvm_params.len, NULL) < 0)
         return;
     for (uint32_t i = 0; i < params.count; i++) {
         struct cv_hvm_param v = cv_hvm_params_at(&params, i);
-        fprintf(out, "  %-12s %3" PRIu64 " %-22s %#" PRIx64 "\n", i == 0 ? "parameters" : "", v.index, cv_hvm_param_name(v.index), v.value);
+        fprintf(out, "  %-12s %3" PRIu64 " %-22s %#" PRIx64 "\n", i == 0 ? "parameters" : "", v.index,
+                cv_hvm_param_name(v.index), v.value);
     }
 }
 

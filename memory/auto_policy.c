@@ -3,20 +3,17 @@
 
 #include "base/fd.h"
 
-#define WINDOW_PAGES (16u * 1024u)   /* 64 MiB of guest memory between two decisions */
-#define HARDER_ABOVE 800u            /* permille of the time in write */
+#define WINDOW_PAGES (16u * 1024u) /* 64 MiB of guest memory between two decisions */
+#define HARDER_ABOVE 800u          /* permille of the time in write */
 #define LIGHTER_BELOW 400u
 
 const struct cv_auto_rung cv_auto_rungs[] = {
-    { CV_CODEC_NONE, 0 }, { CV_CODEC_ZSTD, -5 }, { CV_CODEC_ZSTD, -1 }, { CV_CODEC_ZSTD, 1 },
-    { CV_CODEC_ZSTD, 3 }, { CV_CODEC_ZSTD, 6 },
+    { CV_CODEC_NONE, 0 }, { CV_CODEC_ZSTD, -5 }, { CV_CODEC_ZSTD, -1 },
+    { CV_CODEC_ZSTD, 1 }, { CV_CODEC_ZSTD, 3 },  { CV_CODEC_ZSTD, 6 },
 };
 const unsigned cv_auto_rung_count = sizeof cv_auto_rungs / sizeof cv_auto_rungs[0];
 
-unsigned cv_auto_first_rung(void)
-{
-    return 3;                        /* level 1 */
-}
+unsigned cv_auto_first_rung(void) { return 3; /* level 1 */ }
 
 unsigned cv_auto_next_rung(unsigned rung, unsigned blocked_permille)
 {
@@ -36,8 +33,9 @@ static void set_rung(struct cv_auto *a, unsigned rung)
 
 void cv_auto_init(struct cv_auto *a, const struct cv_mem_options *opt, uint8_t *codec_out, int *level_out)
 {
-    *a = (struct cv_auto){ .on = opt->codec == CV_CODEC_AUTO, .codec = (uint8_t)opt->codec, .level = opt->level,
-                           .next_pages = WINDOW_PAGES };
+    *a = (struct cv_auto){
+        .on = opt->codec == CV_CODEC_AUTO, .codec = (uint8_t)opt->codec, .level = opt->level, .next_pages = WINDOW_PAGES
+    };
     if (a->on)
         set_rung(a, cv_auto_first_rung());
     *codec_out = a->codec;

@@ -13,7 +13,10 @@
 #include "memory/pipeline.h"
 
 /* From lightest to hardest. */
-struct cv_auto_rung { uint8_t codec; int level; };
+struct cv_auto_rung {
+    uint8_t codec;
+    int level;
+};
 extern const struct cv_auto_rung cv_auto_rungs[];
 extern const unsigned cv_auto_rung_count;
 unsigned cv_auto_first_rung(void);
@@ -22,13 +25,13 @@ unsigned cv_auto_first_rung(void);
 unsigned cv_auto_next_rung(unsigned rung, unsigned blocked_permille);
 
 struct cv_auto {
-    bool on;                         /* false: codec and level stay what the options said */
+    bool on; /* false: codec and level stay what the options said */
     unsigned rung;
-    uint8_t codec;                   /* of the rung */
+    uint8_t codec; /* of the rung */
     int level;
-    uint64_t next_pages;             /* decide when so many pages have been written */
+    uint64_t next_pages; /* decide when so many pages have been written */
     int64_t since_ns;
-    uint64_t blocked_ns;             /* both at the last decision */
+    uint64_t blocked_ns; /* both at the last decision */
 };
 
 void cv_auto_init(struct cv_auto *a, const struct cv_mem_options *opt, uint8_t *codec_out, int *level_out);

@@ -12,8 +12,8 @@
 #define CV_BATCH_PAGES 1024u
 
 struct cv_batch_cursor {
-    const uint64_t *bitmap;          /* bit i = pfn i; NULL: all */
-    uint64_t next, end;              /* pfns [next, end) are still to be cut */
+    const uint64_t *bitmap; /* bit i = pfn i; NULL: all */
+    uint64_t next, end;     /* pfns [next, end) are still to be cut */
 };
 
 /* The next up to max pfns, ascending.  Returns how many; 0 when the pass is through. */

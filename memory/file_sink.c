@@ -15,19 +15,19 @@
 #include "memory/area.h"
 
 struct stage {
-    struct stage *next;              /* in the stock; under the sink's lock */
+    struct stage *next; /* in the stock; under the sink's lock */
     size_t n;
     uint64_t pfns[CV_MAP_MAX];
-    uint8_t *pages;                  /* CV_MAP_MAX pages, untouched ones cost nothing */
+    uint8_t *pages; /* CV_MAP_MAX pages, untouched ones cost nothing */
 };
 
 struct cv_file_sink {
-    struct cv_page_sink sink;        /* first member: the port */
+    struct cv_page_sink sink; /* first member: the port */
     int fd;
     uint64_t pfn_count;
     pthread_mutex_t lock;
-    struct stage *stock;             /* under the lock */
-    uint64_t *written;               /* bit per pfn, set with atomics: only these need a hole to become zero again */
+    struct stage *stock; /* under the lock */
+    uint64_t *written;   /* bit per pfn, set with atomics: only these need a hole to become zero again */
 };
 
 #define STAGE_BYTES ((size_t)CV_MAP_MAX * CV_PAGE_SIZE)
@@ -121,7 +121,8 @@ static int write_run(struct cv_file_sink *s, uint64_t pfn, const uint8_t *data, 
 static bool mark_written(struct cv_file_sink *s, uint64_t pfn, bool now)
 {
     uint64_t bit = UINT64_C(1) << pfn % 64, *word = &s->written[pfn / 64];
-    uint64_t before = now ? __atomic_fetch_or(word, bit, __ATOMIC_RELAXED) : __atomic_fetch_and(word, ~bit, __ATOMIC_RELAXED);
+    uint64_t before =
+        now ? __atomic_fetch_or(word, bit, __ATOMIC_RELAXED) : __atomic_fetch_and(word, ~bit, __ATOMIC_RELAXED);
 
     return (before & bit) != 0;
 }
@@ -164,7 +165,8 @@ static int zero(struct cv_page_sink *sink, const uint64_t *pfns, size_t n, struc
     return 0;
 }
 
-static int special(struct cv_page_sink *sink, const uint64_t *pfns, const uint8_t *types, size_t n, struct cv_error *err)
+static int special(struct cv_page_sink *sink, const uint64_t *pfns, const uint8_t *types, size_t n,
+                   struct cv_error *err)
 {
     (void)types;
     return zero(sink, pfns, n, err);
@@ -194,10 +196,7 @@ int cv_file_sink_new(struct cv_file_sink **s_out, int fd, uint64_t pfn_count, st
     return 0;
 }
 
-struct cv_page_sink *cv_file_sink_port(struct cv_file_sink *s)
-{
-    return &s->sink;
-}
+struct cv_page_sink *cv_file_sink_port(struct cv_file_sink *s) { return &s->sink; }
 
 void cv_file_sink_free(struct cv_file_sink *s)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Pages are read, not mapped: entering a page into the page table and taking it out again costs as much as copying it on
- * bare metal, and several times that on a virtual machine whose page tables are shadowed (docs/performance.md).  It also
- * keeps a file that shrinks from being a SIGBUS.  Holes of a sparse file are zero without a look. */
+/* Pages are read, not mapped: entering a page into the page table and taking it out again costs as much as copying it
+ * on bare metal, and several times that on a virtual machine whose page tables are shadowed (docs/performance.md).  It
+ * also keeps a file that shrinks from being a SIGBUS.  Holes of a sparse file are zero without a look. */
 #include "memory/file_source.h"
 
 #include <errno.h>
@@ -15,10 +15,10 @@
 #include "base/fd.h"
 
 struct cv_file_source {
-    struct cv_page_source source;    /* first member: the port */
+    struct cv_page_source source; /* first member: the port */
     int fd;
     uint64_t bytes, pages;
-    bool sparse;                     /* worth asking for holes */
+    bool sparse; /* worth asking for holes */
 };
 
 /* n neighbouring pages.  What lies beyond the end of the last one is zero. */
@@ -42,12 +42,13 @@ static int read_data(const struct cv_file_source *s, uint64_t pfn, size_t n, uin
     return 0;
 }
 
-/* The first page from pfn on that is not (whence SEEK_DATA) or is (SEEK_HOLE) wholly in a hole; end when none is before. */
+/* The first page from pfn on that is not (whence SEEK_DATA) or is (SEEK_HOLE) wholly in a hole; end when none is
+ * before. */
 static uint64_t seek(const struct cv_file_source *s, uint64_t pfn, uint64_t end, int whence)
 {
     off_t at = lseek(s->fd, (off_t)(pfn * CV_PAGE_SIZE), whence);
 
-    if (at < 0)                      /* ENXIO: a hole up to the end of the file.  Anything else: not known, so data. */
+    if (at < 0) /* ENXIO: a hole up to the end of the file.  Anything else: not known, so data. */
         return errno == ENXIO || whence == SEEK_HOLE ? end : pfn;
     uint64_t found = ((uint64_t)at + (whence == SEEK_HOLE ? CV_PAGE_SIZE - 1 : 0)) / CV_PAGE_SIZE;
     return found < pfn ? pfn : found < end ? found : end;
@@ -114,15 +115,9 @@ int cv_file_source_open(struct cv_file_source **s_out, const char *path, struct 
     return 0;
 }
 
-struct cv_page_source *cv_file_source_port(struct cv_file_source *s)
-{
-    return &s->source;
-}
+struct cv_page_source *cv_file_source_port(struct cv_file_source *s) { return &s->source; }
 
-uint64_t cv_file_source_pages(const struct cv_file_source *s)
-{
-    return s->pages;
-}
+uint64_t cv_file_source_pages(const struct cv_file_source *s) { return s->pages; }
 
 void cv_file_source_close(struct cv_file_source *s)
 {

@@ -6,15 +6,17 @@
 
 #include "memory/generator_fill.h"
 
-#define REGION 4096u                 /* pages; runs do not cross regions, so that any page can be made alone */
+#define REGION 4096u /* pages; runs do not cross regions, so that any page can be made alone */
 
-#define NEIGHBOURS 16u               /* pages that share a pattern */
-#define OWN_PERCENT 36u              /* of a page is not of the pattern */
+#define NEIGHBOURS 16u  /* pages that share a pattern */
+#define OWN_PERCENT 36u /* of a page is not of the pattern */
 
 /* Share of each kind and the pages of its runs.  Permille of the pages. */
-static const struct { uint16_t permille, min, max; } mix[CV_GEN_KINDS] = {
-    [CV_GEN_ZERO] = { 779, 16, 2000 }, [CV_GEN_TEXT] = { 40, 4, 120 },   [CV_GEN_CODE] = { 68, 8, 300 },
-    [CV_GEN_HEAP] = { 62, 1, 200 },    [CV_GEN_SLAB] = { 28, 1, 16 },    [CV_GEN_TABLES] = { 9, 1, 8 },
+static const struct {
+    uint16_t permille, min, max;
+} mix[CV_GEN_KINDS] = {
+    [CV_GEN_ZERO] = { 779, 16, 2000 }, [CV_GEN_TEXT] = { 40, 4, 120 }, [CV_GEN_CODE] = { 68, 8, 300 },
+    [CV_GEN_HEAP] = { 62, 1, 200 },    [CV_GEN_SLAB] = { 28, 1, 16 },  [CV_GEN_TABLES] = { 9, 1, 8 },
     [CV_GEN_RANDOM] = { 14, 2, 60 },
 };
 
@@ -56,11 +58,13 @@ enum cv_gen_kind cv_generator_kind(const struct cv_generator *g, uint64_t pfn)
     }
 }
 
-/* Neighbouring pages of one kind have much in common: they are built from one pattern, and pieces of it are replaced. */
+/* Neighbouring pages of one kind have much in common: they are built from one pattern, and pieces of it are replaced.
+ */
 static void replace_pieces(struct cv_rng *r, uint8_t *page, const uint8_t *own)
 {
     for (unsigned replaced = 0; replaced < CV_PAGE_SIZE / 100 * OWN_PERCENT;) {
-        unsigned len = 128 + (unsigned)cv_rng_below(r, 1024), at = (unsigned)cv_rng_below(r, CV_PAGE_SIZE - len) / 8 * 8;
+        unsigned len = 128 + (unsigned)cv_rng_below(r, 1024),
+                 at = (unsigned)cv_rng_below(r, CV_PAGE_SIZE - len) / 8 * 8;
         memcpy(page + at, own + at, len);
         replaced += len;
     }

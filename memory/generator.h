@@ -12,13 +12,15 @@
 
 #include "memory/pages.h"
 
+/* clang-format off */
 enum cv_gen_kind { CV_GEN_ZERO, CV_GEN_TEXT, CV_GEN_CODE, CV_GEN_HEAP, CV_GEN_SLAB, CV_GEN_TABLES, CV_GEN_RANDOM,
                    CV_GEN_KINDS };
+/* clang-format on */
 
 struct cv_generator {
-    struct cv_page_source source;    /* first member: the port */
+    struct cv_page_source source; /* first member: the port */
     uint64_t seed;
-    bool all_random;                 /* every page incompressible, none zero */
+    bool all_random; /* every page incompressible, none zero */
 };
 
 /* Nothing to free. */

@@ -31,7 +31,7 @@ static unsigned put_word(char *to, unsigned room, uint64_t n)
 void cv_gen_fill_text(struct cv_rng *r, uint64_t pfn, uint64_t *page)
 {
     char *text = (char *)page;
-    uint64_t topic = pfn / 16 * 97 % 5000;           /* neighbouring pages share some words */
+    uint64_t topic = pfn / 16 * 97 % 5000; /* neighbouring pages share some words */
 
     for (unsigned at = 0; at < CV_PAGE_SIZE;) {
         uint64_t word = cv_rng_below(r, 4) == 0 ? topic + skewed(r, 60) : skewed(r, 6000);
@@ -42,6 +42,7 @@ void cv_gen_fill_text(struct cv_rng *r, uint64_t pfn, uint64_t *page)
 }
 
 /* Instruction shapes; f.. are filled: .1 one skewed byte, .4 four bytes of displacement. */
+/* clang-format off */
 static const struct { uint8_t len, operand, bytes[4]; } shapes[] = {
     { 4, 1, { 0x48, 0x8b, 0x45 } },  { 4, 1, { 0x48, 0x89, 0x44 } }, { 5, 4, { 0xe8 } },       { 2, 1, { 0x74 } },
     { 2, 1, { 0x75 } },              { 3, 0, { 0x48, 0x89, 0xe5 } }, { 1, 0, { 0x55 } },       { 1, 0, { 0xc3 } },
@@ -49,6 +50,7 @@ static const struct { uint8_t len, operand, bytes[4]; } shapes[] = {
     { 4, 1, { 0x48, 0x83, 0xec } },  { 4, 1, { 0x48, 0x83, 0xc4 } }, { 5, 4, { 0xb8 } },       { 2, 0, { 0x41, 0x5c } },
     { 4, 1, { 0x0f, 0xb6, 0x45 } },  { 7, 4, { 0x48, 0x8b, 0x05 } }, { 1, 0, { 0x5b } },       { 5, 4, { 0xe9 } },
 };
+/* clang-format on */
 
 void cv_gen_fill_code(struct cv_rng *r, uint64_t pfn, uint64_t *page)
 {
@@ -61,7 +63,7 @@ void cv_gen_fill_code(struct cv_rng *r, uint64_t pfn, uint64_t *page)
         memcpy(one, shapes[s].bytes, 4);
         if (shapes[s].operand == 1)
             one[fixed] = (uint8_t)(skewed(r, 32) * 8);
-        if (shapes[s].operand == 4)                  /* calls into a few hundred functions, data nearby */
+        if (shapes[s].operand == 4) /* calls into a few hundred functions, data nearby */
             cv_store32(one + fixed, (uint32_t)(skewed(r, 400) * 272 - pfn * 64 - at));
         if (len > CV_PAGE_SIZE - at)
             len = CV_PAGE_SIZE - at;
@@ -76,13 +78,19 @@ void cv_gen_fill_heap(struct cv_rng *r, uint64_t pfn, uint64_t *page)
 
     for (unsigned i = 0; i < WORDS;) {
         unsigned size = 2 + (unsigned)skewed(r, 24), end = i + size < WORDS ? i + size : WORDS;
-        page[i++] = size * 8 + 1;                    /* malloc's size field */
+        page[i++] = size * 8 + 1; /* malloc's size field */
         while (i < end) {
             switch (cv_rng_below(r, 8)) {
-            case 0: case 1: page[i++] = arena + skewed(r, 4096) * 16; break;
+            case 0:
+            case 1: page[i++] = arena + skewed(r, 4096) * 16; break;
             case 2: page[i++] = skewed(r, 256); break;
             case 3: page[i++] = cv_rng_below(r, 6) ? skewed(r, 1u << 20) : cv_rng_next(r); break;
-            case 4: { char word[8] = { 0 }; put_word(word, 8, skewed(r, 3000)); memcpy(&page[i++], word, 8); break; }
+            case 4: {
+                char word[8] = { 0 };
+                put_word(word, 8, skewed(r, 3000));
+                memcpy(&page[i++], word, 8);
+                break;
+            }
             default: page[i++] = 0;
             }
         }
@@ -92,7 +100,7 @@ void cv_gen_fill_heap(struct cv_rng *r, uint64_t pfn, uint64_t *page)
 void cv_gen_fill_slab(struct cv_rng *r, uint64_t pfn, uint64_t *page)
 {
     uint64_t kernel = UINT64_C(0xffff888000000000) + (pfn << 12);
-    unsigned words = 8u << cv_rng_below(r, 4);       /* objects of 64 to 512 bytes */
+    unsigned words = 8u << cv_rng_below(r, 4); /* objects of 64 to 512 bytes */
     uint64_t ops = UINT64_C(0xffffffff81000000) + skewed(r, 4096) * 64, flags = skewed(r, 64);
 
     for (unsigned i = 0; i < WORDS; i++)

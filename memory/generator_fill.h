@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 /* splitmix64: any seed is a good one. */
-struct cv_rng { uint64_t state; };
+struct cv_rng {
+    uint64_t state;
+};
 
 static inline uint64_t cv_rng_next(struct cv_rng *r)
 {
@@ -31,6 +33,7 @@ static inline uint64_t cv_rng_below(struct cv_rng *r, uint64_t limit)
 
 /* Fills CV_PAGE_SIZE bytes aligned to 8. */
 typedef void cv_gen_fill(struct cv_rng *r, uint64_t pfn, uint64_t *page);
-cv_gen_fill cv_gen_fill_text, cv_gen_fill_code, cv_gen_fill_heap, cv_gen_fill_slab, cv_gen_fill_tables, cv_gen_fill_random;
+cv_gen_fill cv_gen_fill_text, cv_gen_fill_code, cv_gen_fill_heap, cv_gen_fill_slab, cv_gen_fill_tables,
+    cv_gen_fill_random;
 
 #endif

@@ -9,8 +9,8 @@
 
 #include "memory/pages.h"
 
-#define SAMPLE 64u                   /* bytes, one cache line */
-#define SAMPLES 128u                 /* 8 KiB in all: the sum's standard deviation is then below 1 % */
+#define SAMPLE 64u   /* bytes, one cache line */
+#define SAMPLES 128u /* 8 KiB in all: the sum's standard deviation is then below 1 % */
 #define LIMIT_PERCENT 106u
 
 static bool evenly_spread(const uint16_t count[256])

@@ -23,37 +23,37 @@
 enum slot_state { SLOT_FREE, SLOT_QUEUED, SLOT_STORING };
 
 struct slot {
-    enum slot_state state;           /* under the lock */
-    uint64_t order;                  /* under the lock; the oldest is taken first */
-    struct cv_record rec;            /* whoever owns the slot; owns its body */
+    enum slot_state state; /* under the lock */
+    uint64_t order;        /* under the lock; the oldest is taken first */
+    struct cv_record rec;  /* whoever owns the slot; owns its body */
 };
 
 struct cv_loader {
     uint64_t max_pfn;
     struct cv_mem_options opt;
-    struct cv_unpacker *unpacker;    /* of the calling thread */
+    struct cv_unpacker *unpacker; /* of the calling thread */
     pthread_t *workers;
     unsigned worker_count;
 
     /* calling thread only */
     struct cv_page_sink *sink;
-    bool any;                        /* a record has been seen */
-    uint32_t pass;                   /* of the last record */
-    uint64_t next_pfn;               /* first one that the next record of this pass may name */
+    bool any;          /* a record has been seen */
+    uint32_t pass;     /* of the last record */
+    uint64_t next_pfn; /* first one that the next record of this pass may name */
     uint64_t order;
-    uint64_t pages_before;           /* stats.pages when the pass began */
+    uint64_t pages_before; /* stats.pages when the pass began */
 
-    pthread_mutex_t lock;            /* all below */
-    pthread_cond_t work;             /* workers wait: a slot is QUEUED, or closing */
-    pthread_cond_t done;             /* the calling thread waits: a slot became FREE */
+    pthread_mutex_t lock; /* all below */
+    pthread_cond_t work;  /* workers wait: a slot is QUEUED, or closing */
+    pthread_cond_t done;  /* the calling thread waits: a slot became FREE */
     struct slot *slots;
     unsigned slot_count;
-    unsigned queued, storing;        /* slots in these states */
-    size_t bytes;                    /* bodies in them */
+    unsigned queued, storing; /* slots in these states */
+    size_t bytes;             /* bodies in them */
     struct cv_mem_stats stats;
     bool closing;
     bool failed;
-    struct cv_error error;           /* the first in time */
+    struct cv_error error; /* the first in time */
 };
 
 /* ---- under the lock ---- */
@@ -135,7 +135,10 @@ static void store(struct cv_loader *l, struct cv_unpacker *u, struct slot *slot)
 
 /* ---- workers ---- */
 
-struct worker_start { struct cv_loader *loader; struct cv_unpacker *unpacker; };
+struct worker_start {
+    struct cv_loader *loader;
+    struct cv_unpacker *unpacker;
+};
 
 static void *worker_main(void *arg)
 {
@@ -235,10 +238,7 @@ void cv_loader_free(struct cv_loader *l)
     free(l);
 }
 
-const struct cv_mem_stats *cv_loader_stats(const struct cv_loader *l)
-{
-    return &l->stats;
-}
+const struct cv_mem_stats *cv_loader_stats(const struct cv_loader *l) { return &l->stats; }
 
 /* ---- the calling thread ---- */
 
@@ -282,8 +282,8 @@ int cv_loader_pass_end(struct cv_loader *l, const struct cv_record *rec, struct 
     l->pages_before = l->stats.pages;
     if (pages == end.pages)
         return 0;
-    (void)!cv_fail(err, CV_E_STREAM, 0, "totals: pass %" PRIu32 " listed %" PRIu64 " pages, not %" PRIu64, end.pass, pages,
-                   end.pages);
+    (void)!cv_fail(err, CV_E_STREAM, 0, "totals: pass %" PRIu32 " listed %" PRIu64 " pages, not %" PRIu64, end.pass,
+                   pages, end.pages);
     return cv_record_context(rec, err);
 }
 
@@ -296,8 +296,9 @@ static int check_order(struct cv_loader *l, const struct cv_record *rec, struct 
     if (cv_pages_peek(rec->body.data, rec->body.len, l->max_pfn, head, &fault) == 0) {
         if (!l->any || head->pass > l->pass || (head->pass == l->pass && head->first_pfn >= l->next_pfn))
             return 0;
-        (void)!cv_fail(&fault, CV_E_STREAM, 0, "pass %" PRIu32 ", pfn %#" PRIx64 " after pass %" PRIu32 ", pfn %#" PRIx64,
-                       head->pass, head->first_pfn, l->pass, l->next_pfn);
+        (void)!cv_fail(&fault, CV_E_STREAM, 0,
+                       "pass %" PRIu32 ", pfn %#" PRIx64 " after pass %" PRIu32 ", pfn %#" PRIx64, head->pass,
+                       head->first_pfn, l->pass, l->next_pfn);
     }
     if (!rec->body_checked && cv_record_check(rec, err) < 0)
         return -1;

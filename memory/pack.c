@@ -23,7 +23,7 @@
 #include "stream-format/stream.h"
 
 #define FRONT 12288u
-#define READ_PAGES 64u               /* read at a time: they are still in the second-level cache when they are looked at */
+#define READ_PAGES 64u /* read at a time: they are still in the second-level cache when they are looked at */
 #define RAW_MAX ((size_t)CV_BATCH_PAGES * CV_PAGE_SIZE)
 #define BUFFER_SIZE (FRONT + ZSTD_COMPRESSBOUND(RAW_MAX))
 
@@ -34,21 +34,15 @@ _Static_assert(CV_BATCH_PAGES <= CV_PAGES_MAX && CV_BATCH_PAGES <= CV_MAP_MAX, "
 struct cv_packer {
     struct cv_page_source *source;
     ZSTD_CCtx *cctx;
-    int level;                       /* the one set in cctx */
-    uint8_t *gather;                 /* a buffer like those of the batches: swapped for a batch's when stored raw */
+    int level;       /* the one set in cctx */
+    uint8_t *gather; /* a buffer like those of the batches: swapped for a batch's when stored raw */
     uint8_t types[CV_BATCH_PAGES], kinds[CV_BATCH_PAGES];
     const void *pages[CV_BATCH_PAGES];
 };
 
-uint8_t *cv_pack_buffer_new(void)
-{
-    return cv_area_new(BUFFER_SIZE);
-}
+uint8_t *cv_pack_buffer_new(void) { return cv_area_new(BUFFER_SIZE); }
 
-void cv_pack_buffer_free(uint8_t *buffer)
-{
-    cv_area_free(buffer, BUFFER_SIZE);
-}
+void cv_pack_buffer_free(uint8_t *buffer) { cv_area_free(buffer, BUFFER_SIZE); }
 
 int cv_packer_new(struct cv_packer **p_out, struct cv_page_source *source, struct cv_error *err)
 {
@@ -79,7 +73,8 @@ void cv_packer_free(struct cv_packer *p)
 
 /* Takes pages [from, from + n) of the batch into the gather buffer, at to: kinds, counts, contents of those that have
  * any.  Returns where the next page goes, NULL with err. */
-static uint8_t *gather(struct cv_packer *p, struct cv_batch *b, size_t from, size_t n, uint8_t *to, struct cv_error *err)
+static uint8_t *gather(struct cv_packer *p, struct cv_batch *b, size_t from, size_t n, uint8_t *to,
+                       struct cv_error *err)
 {
     for (size_t i = from; i < from + n; i++) {
         unsigned kind = p->types[i];
@@ -149,7 +144,8 @@ static int set_level(struct cv_packer *p, int level, struct cv_error *err)
 }
 
 /* Sets *length_out to 0 when the payload would not shrink. */
-static int compress(struct cv_packer *p, struct cv_batch *b, size_t raw_length, size_t *length_out, struct cv_error *err)
+static int compress(struct cv_packer *p, struct cv_batch *b, size_t raw_length, size_t *length_out,
+                    struct cv_error *err)
 {
     const uint8_t *raw = p->gather + FRONT;
 

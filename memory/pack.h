@@ -13,14 +13,14 @@
 /* In: pass to n.  Out: the rest.  buffer is owned by the batch and may be swapped for another by cv_pack. */
 struct cv_batch {
     uint32_t pass;
-    uint8_t codec;                   /* CV_CODEC_NONE or CV_CODEC_ZSTD */
+    uint8_t codec; /* CV_CODEC_NONE or CV_CODEC_ZSTD */
     int level;
-    size_t n;                        /* 1 to CV_BATCH_PAGES */
+    size_t n; /* 1 to CV_BATCH_PAGES */
     uint64_t pfns[CV_BATCH_PAGES];
-    uint8_t *buffer;                 /* cv_pack_buffer_new */
-    struct iovec body;               /* in buffer */
+    uint8_t *buffer;   /* cv_pack_buffer_new */
+    struct iovec body; /* in buffer */
     uint64_t body_hash;
-    struct cv_pages head;            /* what went into the fixed part */
+    struct cv_pages head; /* what went into the fixed part */
     uint32_t counts[CV_RUN_KINDS];
 };
 
@@ -32,7 +32,7 @@ void cv_packer_free(struct cv_packer *p);
 /* The bytes of b->body depend on the batch's pages, codec and level only. */
 int cv_pack(struct cv_packer *p, struct cv_batch *b, struct cv_error *err) CV_CHECKED;
 
-uint8_t *cv_pack_buffer_new(void);               /* NULL: out of memory */
+uint8_t *cv_pack_buffer_new(void); /* NULL: out of memory */
 void cv_pack_buffer_free(uint8_t *buffer);
 
 #endif

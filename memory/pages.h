@@ -14,11 +14,11 @@
 
 /* What a pfn is.  Numbers are those on the wire (docs/stream-format.md, PAGES). */
 enum cv_page_type {
-    CV_PAGE_DATA = 0,        /* has contents */
-    CV_PAGE_ABSENT = 1,      /* no page here any more (ballooned out while we watched): depopulate */
-    CV_PAGE_BROKEN = 2,      /* machine check poisoned it: no contents */
-    CV_PAGE_ALLOC = 3,       /* populate, contents do not matter */
-    CV_PAGE_ZERO = 4,        /* known to be full of zeros without a look; said by sources only */
+    CV_PAGE_DATA = 0,   /* has contents */
+    CV_PAGE_ABSENT = 1, /* no page here any more (ballooned out while we watched): depopulate */
+    CV_PAGE_BROKEN = 2, /* machine check poisoned it: no contents */
+    CV_PAGE_ALLOC = 3,  /* populate, contents do not matter */
+    CV_PAGE_ZERO = 4,   /* known to be full of zeros without a look; said by sources only */
 };
 
 /* All members are called from several worker threads at once.  A source has map and unmap, or read. */
@@ -29,15 +29,17 @@ struct cv_page_source_ops {
      * type is CV_PAGE_DATA.  *handle_out: what unmap needs (unmap is called once after each map that succeeded).
      * The contents may change at any time while the guest runs (the page is then logged dirty): the pipeline
      * copies every page that is not zero before it compresses or hashes it, and reads that copy only. */
-    int (*map)(struct cv_page_source *s, const uint64_t *pfns, size_t n, uint8_t *types_out,
-               const void **pages_out, void **handle_out, struct cv_error *err);
+    int (*map)(struct cv_page_source *s, const uint64_t *pfns, size_t n, uint8_t *types_out, const void **pages_out,
+               void **handle_out, struct cv_error *err);
     void (*unmap)(struct cv_page_source *s, void *handle);
     /* Copies instead: the contents of pfns[i] to `to + i * CV_PAGE_SIZE`, for types other than CV_PAGE_DATA anything.
      * For sources whose pages lie somewhere else in any case (a file), or cost less to copy than to map. */
     int (*read)(struct cv_page_source *s, const uint64_t *pfns, size_t n, uint8_t *types_out, void *to,
                 struct cv_error *err);
 };
-struct cv_page_source { const struct cv_page_source_ops *ops; };
+struct cv_page_source {
+    const struct cv_page_source_ops *ops;
+};
 
 struct cv_page_sink;
 struct cv_page_sink_ops {
@@ -53,7 +55,9 @@ struct cv_page_sink_ops {
     /* Pages of the other types: ABSENT depopulates if it was populated by an earlier pass, ALLOC populates. */
     int (*special)(struct cv_page_sink *s, const uint64_t *pfns, const uint8_t *types, size_t n, struct cv_error *err);
 };
-struct cv_page_sink { const struct cv_page_sink_ops *ops; };
+struct cv_page_sink {
+    const struct cv_page_sink_ops *ops;
+};
 
 /* At most so many pages in one map/zero/special call. */
 #define CV_MAP_MAX 4096u

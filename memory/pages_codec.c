@@ -72,8 +72,7 @@ static int check_payload_sizes(const struct cv_pages *p, struct cv_error *err)
             return cv_fail(err, CV_E_STREAM, 0, "zstd payload of %" PRIu32 " bytes for %" PRIu32, p->payload_length,
                            p->raw_length);
         return 0;
-    default:
-        return cv_fail(err, CV_E_STREAM, 0, "unknown codec %u", p->codec);
+    default: return cv_fail(err, CV_E_STREAM, 0, "unknown codec %u", p->codec);
     }
 }
 

@@ -48,7 +48,7 @@
 #include "memory/pages.h"
 
 #define CV_PAGES_HEADER 40u
-#define CV_PAGES_MAX 2048u                           /* pages listed by one record */
+#define CV_PAGES_MAX 2048u /* pages listed by one record */
 /* A listed page costs one byte, and the SKIP before it at most 8 (lengths are below 2^52). */
 #define CV_PAGES_RUNS_MAX (CV_PAGES_MAX * 9u)
 #define CV_PAGES_BODY_MAX (CV_PAGES_HEADER + CV_PAGES_RUNS_MAX + CV_PAGES_MAX * CV_PAGE_SIZE)
@@ -56,8 +56,10 @@
 #define CV_PFN_LIMIT (UINT64_C(1) << 52)
 
 /* 0 to 3 are enum cv_page_type. */
+/* clang-format off */
 enum cv_run_kind { CV_RUN_DATA = 0, CV_RUN_ABSENT = 1, CV_RUN_BROKEN = 2, CV_RUN_ALLOC = 3, CV_RUN_ZERO = 4,
                    CV_RUN_SKIP = 5, CV_RUN_KINDS };
+/* clang-format on */
 
 /* A body taken apart.  Pointers are into the body. */
 struct cv_pages {
@@ -67,16 +69,18 @@ struct cv_pages {
     uint32_t data_pages, raw_length;
     const uint8_t *runs, *payload;
     uint32_t runs_length, payload_length;
-    uint32_t listed;                                 /* pages of all kinds but SKIP; decode only */
-    uint32_t counts[CV_RUN_KINDS];                   /* pages of each kind, SKIP not counted; decode only */
+    uint32_t listed;               /* pages of all kinds but SKIP; decode only */
+    uint32_t counts[CV_RUN_KINDS]; /* pages of each kind, SKIP not counted; decode only */
 };
 
 /* The fixed part alone, fields checked one against the other but not the run table: cheap, for the thread that
  * only hands bodies on.  len: whole body.  CV_E_STREAM. */
-int cv_pages_peek(const void *body, size_t len, uint64_t max_pfn, struct cv_pages *out, struct cv_error *err) CV_CHECKED;
+int cv_pages_peek(const void *body, size_t len, uint64_t max_pfn, struct cv_pages *out,
+                  struct cv_error *err) CV_CHECKED;
 
 /* Everything but the contents of the payload.  max_pfn: pfns are below it.  CV_E_STREAM. */
-int cv_pages_decode(const void *body, size_t len, uint64_t max_pfn, struct cv_pages *out, struct cv_error *err) CV_CHECKED;
+int cv_pages_decode(const void *body, size_t len, uint64_t max_pfn, struct cv_pages *out,
+                    struct cv_error *err) CV_CHECKED;
 
 /* The payload of a decoded body into raw (p->raw_length bytes).  dctx: a ZSTD_DCtx.  CV_E_STREAM. */
 struct ZSTD_DCtx_s;
@@ -84,8 +88,14 @@ int cv_pages_unpack(const struct cv_pages *p, struct ZSTD_DCtx_s *dctx, void *ra
 
 /* Walks the runs of a decoded body: SKIP runs are passed over.
  * Start with { 0 } in *at; returns false at the end. */
-struct cv_run { enum cv_run_kind kind; uint64_t pfn, length; };
-struct cv_run_walk { uint32_t offset; uint64_t pfn; };
+struct cv_run {
+    enum cv_run_kind kind;
+    uint64_t pfn, length;
+};
+struct cv_run_walk {
+    uint32_t offset;
+    uint64_t pfn;
+};
 bool cv_pages_next_run(const struct cv_pages *p, struct cv_run_walk *at, struct cv_run *out);
 
 /* Writes a run table for n <= CV_PAGES_MAX pages: pfns strictly increasing and below CV_PFN_LIMIT, kinds[i]: enum

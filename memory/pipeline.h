@@ -19,10 +19,10 @@
 enum cv_codec { CV_CODEC_NONE = 0, CV_CODEC_ZSTD = 1, CV_CODEC_AUTO = 255 /* never on the wire */ };
 
 struct cv_mem_options {
-    unsigned threads;                /* workers; 0 = work inline on the calling thread */
+    unsigned threads; /* workers; 0 = work inline on the calling thread */
     enum cv_codec codec;
-    int level;                       /* zstd level; used when codec is ZSTD.  Level 1 is the one to use for speed */
-    struct cv_cancel *cancel;        /* borrowed, may be NULL */
+    int level;                /* zstd level; used when codec is ZSTD.  Level 1 is the one to use for speed */
+    struct cv_cancel *cancel; /* borrowed, may be NULL */
 };
 
 /* "none", "zstd", "zstd:3", "zstd:-5", "auto" */
@@ -32,9 +32,9 @@ int cv_mem_check_options(const struct cv_mem_options *opt, struct cv_error *err)
 #define CV_MEM_THREADS_MAX 64u
 
 struct cv_mem_stats {
-    uint64_t pages, zero_pages, absent_pages;   /* as sent, all passes */
-    uint64_t bytes_raw;                         /* 4096 * pages with data that is not zero */
-    uint64_t bytes_out;                         /* PAGES records, bodies and headers */
+    uint64_t pages, zero_pages, absent_pages; /* as sent, all passes */
+    uint64_t bytes_raw;                       /* 4096 * pages with data that is not zero */
+    uint64_t bytes_out;                       /* PAGES records, bodies and headers */
     uint64_t records;
 };
 
@@ -58,7 +58,7 @@ int cv_saver_pass_end(struct cv_saver *s, bool last, uint64_t dirty_left, uint64
 /* The first pfn that the last pass did not get to: pfn_count unless it was stopped.  Every set bit below was sent. */
 uint64_t cv_saver_next_pfn(const struct cv_saver *s);
 const struct cv_mem_stats *cv_saver_stats(const struct cv_saver *s);
-void cv_saver_free(struct cv_saver *s);          /* joins the workers */
+void cv_saver_free(struct cv_saver *s); /* joins the workers */
 
 /* ---- load ---- */
 struct cv_loader;

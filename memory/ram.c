@@ -76,15 +76,17 @@ static int sink_zero(struct cv_page_sink *s, const uint64_t *pfns, size_t n, str
     return 0;
 }
 
-static int sink_special(struct cv_page_sink *s, const uint64_t *pfns, const uint8_t *types, size_t n, struct cv_error *err)
+static int sink_special(struct cv_page_sink *s, const uint64_t *pfns, const uint8_t *types, size_t n,
+                        struct cv_error *err)
 {
     (void)types;
     return sink_zero(s, pfns, n, err);
 }
 
 static const struct cv_page_source_ops source_ops = { .map = source_map, .unmap = source_unmap };
-static const struct cv_page_sink_ops sink_ops = { .map = sink_map, .unmap = sink_unmap, .zero = sink_zero,
-                                                  .special = sink_special };
+static const struct cv_page_sink_ops sink_ops = {
+    .map = sink_map, .unmap = sink_unmap, .zero = sink_zero, .special = sink_special
+};
 
 void cv_ram_init(struct cv_ram *r, void *pages, uint64_t pfn_count)
 {

@@ -23,13 +23,13 @@
 enum slot_state { SLOT_FREE, SLOT_PACKING, SLOT_PACKED };
 
 struct slot {
-    enum slot_state state;           /* under the lock */
-    struct cv_batch batch;           /* whoever owns the slot */
+    enum slot_state state; /* under the lock */
+    struct cv_batch batch; /* whoever owns the slot */
 };
 
 struct cv_saver {
     struct cv_page_source *source;
-    struct cv_writer *writer;        /* calling thread only */
+    struct cv_writer *writer; /* calling thread only */
     struct cv_mem_options opt;
     struct cv_mem_stats stats;       /* calling thread only */
     struct cv_mem_stats before_pass; /* calling thread only; for PASS_END */
@@ -40,18 +40,18 @@ struct cv_saver {
     pthread_t *workers;
     unsigned worker_count;
 
-    pthread_mutex_t lock;            /* all below */
-    pthread_cond_t work;             /* workers wait: a slot became free, a pass began, or closing */
-    pthread_cond_t packed;           /* the calling thread waits: a slot became PACKED, or a failure */
+    pthread_mutex_t lock;  /* all below */
+    pthread_cond_t work;   /* workers wait: a slot became free, a pass began, or closing */
+    pthread_cond_t packed; /* the calling thread waits: a slot became PACKED, or a failure */
     struct cv_batch_cursor cursor;
     uint32_t pass;
-    uint8_t codec;                   /* for the batches claimed from now on */
+    uint8_t codec; /* for the batches claimed from now on */
     int level;
-    uint64_t claimed, written;       /* sequence numbers; claimed - written <= slot_count */
-    unsigned packing;                /* slots in PACKING */
+    uint64_t claimed, written; /* sequence numbers; claimed - written <= slot_count */
+    unsigned packing;          /* slots in PACKING */
     bool closing;
     bool failed;
-    struct cv_error error;           /* the first in time */
+    struct cv_error error; /* the first in time */
 };
 
 /* ---- under the lock ---- */
@@ -100,7 +100,10 @@ static void pack(struct cv_saver *s, struct cv_packer *packer, struct slot *slot
 
 /* ---- workers ---- */
 
-struct worker_start { struct cv_saver *saver; struct cv_packer *packer; };
+struct worker_start {
+    struct cv_saver *saver;
+    struct cv_packer *packer;
+};
 
 static void *worker_main(void *arg)
 {
@@ -208,15 +211,9 @@ void cv_saver_free(struct cv_saver *s)
     free(s);
 }
 
-const struct cv_mem_stats *cv_saver_stats(const struct cv_saver *s)
-{
-    return &s->stats;
-}
+const struct cv_mem_stats *cv_saver_stats(const struct cv_saver *s) { return &s->stats; }
 
-uint64_t cv_saver_next_pfn(const struct cv_saver *s)
-{
-    return s->cursor.next;
-}
+uint64_t cv_saver_next_pfn(const struct cv_saver *s) { return s->cursor.next; }
 
 /* ---- a pass, on the calling thread ---- */
 

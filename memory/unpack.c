@@ -18,7 +18,7 @@ _Static_assert(CV_PAGES_MAX <= CV_MAP_MAX, "one record's pages fit one call of t
 struct cv_unpacker {
     struct cv_page_sink *sink;
     ZSTD_DCtx *dctx;
-    uint8_t *bounce;                 /* BOUNCE_SIZE bytes, untouched ones cost nothing */
+    uint8_t *bounce; /* BOUNCE_SIZE bytes, untouched ones cost nothing */
     uint64_t pfns[CV_PAGES_MAX];
     uint8_t types[CV_PAGES_MAX];
     void *pages[CV_PAGES_MAX];

@@ -6,9 +6,9 @@
 #include "memory/pages.h"
 
 #define WORDS (CV_PAGE_SIZE / sizeof(uint64_t))
-#define LINE 8u                      /* words in a cache line */
-#define STEP (4 * LINE)              /* words looked at between two decisions */
-#define AHEAD (WORDS / 2)            /* words: processors stop fetching ahead at the end of a 4 KiB page */
+#define LINE 8u           /* words in a cache line */
+#define STEP (4 * LINE)   /* words looked at between two decisions */
+#define AHEAD (WORDS / 2) /* words: processors stop fetching ahead at the end of a 4 KiB page */
 
 /* Plain ORs of a fixed count: the compiler makes vector code of it.  Pages that are not zero mostly show it in
  * their first words, so the first cache line is looked at alone.  Fetching beyond a mapping does nothing. */
@@ -29,10 +29,7 @@ static inline __attribute__((always_inline)) bool is_zero(const uint64_t *w)
 }
 
 #ifdef __x86_64__
-static __attribute__((target("avx2"), noinline)) bool is_zero_avx2(const uint64_t *w)
-{
-    return is_zero(w);
-}
+static __attribute__((target("avx2"), noinline)) bool is_zero_avx2(const uint64_t *w) { return is_zero(w); }
 #endif
 
 /* Chosen by a branch and not by an ifunc, which sanitizers do not bear. */

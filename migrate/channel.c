@@ -10,8 +10,12 @@
 
 int cv_chan_init(struct cv_chan *c, int in, int out, int role, struct cv_error *err)
 {
-    *c = (struct cv_chan){ .in = in, .out = out, .role = role, .state = CV_CHAN_START,
-                           .keepalive_ms = CV_KEEPALIVE_MS, .silence_ms = CV_SILENCE_MS };
+    *c = (struct cv_chan){ .in = in,
+                           .out = out,
+                           .role = role,
+                           .state = CV_CHAN_START,
+                           .keepalive_ms = CV_KEEPALIVE_MS,
+                           .silence_ms = CV_SILENCE_MS };
     c->last_in_ms = c->last_out_ms = cv_now_ms();
     c->old_in = fcntl(in, F_GETFL);
     c->old_out = fcntl(out, F_GETFL);
@@ -82,7 +86,8 @@ int cv_chan_tick(struct cv_chan *c, struct cv_error *err)
 {
     bool idle = c->pending.len == 0 && cv_now_ms() - c->last_out_ms >= c->keepalive_ms;
 
-    /* After a failed or finished conversation, and while our raw stream is on the descriptor, there is nothing to say. */
+    /* After a failed or finished conversation, and while our raw stream is on the descriptor, there is nothing to say.
+     */
     if (idle && cv_chan_next(c->state, c->role, CV_MSG_KEEPALIVE) >= 0 &&
         queue(c, &(struct cv_msg){ .type = CV_MSG_KEEPALIVE }, err) < 0)
         return -1;
@@ -158,12 +163,9 @@ int cv_chan_refused(const struct cv_msg *m, struct cv_error *err)
     case CV_MSG_REFUSE:
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "the destination refuses: %s: %s", cv_refusal_text(m->refuse.code),
                        m->refuse.text);
-    case CV_MSG_FAILED:
-        return cv_fail(err, CV_E_PEER, 0, "the destination failed: %s", m->failed.text);
-    case CV_MSG_ABORT:
-        return cv_fail(err, CV_E_PEER, 0, "the source gave up: %s", m->abort.text);
-    default:
-        return cv_fail(err, CV_E_PEER, 0, "the other side said %s out of turn", cv_msg_name(m->type));
+    case CV_MSG_FAILED: return cv_fail(err, CV_E_PEER, 0, "the destination failed: %s", m->failed.text);
+    case CV_MSG_ABORT: return cv_fail(err, CV_E_PEER, 0, "the source gave up: %s", m->abort.text);
+    default: return cv_fail(err, CV_E_PEER, 0, "the other side said %s out of turn", cv_msg_name(m->type));
     }
 }
 
@@ -239,7 +241,7 @@ static void refuse_hello(struct cv_chan *c, uint32_t refusal, const struct cv_er
 {
     struct cv_msg no = { .type = CV_MSG_REFUSE, .refuse = { .code = refusal, .text = why->text } };
     struct cv_error ignored;
-    int rc = cv_chan_send(c, &no, deadline_ms, cancel, &ignored);     /* the first fault is what we report */
+    int rc = cv_chan_send(c, &no, deadline_ms, cancel, &ignored); /* the first fault is what we report */
     (void)rc;
 }
 

@@ -14,31 +14,32 @@
 #define CV_SILENCE_MS 30000
 
 struct cv_chan {
-    int in, out;                     /* borrowed, may be the same; made non-blocking until dispose */
-    int role;                        /* CV_PEER_*: who we are */
+    int in, out; /* borrowed, may be the same; made non-blocking until dispose */
+    int role;    /* CV_PEER_*: who we are */
     enum cv_chan_state state;
-    int64_t keepalive_ms;            /* we send something at least so often while we wait or tick */
-    int64_t silence_ms;              /* nothing heard for so long while we wait: CV_E_PEER */
+    int64_t keepalive_ms; /* we send something at least so often while we wait or tick */
+    int64_t silence_ms;   /* nothing heard for so long while we wait: CV_E_PEER */
     /* private */
-    uint32_t sent, received;         /* sequence numbers of the next frame each way */
+    uint32_t sent, received; /* sequence numbers of the next frame each way */
     uint64_t seed_out, seed_in;
     uint8_t migration[16];
     int64_t last_out_ms, last_in_ms;
-    struct cv_buf pending;           /* frames that did not fit into the descriptor yet */
+    struct cv_buf pending; /* frames that did not fit into the descriptor yet */
     size_t pending_done;
-    uint8_t header[CV_MSG_HEADER];   /* of the frame that is coming in */
+    uint8_t header[CV_MSG_HEADER]; /* of the frame that is coming in */
     size_t header_got, body_got;
     struct cv_frame frame;
     struct cv_buf body;
-    int old_in, old_out;             /* file status flags */
+    int old_in, old_out; /* file status flags */
 };
 
 /* Borrows the descriptors.  Errors: CV_E_IO. */
 int cv_chan_init(struct cv_chan *c, int in, int out, int role, struct cv_error *err) CV_CHECKED;
-void cv_chan_dispose(struct cv_chan *c);         /* after init only; twice is safe; closes nothing */
+void cv_chan_dispose(struct cv_chan *c); /* after init only; twice is safe; closes nothing */
 
 /* Sends m.  Returns when all of it was written: that says nothing about its arrival, and -1 says nothing either once
- * a byte was written.  Errors: CV_E_INTERNAL (may not be said now), CV_E_PEER (closed), CV_E_TIMEOUT, CV_E_CANCELLED. */
+ * a byte was written.  Errors: CV_E_INTERNAL (may not be said now), CV_E_PEER (closed), CV_E_TIMEOUT, CV_E_CANCELLED.
+ */
 int cv_chan_send(struct cv_chan *c, const struct cv_msg *m, int64_t deadline_ms, struct cv_cancel *cancel,
                  struct cv_error *err) CV_CHECKED;
 /* Waits for the next message but KEEPALIVE; sends keep-alives meanwhile.  *m_out: caller disposes, untouched on error.

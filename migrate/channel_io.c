@@ -40,8 +40,9 @@ static int fill(struct cv_chan *c, uint8_t *data, size_t len, size_t *got, struc
         if (n < 0)
             return cv_fail(err, CV_E_PEER, errno, "the channel broke");
         if (n == 0)
-            return cv_fail(err, CV_E_PEER, 0, c->header_got == 0 ? "the other side closed the channel"
-                                                                  : "the channel ended inside a message");
+            return cv_fail(err, CV_E_PEER, 0,
+                           c->header_got == 0 ? "the other side closed the channel"
+                                              : "the channel ended inside a message");
         *got += (size_t)n;
         c->last_in_ms = cv_now_ms();
     }
@@ -113,7 +114,7 @@ int cv_chan_take(struct cv_chan *c, struct cv_msg *m_out, struct cv_error *err)
 {
     int rc = take(c, m_out, err);
 
-    if (rc < 0) {                              /* out of step with the other side: nothing can follow */
+    if (rc < 0) { /* out of step with the other side: nothing can follow */
         c->state = CV_CHAN_CLOSED;
         c->header_got = c->body_got = 0;
     }

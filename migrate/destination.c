@@ -23,7 +23,7 @@
 #define STALL_MS 120000
 
 struct destination {
-    struct cv_restore r;               /* first: the steps of restore/ take the same pointer */
+    struct cv_restore r; /* first: the steps of restore/ take the same pointer */
     struct cv_restore_options restore_opt;
     const struct cv_receive_options *opt;
     const char *store;
@@ -32,19 +32,20 @@ struct destination {
     struct cv_chan chan;
     struct cv_watch watch;
     struct cv_journal journal;
-    struct cv_msg hello;               /* theirs */
+    struct cv_msg hello; /* theirs */
     uint8_t boot[16], own_store[16];
     char host_name[65];
     char name[CV_NAME_MAX], incoming[CV_NAME_MAX];
     bool has_restore;
-    struct cv_handover_run *handover;  /* while it is under way */
+    struct cv_handover_run *handover; /* while it is under way */
     struct cv_buf load_times;
-    struct cv_cancel loaded;           /* ends the keep-alives of "load" */
-    struct cv_cancel prepared;         /* set when the emulators wait for their states */
-    bool watched_over;                 /* the guest's monitor has been started */
+    struct cv_cancel loaded;   /* ends the keep-alives of "load" */
+    struct cv_cancel prepared; /* set when the emulators wait for their states */
+    bool watched_over;         /* the guest's monitor has been started */
 };
 
-/* ---- agree ----------------------------------------------------------------------------------------------------------- */
+/* ---- agree
+ * ----------------------------------------------------------------------------------------------------------- */
 
 /* The source's domain, when it is on this very host: it has our guest's uuid and name, and is to have them. */
 static uint32_t source_here(const struct destination *d)
@@ -78,15 +79,15 @@ static int open_journal(struct destination *d, uint32_t *refusal_out, struct cv_
     return -1;
 }
 
-static int check(struct destination *d, const struct cv_msg_offer *offer, struct cv_offer_check *c, uint32_t *refusal_out,
-                 struct cv_error *err)
+static int check(struct destination *d, const struct cv_msg_offer *offer, struct cv_offer_check *c,
+                 uint32_t *refusal_out, struct cv_error *err)
 {
     size_t n = strlen(offer->name);
 
     *refusal_out = CV_REFUSE_CONFIG;
     if (n == 0 || n + sizeof CV_INCOMING >= sizeof d->name || n > 100)
         return cv_fail(err, CV_E_INVALID, 0, "the guest's name has %zu bytes", n);
-    for (size_t i = 0; i < n; i++)     /* it becomes part of paths */
+    for (size_t i = 0; i < n; i++) /* it becomes part of paths */
         if ((unsigned char)offer->name[i] < 0x20 || offer->name[i] == 0x7f || offer->name[i] == '/')
             return cv_fail(err, CV_E_INVALID, 0, "the guest's name holds a control character or a slash");
     snprintf(d->name, sizeof d->name, "%s", offer->name);
@@ -102,7 +103,8 @@ static int check(struct destination *d, const struct cv_msg_offer *offer, struct
 static int refuse(struct destination *d, uint32_t refusal, const struct cv_error *why)
 {
     char text[800];
-    struct cv_msg m = { .type = CV_MSG_REFUSE, .refuse = { .code = refusal, .text = cv_error_string(why, text, sizeof text) } };
+    struct cv_msg m = { .type = CV_MSG_REFUSE,
+                        .refuse = { .code = refusal, .text = cv_error_string(why, text, sizeof text) } };
     struct cv_error ignored;
 
     if (cv_chan_send(&d->chan, &m, cv_after_ms(HELLO_MS), d->opt->cancel, &ignored) < 0)
@@ -136,7 +138,8 @@ static int agree(struct destination *d, const struct cv_msg_offer *offer, struct
     return rc;
 }
 
-/* ---- build ----------------------------------------------------------------------------------------------------------- */
+/* ---- build
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static int head_run(void *op, int64_t deadline_ms, struct cv_error *err)
 {
@@ -192,8 +195,8 @@ static int await_prepared(struct destination *d, struct cv_error *err)
     }
 }
 
-/* The source waits for this before it stops the guest: what is under way then, and emulators that are still starting, the
- * guest does not wait for. */
+/* The source waits for this before it stops the guest: what is under way then, and emulators that are still starting,
+ * the guest does not wait for. */
 static int pass_filled(void *user, uint64_t stream_bytes, struct cv_error *err)
 {
     struct destination *d = user;
@@ -223,7 +226,7 @@ static void *beat(void *arg)
 
     while (cv_poll_one(-1, 0, cv_after_ms(BEAT_MS), &d->loaded, &e) < 0 && e.code == CV_E_TIMEOUT)
         if (cv_chan_tick(&d->chan, &e) < 0)
-            break;                     /* READY will find the same */
+            break; /* READY will find the same */
     return NULL;
 }
 
@@ -246,17 +249,16 @@ static int load_run(void *op, int64_t deadline_ms, struct cv_error *err)
 }
 
 static const struct cv_step build[] = {
-    { "read-head", head_run, NULL, CV_NEVER, false },
-    { "check-host", cv_restore_check_host, NULL, CV_NEVER, false },
-    { "domain", domain_run, NULL, CV_NEVER, false },
-    { "fill", cv_restore_fill, NULL, 60 * 1000, false },
-    { "states", states_run, NULL, CV_NEVER, false },
-    { "load", load_run, NULL, 60 * 1000, false },
+    { "read-head", head_run, NULL, CV_NEVER, false }, { "check-host", cv_restore_check_host, NULL, CV_NEVER, false },
+    { "domain", domain_run, NULL, CV_NEVER, false },  { "fill", cv_restore_fill, NULL, 60 * 1000, false },
+    { "states", states_run, NULL, CV_NEVER, false },  { "load", load_run, NULL, 60 * 1000, false },
 };
 
-/* ---- effects --------------------------------------------------------------------------------------------------------- */
+/* ---- effects
+ * --------------------------------------------------------------------------------------------------------- */
 
-static enum cv_effect run_guest(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err)
+static enum cv_effect run_guest(void *user, const struct cv_journal_record *rec, int64_t deadline_ms,
+                                struct cv_error *err)
 {
     struct destination *d = user;
     int64_t begin = cv_now_ns();
@@ -272,7 +274,8 @@ static enum cv_effect run_guest(void *user, const struct cv_journal_record *rec,
     return CV_EFFECT_DONE;
 }
 
-static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err)
+static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, int64_t deadline_ms,
+                              struct cv_error *err)
 {
     struct destination *d = user;
     struct cv_domain_info info;
@@ -280,7 +283,8 @@ static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, i
     (void)rec;
     if (!d->has_restore)
         return CV_EFFECT_DONE;
-    if (d->r.g.domid != 0 && d->host->ops->info(d->host, d->r.g.domid, &info, err) == 0 && !info.paused && !info.dying) {
+    if (d->r.g.domid != 0 && d->host->ops->info(d->host, d->r.g.domid, &info, err) == 0 && !info.paused &&
+        !info.dying) {
         cv_fail(err, CV_E_INTERNAL, 0, "domain %u runs, and is to be destroyed: left alone", d->r.g.domid);
         return CV_EFFECT_FAILED;
     }
@@ -289,19 +293,21 @@ static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, i
     return CV_EFFECT_DONE;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------------------- */
+/* ---- the whole
+ * ------------------------------------------------------------------------------------------------------- */
 
 static void fill_ready(struct destination *d, struct cv_msg_ready *m)
 {
     struct cv_error ignored;
 
-    *m = (struct cv_msg_ready){ .stream_bytes = d->r.report.bytes, .stream_records = d->r.records,
+    *m = (struct cv_msg_ready){ .stream_bytes = d->r.report.bytes,
+                                .stream_records = d->r.records,
                                 .load_ns = (uint64_t)(cv_now_ns() - d->r.read_ns) };
     for (unsigned i = 0; i < d->r.g.layout.count; i++) {
         char text[48];
         snprintf(text, sizeof text, "%u=%lld", i, (long long)d->r.report.emulator_load_ns[i]);
         if (cv_strs_append(&d->load_times, &m->emulators, text, &ignored) < 0)
-            break;                     /* only for the report */
+            break; /* only for the report */
     }
 }
 
@@ -309,8 +315,14 @@ static int hand_over(struct destination *d, int build_rc, enum cv_ho_outcome *ou
 {
     struct cv_guest_ports ports = { .user = d, .run = run_guest, .destroy = destroy };
     struct cv_handover_run run = {
-        .machine = cv_ho_destination(), .journal = &d->journal, .chan = &d->chan, .guest = &ports, .cancel = d->opt->cancel,
-        .sink = d->sink, .times = d->opt->times, .store = d->store,
+        .machine = cv_ho_destination(),
+        .journal = &d->journal,
+        .chan = &d->chan,
+        .guest = &ports,
+        .cancel = d->opt->cancel,
+        .sink = d->sink,
+        .times = d->opt->times,
+        .store = d->store,
     };
 
     d->handover = &run;
@@ -333,25 +345,34 @@ static int hand_over(struct destination *d, int build_rc, enum cv_ho_outcome *ou
     }
     *err = run.why;
     if (*outcome_out == CV_OUT_ABORTED && d->chan.state == CV_CHAN_SETTLED)
-        cv_handover_hear_done(&run);   /* it was told no, and may say that it needs no more answers */
+        cv_handover_hear_done(&run); /* it was told no, and may say that it needs no more answers */
     return *outcome_out == CV_OUT_STUCK ? cv_context(err, "what is left here stays as it is (convoy recover)") : -1;
 }
 
 static int take_guest(struct destination *d, const struct cv_msg_offer *offer, enum cv_ho_outcome *outcome_out,
                       struct cv_error *err)
 {
-    struct cv_phases p = { .steps = build, .count = sizeof build / sizeof build[0], .sink = d->sink, .cancel = d->opt->cancel,
+    struct cv_phases p = { .steps = build,
+                           .count = sizeof build / sizeof build[0],
+                           .sink = d->sink,
+                           .cancel = d->opt->cancel,
                            .who = "destination" };
     struct cv_error e = CV_ERROR_INIT;
 
     int rc = agree(d, offer, &e);
     if (rc < 0 && d->journal.lock_fd < 0) {
         *err = e;
-        return -1;                     /* refused: nothing to settle */
+        return -1; /* refused: nothing to settle */
     }
-    d->restore_opt = (struct cv_restore_options){ .mem = d->opt->mem, .stall_ms = STALL_MS, .cancel = d->opt->cancel,
-                                                  .name = d->incoming, .stays_open = true, .late_disks = true,
-                                                  .pass_filled = pass_filled, .prepared = prepared, .user = d };
+    d->restore_opt = (struct cv_restore_options){ .mem = d->opt->mem,
+                                                  .stall_ms = STALL_MS,
+                                                  .cancel = d->opt->cancel,
+                                                  .name = d->incoming,
+                                                  .stays_open = true,
+                                                  .late_disks = true,
+                                                  .pass_filled = pass_filled,
+                                                  .prepared = prepared,
+                                                  .user = d };
     if (rc == 0)
         rc = cv_cancel_init(&d->prepared, &e);
     if (rc == 0)
@@ -369,8 +390,13 @@ static int answer(struct destination *d, const struct cv_msg_query *query, enum 
 {
     struct cv_effects e = { .host = d->host, .sink = d->sink };
     struct cv_guest_ports ports = cv_effects_ports(&e);
-    struct cv_handover_run run = { .journal = &d->journal, .chan = &d->chan, .guest = &ports, .sink = d->sink,
-                                   .cancel = d->opt->cancel, .times = d->opt->times, .store = d->store };
+    struct cv_handover_run run = { .journal = &d->journal,
+                                   .chan = &d->chan,
+                                   .guest = &ports,
+                                   .sink = d->sink,
+                                   .cancel = d->opt->cancel,
+                                   .times = d->opt->times,
+                                   .store = d->store };
 
     memcpy(run.boot, d->boot, sizeof run.boot);
     *outcome_out = cv_handover_answer(&run, query, d->hello.hello.guest.b);
@@ -385,9 +411,13 @@ static int answer(struct destination *d, const struct cv_msg_query *query, enum 
 
 static int converse(struct destination *d, enum cv_ho_outcome *outcome_out, struct cv_error *err)
 {
-    struct cv_msg_hello mine = { .role = CV_PEER_DESTINATION, .version_min = CV_PROTOCOL_MIN, .version_max = CV_PROTOCOL_MAX,
-                                 .stream_version = CV_STREAM_VERSION, .features = CV_PROTOCOL_FEATURES,
-                                 .keepalive_ms = CV_KEEPALIVE_MS, .host = d->host_name,
+    struct cv_msg_hello mine = { .role = CV_PEER_DESTINATION,
+                                 .version_min = CV_PROTOCOL_MIN,
+                                 .version_max = CV_PROTOCOL_MAX,
+                                 .stream_version = CV_STREAM_VERSION,
+                                 .features = CV_PROTOCOL_FEATURES,
+                                 .keepalive_ms = CV_KEEPALIVE_MS,
+                                 .host = d->host_name,
                                  .software = "convoy " CONVOY_VERSION };
     struct cv_msg m;
     int rc;
@@ -406,15 +436,19 @@ static int converse(struct destination *d, enum cv_ho_outcome *outcome_out, stru
     return rc;
 }
 
-int cv_migrate_receive(struct cv_host *host, int in, int out, const struct cv_receive_options *opt, struct cv_sink *sink,
-                       enum cv_ho_outcome *outcome_out, struct cv_error *err)
+int cv_migrate_receive(struct cv_host *host, int in, int out, const struct cv_receive_options *opt,
+                       struct cv_sink *sink, enum cv_ho_outcome *outcome_out, struct cv_error *err)
 {
-    struct destination d = { .opt = opt, .host = host, .sink = sink, .journal = CV_JOURNAL_INIT, .watch = CV_WATCH_INIT,
+    struct destination d = { .opt = opt,
+                             .host = host,
+                             .sink = sink,
+                             .journal = CV_JOURNAL_INIT,
+                             .watch = CV_WATCH_INIT,
                              .prepared = { .fd = -1 },
                              .store = opt->store ? opt->store : CV_JOURNAL_DIR };
 
     *outcome_out = CV_OUT_NONE;
-    cv_nice_own();                     /* before a source on this host sends its transport, that is us, to the background */
+    cv_nice_own(); /* before a source on this host sends its transport, that is us, to the background */
     gethostname(d.host_name, sizeof d.host_name - 1);
     if (cv_journal_boot_id(d.boot, err) < 0 || cv_journal_store_id(d.store, d.own_store, err) < 0 ||
         cv_chan_init(&d.chan, in, out, CV_PEER_DESTINATION, err) < 0)

@@ -7,10 +7,7 @@
 #include "base/testpoint.h"
 #include "migrate/ports.h"
 
-static int64_t or_default(int64_t given, int64_t value)
-{
-    return given != 0 ? given : value;
-}
+static int64_t or_default(int64_t given, int64_t value) { return given != 0 ? given : value; }
 
 /* The first fault tells the story; what follows from it is logged. */
 static void fault(struct cv_handover_run *r, const struct cv_error *err)
@@ -21,11 +18,14 @@ static void fault(struct cv_handover_run *r, const struct cv_error *err)
         cv_log(r->sink, CV_LOG_WARN, "%s", err->text);
 }
 
-/* ---- journal -------------------------------------------------------------------------------------------------------- */
+/* ---- journal --------------------------------------------------------------------------------------------------------
+ */
 
 static int tombstone(struct cv_handover_run *r, struct cv_error *err)
 {
-    struct cv_journal_record rec = { .role = CV_ROLE_DESTINATION, .state = CV_J_NEVER, .note = "asked, never heard of" };
+    struct cv_journal_record rec = { .role = CV_ROLE_DESTINATION,
+                                     .state = CV_J_NEVER,
+                                     .note = "asked, never heard of" };
 
     memcpy(rec.migration, r->migration, sizeof rec.migration);
     memcpy(rec.guest, r->asked_guest, sizeof rec.guest);
@@ -45,7 +45,8 @@ static enum cv_ho_event journal(struct cv_handover_run *r, enum cv_journal_state
     return CV_EV_FAIL;
 }
 
-/* ---- effects -------------------------------------------------------------------------------------------------------- */
+/* ---- effects --------------------------------------------------------------------------------------------------------
+ */
 
 static bool of_this_boot(const struct cv_handover_run *r)
 {
@@ -58,7 +59,9 @@ static enum cv_ho_event effect(struct cv_handover_run *r, enum cv_ho_act act)
     struct cv_error err = CV_ERROR_INIT;
     int64_t deadline = cv_after_ms(or_default(r->times.effect_ms, 30000));
     enum cv_effect (*verb)(void *, const struct cv_journal_record *, int64_t, struct cv_error *) =
-        act == CV_ACT_RESUME ? g->resume : act == CV_ACT_UNPAUSE ? g->run : g->destroy;
+        act == CV_ACT_RESUME    ? g->resume
+        : act == CV_ACT_UNPAUSE ? g->run
+                                : g->destroy;
 
     enum cv_effect e = of_this_boot(r) ? verb(g->user, &r->journal->rec, deadline, &err) : CV_EFFECT_GONE;
     if (e == CV_EFFECT_FAILED) {
@@ -68,12 +71,13 @@ static enum cv_ho_event effect(struct cv_handover_run *r, enum cv_ho_act act)
     return e == CV_EFFECT_GONE && act != CV_ACT_DESTROY ? CV_EV_GONE : CV_EV_OK;
 }
 
-/* ---- messages ------------------------------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------------------------------
+ */
 
 static struct cv_msg answer_of(enum cv_ho_say say, const char *text)
 {
     static const uint32_t outcome[] = {
-        [CV_SAY_YES] = CV_ANSWER_RUNNING, [CV_SAY_NO] = CV_ANSWER_ABORTED, [CV_SAY_GONE] = CV_ANSWER_GONE,
+        [CV_SAY_YES] = CV_ANSWER_RUNNING, [CV_SAY_NO] = CV_ANSWER_ABORTED,  [CV_SAY_GONE] = CV_ANSWER_GONE,
         [CV_SAY_NEVER] = CV_ANSWER_NEVER, [CV_SAY_STUCK] = CV_ANSWER_STUCK,
     };
     return (struct cv_msg){ .type = CV_MSG_ANSWER, .answer = { .outcome = outcome[say], .text = text } };
@@ -100,12 +104,12 @@ static struct cv_msg message_of(struct cv_handover_run *r, enum cv_ho_say say)
         m = (struct cv_msg){ .type = CV_MSG_ABORT, .abort = { (uint32_t)r->why.code, r->why.text } };
         break;
     case CV_SAY_YES:
-        m = (struct cv_msg){ .type = CV_MSG_RUNNING, .running = { .domid = r->journal->rec.domid,
-                              .decide_ns = (uint64_t)r->decide_ns, .resume_ns = (uint64_t)r->run_ns } };
+        m = (struct cv_msg){ .type = CV_MSG_RUNNING,
+                             .running = { .domid = r->journal->rec.domid,
+                                          .decide_ns = (uint64_t)r->decide_ns,
+                                          .resume_ns = (uint64_t)r->run_ns } };
         break;
-    default:
-        m = (struct cv_msg){ .type = CV_MSG_FAILED, .failed = { (uint32_t)r->why.code, r->why.text } };
-        break;
+    default: m = (struct cv_msg){ .type = CV_MSG_FAILED, .failed = { (uint32_t)r->why.code, r->why.text } }; break;
     }
     return m;
 }
@@ -175,8 +179,7 @@ static enum cv_ho_event event_of(struct cv_handover_run *r, const struct cv_msg 
     struct cv_error err = CV_ERROR_INIT;
 
     switch ((int)m->type) {
-    case CV_MSG_PROGRESS:
-        return CV_EV_COUNT;
+    case CV_MSG_PROGRESS: return CV_EV_COUNT;
     case CV_MSG_READY:
         note_ready(r, &m->ready);
         if (check_ready(r, &m->ready, &err) == 0)
@@ -200,9 +203,7 @@ static enum cv_ho_event event_of(struct cv_handover_run *r, const struct cv_msg 
         cv_chan_refused(m, &err);
         fault(r, &err);
         return CV_EV_ABORT;
-    default:
-        cv_chan_refused(m, &err);
-        break;
+    default: cv_chan_refused(m, &err); break;
     }
     fault(r, &err);
     return CV_EV_TROUBLE;
@@ -232,7 +233,7 @@ static enum cv_ho_event wait(struct cv_handover_run *r)
         cv_msg_dispose(&m);
         if (e != CV_EV_COUNT)
             return e;
-        if (cv_now_ms() >= deadline) {     /* who says without end that it is under way does not come to its end */
+        if (cv_now_ms() >= deadline) { /* who says without end that it is under way does not come to its end */
             cv_fail(&err, CV_E_TIMEOUT, 0, "no answer within the time limit");
             fault(r, &err);
             return CV_EV_TROUBLE;
@@ -240,7 +241,8 @@ static enum cv_ho_event wait(struct cv_handover_run *r)
     }
 }
 
-/* ---- the loop ------------------------------------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------------------------------------
+ */
 
 static enum cv_ho_event perform(struct cv_handover_run *r, enum cv_ho_act act, int arg)
 {
@@ -282,8 +284,11 @@ enum cv_ho_outcome cv_handover_run(struct cv_handover_run *r)
 
     for (enum cv_ho_act act; (act = cv_ho_action(&r->machine, &arg)) != CV_ACT_FINISH;) {
         int64_t start = cv_now_ns();
-        /* Who only answers for a destination is another process: a test that kills the one would kill every answer, too. */
-        cv_testpoint(r->answering ? "answer" : r->journal->rec.role == CV_ROLE_SOURCE ? "source" : "destination",
+        /* Who only answers for a destination is another process: a test that kills the one would kill every answer,
+         * too. */
+        cv_testpoint(r->answering                             ? "answer"
+                     : r->journal->rec.role == CV_ROLE_SOURCE ? "source"
+                                                              : "destination",
                      cv_ho_state_name(&r->machine));
         enum cv_ho_event e = perform(r, act, arg);
         note_times(r, start, act, arg, e);
@@ -299,7 +304,8 @@ enum cv_ho_outcome cv_handover_run(struct cv_handover_run *r)
         char first[300];
         memcpy(first, r->why.text, sizeof first - 1);
         first[sizeof first - 1] = '\0';
-        cv_fail(&r->why, CV_E_OUTCOME_UNKNOWN, 0, "the guest stands still here until %s answers ('convoy recover' asks at once): %s",
+        cv_fail(&r->why, CV_E_OUTCOME_UNKNOWN, 0,
+                "the guest stands still here until %s answers ('convoy recover' asks at once): %s",
                 r->journal->rec.peer[0] ? r->journal->rec.peer : "the destination", first);
     }
     return out == CV_OUT_NONE ? CV_OUT_STUCK : out;

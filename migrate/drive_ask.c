@@ -5,7 +5,8 @@
 #include "base/fd.h"
 #include "migrate/ports.h"
 
-/* ssh to a host that is busy (with the guest that has just arrived) takes its time, and so do the effects before the answer. */
+/* ssh to a host that is busy (with the guest that has just arrived) takes its time, and so do the effects before the
+ * answer. */
 #define ONE_ASK_MS 30000
 #define ASK_MS 120000
 #define DONE_MS 10000
@@ -37,16 +38,15 @@ static int right_store(struct cv_handover_run *r, const struct cv_msg_hello *the
 {
     if (memcmp(theirs->store.b, r->journal->rec.peer_store, 16) == 0)
         return 0;
-    return cv_fail(err, CV_E_PEER, 0, "%s answers with other journals than the destination had: another host, or a new "
-                   "installation", theirs->host);
+    return cv_fail(err, CV_E_PEER, 0,
+                   "%s answers with other journals than the destination had: another host, or a new "
+                   "installation",
+                   theirs->host);
 }
 
-/* The first question is asked even by one who has been told to stop: a closed terminal ends ssh and us together, and a guest
- * that stands still is worth one try. */
-static struct cv_cancel *may_cancel(const struct cv_handover_run *r)
-{
-    return r->asked > 0 ? r->cancel : NULL;
-}
+/* The first question is asked even by one who has been told to stop: a closed terminal ends ssh and us together, and a
+ * guest that stands still is worth one try. */
+static struct cv_cancel *may_cancel(const struct cv_handover_run *r) { return r->asked > 0 ? r->cancel : NULL; }
 
 static int64_t one_ask(const struct cv_handover_run *r)
 {
@@ -100,7 +100,7 @@ static enum cv_ho_event ask_once(struct cv_handover_run *r, struct cv_error *err
     case CV_ANSWER_RUNNING: return rc == 0 ? CV_EV_YES : CV_EV_FAIL;
     case CV_ANSWER_ABORTED: return rc == 0 ? CV_EV_NO : CV_EV_FAIL;
     case CV_ANSWER_GONE: return rc == 0 ? CV_EV_GONE : CV_EV_FAIL;
-    case CV_ANSWER_NEVER: return CV_EV_GIVE_UP;          /* it will not know better in a second */
+    case CV_ANSWER_NEVER: return CV_EV_GIVE_UP; /* it will not know better in a second */
     default: return CV_EV_FAIL;
     }
 }
@@ -111,18 +111,18 @@ enum cv_ho_event cv_handover_ask(struct cv_handover_run *r)
 
     if (r->ask_until_ms == 0)
         r->ask_until_ms = cv_after_ms(r->times.ask_ms ? r->times.ask_ms : ASK_MS);
-    cv_handover_hang_up(r);                               /* a receiver that still lives must notice, or it is BUSY */
+    cv_handover_hang_up(r); /* a receiver that still lives must notice, or it is BUSY */
     enum cv_ho_event e = r->connect == NULL ? CV_EV_GIVE_UP : ask_once(r, &err);
     r->asked++;
     if (e != CV_EV_FAIL && e != CV_EV_GIVE_UP)
         return e;
     cv_handover_ask_end(r, false);
     if (err.code != CV_OK)
-        r->why = err;                                     /* why we still do not know */
+        r->why = err; /* why we still do not know */
     if (e == CV_EV_GIVE_UP || r->asked == r->times.questions || cv_cancel_requested(r->cancel) ||
         cv_now_ms() + PAUSE_MS >= r->ask_until_ms)
         return CV_EV_GIVE_UP;
-    struct cv_error slept;                                /* ends with a time-out, or cancelled */
+    struct cv_error slept; /* ends with a time-out, or cancelled */
     if (cv_poll_one(-1, 0, cv_after_ms(PAUSE_MS), r->cancel, &slept) < 0 && slept.code == CV_E_CANCELLED)
         return CV_EV_GIVE_UP;
     return CV_EV_FAIL;

@@ -9,10 +9,7 @@
 #include "emulators/paths.h"
 #include "guest/sweep.h"
 
-void cv_incoming_name(const char *name, char *buf, size_t size)
-{
-    snprintf(buf, size, "%.100s" CV_INCOMING, name);
-}
+void cv_incoming_name(const char *name, char *buf, size_t size) { snprintf(buf, size, "%.100s" CV_INCOMING, name); }
 
 /* ---- the destination's guest runs -------------------------------------------------------------------------------- */
 
@@ -65,9 +62,9 @@ static int match(void *user, const struct cv_domain_info *d)
 
     if (d->dying || memcmp(d->uuid, c->rec->guest, sizeof d->uuid) != 0)
         return 0;
-    bool mine = c->rec->domid != 0 ? d->domid == c->rec->domid
-                                   : c->rec->role == CV_ROLE_DESTINATION &&
-                                         (d->name[0] == '\0' || strcmp(d->name, c->incoming) == 0);
+    bool mine = c->rec->domid != 0
+                    ? d->domid == c->rec->domid
+                    : c->rec->role == CV_ROLE_DESTINATION && (d->name[0] == '\0' || strcmp(d->name, c->incoming) == 0);
     if (!mine)
         return 0;
     c->found = *d;
@@ -76,7 +73,8 @@ static int match(void *user, const struct cv_domain_info *d)
 }
 
 /* 1 found, 0 there is none, -1. */
-static int find(struct cv_effects *e, const struct cv_journal_record *rec, struct cv_domain_info *out, struct cv_error *err)
+static int find(struct cv_effects *e, const struct cv_journal_record *rec, struct cv_domain_info *out,
+                struct cv_error *err)
 {
     struct candidate c = { .rec = rec };
 
@@ -100,7 +98,8 @@ bool cv_effect_ended(const struct cv_domain_info *d)
     return d->shutdown && d->shutdown_reason != CV_SHUTDOWN_SUSPEND;
 }
 
-static enum cv_effect do_resume(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err)
+static enum cv_effect do_resume(void *user, const struct cv_journal_record *rec, int64_t deadline_ms,
+                                struct cv_error *err)
 {
     struct cv_effects *e = user;
     struct cv_domain_info d;
@@ -110,7 +109,7 @@ static enum cv_effect do_resume(void *user, const struct cv_journal_record *rec,
     if (n <= 0)
         return n < 0 ? CV_EFFECT_FAILED : CV_EFFECT_GONE;
     if (cv_effect_ended(&d))
-        return CV_EFFECT_DONE;         /* its monitor does what on_poweroff and the like say */
+        return CV_EFFECT_DONE; /* its monitor does what on_poweroff and the like say */
     if (cv_guest_open_living(&g, e->host, d.domid, deadline_ms, e->sink, err) < 0)
         return CV_EFFECT_FAILED;
     /* Whoever asked it to suspend is gone: it may have taken the request, and may suspend only now. */
@@ -138,7 +137,8 @@ static enum cv_effect do_run(void *user, const struct cv_journal_record *rec, in
     if (cv_guest_open_living(&g, e->host, d.domid, deadline_ms, e->sink, err) < 0)
         return CV_EFFECT_FAILED;
     int rc = 0;
-    /* Xen does not unpause what is not paused: somebody was killed between the guest's first instruction and its name. */
+    /* Xen does not unpause what is not paused: somebody was killed between the guest's first instruction and its name.
+     */
     if (d.paused)
         rc = cv_effect_run(&g, deadline_ms, err);
     if (rc == 0)
@@ -147,7 +147,8 @@ static enum cv_effect do_run(void *user, const struct cv_journal_record *rec, in
     return rc < 0 ? CV_EFFECT_FAILED : CV_EFFECT_DONE;
 }
 
-static enum cv_effect do_destroy(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err)
+static enum cv_effect do_destroy(void *user, const struct cv_journal_record *rec, int64_t deadline_ms,
+                                 struct cv_error *err)
 {
     struct cv_effects *e = user;
     struct cv_domain_info d;

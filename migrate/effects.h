@@ -10,7 +10,7 @@
 struct cv_effects {
     struct cv_host *host;
     struct cv_sink *sink;
-    bool ran;                          /* "run" found the guest or set it going: *domid is it */
+    bool ran; /* "run" found the guest or set it going: *domid is it */
     uint32_t domid;
 };
 struct cv_guest_ports cv_effects_ports(struct cv_effects *e);
@@ -26,7 +26,8 @@ void cv_incoming_name(const char *name, char *buf, size_t size);
 
 /* Destination: emulators run, the guest is unpaused. */
 int cv_effect_run(struct cv_guest *g, int64_t deadline_ms, struct cv_error *err) CV_CHECKED;
-/* And then: the network is told, the final name given.  From here on nothing is a reason to say that it does not run. */
+/* And then: the network is told, the final name given.  From here on nothing is a reason to say that it does not run.
+ */
 void cv_effect_settle_in(struct cv_guest *g, const char *name, int64_t deadline_ms);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+/* clang-format off */
 enum ho_state {
     HO_NONE = 0,
     /* source */
@@ -16,23 +17,25 @@ enum ho_state {
     R_TOMBSTONE, R_NEVER_TELL, R_DROP, R_DESTROY, R_UNPAUSE, R_GONE_TELL, R_GONE_SETTLE, R_GONE_END, R_STUCK_TELL,
     HO_STATES
 };
+/* clang-format on */
 
 struct row {
     const char *name;
     uint8_t act;
     uint8_t arg;
     bool committed;
-    uint8_t next[CV_EV_COUNT];      /* 0: the event has no place here */
+    uint8_t next[CV_EV_COUNT]; /* 0: the event has no place here */
 };
 
 #define OK(s) [CV_EV_OK] = s
 #define FAIL(s) [CV_EV_FAIL] = s
-#define BOTH(s) OK(s), FAIL(s)      /* where the failure changes nothing about who owns the guest */
+#define BOTH(s) OK(s), FAIL(s) /* where the failure changes nothing about who owns the guest */
 #define ON(e, s) [CV_EV_##e] = s
 #define JOURNAL(st) CV_ACT_JOURNAL, CV_J_##st
 #define SEND(m) CV_ACT_SEND, CV_SAY_##m
 #define END(o) CV_ACT_FINISH, CV_OUT_##o
 
+/* clang-format off */
 static const struct row rows[HO_STATES] = {
     /* ---- source.  Everything before COMMIT leads to DROP: the guest goes on here. */
     [S_MOVING] = { "MOVING", CV_ACT_WAIT, 0, false,
@@ -106,23 +109,18 @@ static const struct row rows[HO_STATES] = {
     [R_GONE_END] = { "R_GONE_END", END(GONE), true, { 0 } },
     [R_STUCK_TELL] = { "R_STUCK_TELL", SEND(STUCK), false, { BOTH(D_STUCK) } },
 };
+/* clang-format on */
 
-struct cv_handover cv_ho_source(void)
-{
-    return (struct cv_handover){ .state = S_MOVING };
-}
+struct cv_handover cv_ho_source(void) { return (struct cv_handover){ .state = S_MOVING }; }
 
-struct cv_handover cv_ho_destination(void)
-{
-    return (struct cv_handover){ .state = D_LOADING };
-}
+struct cv_handover cv_ho_destination(void) { return (struct cv_handover){ .state = D_LOADING }; }
 
 struct cv_handover cv_ho_source_recover(enum cv_journal_state journal)
 {
     static const uint8_t from[CV_J_STATES] = {
-        [CV_J_OPEN] = S_DROP,       [CV_J_COMMITTING] = S_ASK,
-        [CV_J_ABORTED] = S_RESUME,  [CV_J_ABORTED_SETTLED] = S_KEPT_END,
-        [CV_J_TAKEN] = S_DESTROY,   [CV_J_TAKEN_SETTLED] = S_TAKEN_END,
+        [CV_J_OPEN] = S_DROP,      [CV_J_COMMITTING] = S_ASK,
+        [CV_J_ABORTED] = S_RESUME, [CV_J_ABORTED_SETTLED] = S_KEPT_END,
+        [CV_J_TAKEN] = S_DESTROY,  [CV_J_TAKEN_SETTLED] = S_TAKEN_END,
     };
     return (struct cv_handover){ .state = from[journal] };
 }
@@ -130,9 +128,8 @@ struct cv_handover cv_ho_source_recover(enum cv_journal_state journal)
 struct cv_handover cv_ho_destination_recover(enum cv_journal_state journal)
 {
     static const uint8_t from[CV_J_STATES] = {
-        [CV_J_NONE] = R_TOMBSTONE,    [CV_J_OPEN] = R_DROP,
-        [CV_J_ABORTED] = R_DESTROY,   [CV_J_ABORTED_SETTLED] = D_NO_TELL,
-        [CV_J_RUNNING] = R_UNPAUSE,   [CV_J_RUNNING_SETTLED] = D_YES_TELL,
+        [CV_J_NONE] = R_TOMBSTONE,          [CV_J_OPEN] = R_DROP,       [CV_J_ABORTED] = R_DESTROY,
+        [CV_J_ABORTED_SETTLED] = D_NO_TELL, [CV_J_RUNNING] = R_UNPAUSE, [CV_J_RUNNING_SETTLED] = D_YES_TELL,
         [CV_J_NEVER] = R_NEVER_TELL,
     };
     return (struct cv_handover){ .state = from[journal] };
@@ -165,10 +162,7 @@ bool cv_ho_step(struct cv_handover *h, enum cv_ho_event event)
     return true;
 }
 
-bool cv_ho_committed(const struct cv_handover *h)
-{
-    return rows[h->state].committed;
-}
+bool cv_ho_committed(const struct cv_handover *h) { return rows[h->state].committed; }
 
 enum cv_ho_outcome cv_ho_outcome(const struct cv_handover *h)
 {
@@ -189,9 +183,9 @@ const char *cv_ho_state_name(const struct cv_handover *h)
 const char *cv_ho_event_name(enum cv_ho_event event)
 {
     static const char *const names[CV_EV_COUNT] = {
-        [CV_EV_OK] = "OK", [CV_EV_FAIL] = "FAIL", [CV_EV_GONE] = "GONE", [CV_EV_SENT_ALL] = "SENT_ALL",
-        [CV_EV_READY] = "READY", [CV_EV_YES] = "YES", [CV_EV_NO] = "NO", [CV_EV_GIVE_UP] = "GIVE_UP",
-        [CV_EV_LOADED] = "LOADED", [CV_EV_COMMIT] = "COMMIT", [CV_EV_ABORT] = "ABORT", [CV_EV_LOST] = "LOST",
+        [CV_EV_OK] = "OK",           [CV_EV_FAIL] = "FAIL",     [CV_EV_GONE] = "GONE",   [CV_EV_SENT_ALL] = "SENT_ALL",
+        [CV_EV_READY] = "READY",     [CV_EV_YES] = "YES",       [CV_EV_NO] = "NO",       [CV_EV_GIVE_UP] = "GIVE_UP",
+        [CV_EV_LOADED] = "LOADED",   [CV_EV_COMMIT] = "COMMIT", [CV_EV_ABORT] = "ABORT", [CV_EV_LOST] = "LOST",
         [CV_EV_TROUBLE] = "TROUBLE",
     };
     return event < CV_EV_COUNT ? names[event] : "?";
@@ -200,9 +194,17 @@ const char *cv_ho_event_name(enum cv_ho_event event)
 const char *cv_ho_outcome_name(enum cv_ho_outcome outcome)
 {
     static const char *const names[] = {
-        [CV_OUT_NONE] = "none", [CV_OUT_KEPT] = "kept", [CV_OUT_TAKEN] = "taken", [CV_OUT_TAKEN_LEFT] = "taken-left",
-        [CV_OUT_TAKEN_GONE] = "taken-gone", [CV_OUT_LOST] = "lost", [CV_OUT_UNKNOWN] = "unknown",
-        [CV_OUT_STUCK] = "stuck", [CV_OUT_RUNNING] = "running", [CV_OUT_ABORTED] = "aborted", [CV_OUT_GONE] = "gone",
+        [CV_OUT_NONE] = "none",
+        [CV_OUT_KEPT] = "kept",
+        [CV_OUT_TAKEN] = "taken",
+        [CV_OUT_TAKEN_LEFT] = "taken-left",
+        [CV_OUT_TAKEN_GONE] = "taken-gone",
+        [CV_OUT_LOST] = "lost",
+        [CV_OUT_UNKNOWN] = "unknown",
+        [CV_OUT_STUCK] = "stuck",
+        [CV_OUT_RUNNING] = "running",
+        [CV_OUT_ABORTED] = "aborted",
+        [CV_OUT_GONE] = "gone",
     };
     return (size_t)outcome < sizeof names / sizeof names[0] ? names[outcome] : "?";
 }

@@ -14,16 +14,17 @@
 #include "migrate/journal.h"
 
 enum cv_ho_act {
-    CV_ACT_WAIT,       /* for a message or trouble */
-    CV_ACT_JOURNAL,    /* arg: enum cv_journal_state, durable before OK */
-    CV_ACT_SEND,       /* arg: enum cv_ho_say; a sender that failed cannot know whether it arrived */
-    CV_ACT_ASK,        /* source: connect anew and ask the destination's journal */
-    CV_ACT_RESUME,     /* source: the guest runs here (again); OK if it does already; GONE if there is no copy */
-    CV_ACT_UNPAUSE,    /* destination: likewise */
-    CV_ACT_DESTROY,    /* this side's copy; OK if there is none */
-    CV_ACT_FINISH,     /* arg: enum cv_ho_outcome */
+    CV_ACT_WAIT,    /* for a message or trouble */
+    CV_ACT_JOURNAL, /* arg: enum cv_journal_state, durable before OK */
+    CV_ACT_SEND,    /* arg: enum cv_ho_say; a sender that failed cannot know whether it arrived */
+    CV_ACT_ASK,     /* source: connect anew and ask the destination's journal */
+    CV_ACT_RESUME,  /* source: the guest runs here (again); OK if it does already; GONE if there is no copy */
+    CV_ACT_UNPAUSE, /* destination: likewise */
+    CV_ACT_DESTROY, /* this side's copy; OK if there is none */
+    CV_ACT_FINISH,  /* arg: enum cv_ho_outcome */
 };
 
+/* clang-format off */
 enum cv_ho_say {
     CV_SAY_READY, CV_SAY_COMMIT, CV_SAY_ABORT, CV_SAY_DONE,
     CV_SAY_YES,        /* RUNNING, or ANSWER running */
@@ -32,7 +33,9 @@ enum cv_ho_say {
     CV_SAY_NEVER,      /* ANSWER never-heard: no definite no after COMMIT */
     CV_SAY_STUCK,      /* ANSWER stuck: neither yes nor no; ask again */
 };
+/* clang-format on */
 
+/* clang-format off */
 enum cv_ho_event {
     CV_EV_OK, CV_EV_FAIL, CV_EV_GONE,            /* what came of the action */
     CV_EV_SENT_ALL,                              /* source: END is written */
@@ -43,6 +46,7 @@ enum cv_ho_event {
     CV_EV_TROUBLE,                               /* anything else failed here, or the user cancelled */
     CV_EV_COUNT
 };
+/* clang-format on */
 
 enum cv_ho_outcome {
     CV_OUT_NONE = 0,
@@ -60,8 +64,8 @@ enum cv_ho_outcome {
 
 /* Copyable, comparable. { 0 } is no machine. */
 struct cv_handover {
-    uint8_t state;     /* enum inside handover.c */
-    uint8_t gone;      /* the destination said GONE */
+    uint8_t state; /* enum inside handover.c */
+    uint8_t gone;  /* the destination said GONE */
 };
 
 /* Fresh machines.  The journal is OPEN and durable on both sides (the destination's before it sends ACCEPT). */
@@ -81,9 +85,9 @@ bool cv_ho_step(struct cv_handover *h, enum cv_ho_event event);
 bool cv_ho_expects(const struct cv_handover *h, enum cv_ho_event event);
 /* True once COMMIT may have been sent or read: cancelling and time limits no longer abort. */
 bool cv_ho_committed(const struct cv_handover *h);
-enum cv_ho_outcome cv_ho_outcome(const struct cv_handover *h);   /* CV_OUT_NONE while it works */
+enum cv_ho_outcome cv_ho_outcome(const struct cv_handover *h); /* CV_OUT_NONE while it works */
 
-const char *cv_ho_state_name(const struct cv_handover *h);     /* NULL: no such state */
+const char *cv_ho_state_name(const struct cv_handover *h); /* NULL: no such state */
 const char *cv_ho_event_name(enum cv_ho_event event);
 const char *cv_ho_outcome_name(enum cv_ho_outcome outcome);
 /* Row i of both tables as text for docs and tests ("source LOADING READY COMMIT"), NULL past the end. */

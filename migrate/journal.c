@@ -143,7 +143,7 @@ static void take_back(struct cv_journal *j, const char *store, const struct cv_j
         unlinkat(j->dir_fd, cv_journal_file(rec->role, (enum cv_journal_file)which), 0);
     cv_id_format(rec->migration, id);
     if (snprintf(path, sizeof path, "%s/%s", store, id) < (int)sizeof path)
-        rmdir(path);                       /* fails while the other role's record is there */
+        rmdir(path); /* fails while the other role's record is there */
     errno = saved;
 }
 

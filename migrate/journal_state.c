@@ -5,6 +5,7 @@
 #define TO(s) (1u << CV_J_##s)
 
 /* A state may always be written again: recovery does so to make sure that it is durable. */
+/* clang-format off */
 static const struct { const char *name; uint16_t source, destination; } states[CV_J_STATES] = {
     [CV_J_NONE] = { "none", TO(OPEN), TO(OPEN) | TO(NEVER) },
     [CV_J_OPEN] = { "open", TO(COMMITTING) | TO(ABORTED) | TO(ABORTED_SETTLED),
@@ -18,6 +19,7 @@ static const struct { const char *name; uint16_t source, destination; } states[C
     [CV_J_RUNNING_SETTLED] = { "running-settled", 0, 0 },
     [CV_J_NEVER] = { "never", 0, 0 },
 };
+/* clang-format on */
 
 const char *cv_journal_state_name(enum cv_journal_state state)
 {

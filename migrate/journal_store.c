@@ -68,8 +68,7 @@ int cv_journal_store_open(const char *store, bool make, struct cv_error *err)
     return fd;
 }
 
-int cv_journal_read_at(int dir_fd, enum cv_journal_role role, struct cv_journal_record *rec_out,
-                       struct cv_error *err)
+int cv_journal_read_at(int dir_fd, enum cv_journal_role role, struct cv_journal_record *rec_out, struct cv_error *err)
 {
     const char *file = cv_journal_file(role, CV_JF_RECORD);
     char text[CV_JOURNAL_MAX + 1];
@@ -188,7 +187,8 @@ int cv_journal_find(const char *store, const uint8_t guest[16], int role, struct
     return 0;
 }
 
-/* ---- pruning ------------------------------------------------------------------------------------------------------ */
+/* ---- pruning ------------------------------------------------------------------------------------------------------
+ */
 
 struct pruning {
     const char *store;
@@ -223,7 +223,7 @@ static int prune_one(void *user, const struct cv_journal_record *rec, const stru
     if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0) {
         remove_files(dir, rec->role);
         p->count++;
-        rmdir(path);                       /* fails while the other role's record is there */
+        rmdir(path); /* fails while the other role's record is there */
     }
     return 0;
 }
@@ -235,7 +235,8 @@ int cv_journal_prune(const char *store, uint64_t now_s, uint64_t age_s, struct c
     return cv_journal_list(store, prune_one, &p, err) < 0 ? -1 : p.count;
 }
 
-/* ---- identities ----------------------------------------------------------------------------------------------------- */
+/* ---- identities -----------------------------------------------------------------------------------------------------
+ */
 
 static int read_id(int store_fd, uint8_t id_out[16])
 {
@@ -246,7 +247,7 @@ static int read_id(int store_fd, uint8_t id_out[16])
 
     if (fd < 0 || cv_read_full(fd, text, CV_ID_TEXT, &n, CV_NEVER, NULL, &none) < 0 || n != CV_ID_TEXT)
         return -1;
-    text[CV_ID_TEXT - 1] = '\0';           /* a newline in the file */
+    text[CV_ID_TEXT - 1] = '\0'; /* a newline in the file */
     return cv_id_parse(text, id_out);
 }
 

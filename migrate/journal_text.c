@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A record as text, for programs and for an administrator at three in the morning.
- * One "key value" line for each field, always all of them in this order, the checksum of the lines above as the last. */
+ * One "key value" line for each field, always all of them in this order, the checksum of the lines above as the last.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,7 +83,7 @@ int cv_journal_encode(const struct cv_journal_record *rec, char *text, size_t si
 struct lines {
     const char *at, *end;
     unsigned number;
-    const char *key;               /* for the message */
+    const char *key; /* for the message */
     bool bad;
 };
 
@@ -139,10 +140,7 @@ static void take_id(struct lines *l, const char *key, uint8_t id[16])
     l->bad = cv_id_parse(hex, id) < 0;
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+static int hex_digit(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; }
 
 static void take_string(struct lines *l, const char *key, char *out, size_t size)
 {
@@ -192,7 +190,7 @@ static enum cv_journal_role take_role(struct lines *l)
 
 static int check_sum(const char *text, size_t len, struct cv_error *err)
 {
-    static const size_t tail = 9 + 16 + 1;            /* "checksum " + digits + newline */
+    static const size_t tail = 9 + 16 + 1; /* "checksum " + digits + newline */
     char want[32];
 
     if (len > CV_JOURNAL_MAX)

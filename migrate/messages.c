@@ -6,16 +6,15 @@
 
 /* ---- tables from messages.def ---------------------------------------------------------------------------------- */
 
+/* clang-format off */
 static const struct { const char *name; uint32_t max; } types[CV_MSG_TYPES] = {
 #define M(NAME, name_, id, from, max_) [id] = { .name = #NAME, .max = max_ },
     CV_MESSAGES(M)
 #undef M
 };
+/* clang-format on */
 
-const char *cv_msg_name(uint32_t type)
-{
-    return type < CV_MSG_TYPES && types[type].name ? types[type].name : "?";
-}
+const char *cv_msg_name(uint32_t type) { return type < CV_MSG_TYPES && types[type].name ? types[type].name : "?"; }
 
 uint32_t cv_msg_max(uint32_t type, bool *known_out)
 {
@@ -26,8 +25,9 @@ uint32_t cv_msg_max(uint32_t type, bool *known_out)
 const char *cv_refusal_text(uint32_t code)
 {
     switch (code) {
-#define R(NAME, number, text) case number: return text;
-    CV_REFUSALS(R)
+#define R(NAME, number, text) \
+    case number: return text;
+        CV_REFUSALS(R)
 #undef R
     default: return "unknown reason";
     }
@@ -43,7 +43,9 @@ const char *cv_chan_state_name(enum cv_chan_state state)
 
 enum { FROM_S = CV_PEER_SOURCE, FROM_D = CV_PEER_DESTINATION };
 
-static const struct { uint8_t state, from, type, next; } allowed[] = {
+static const struct {
+    uint8_t state, from, type, next;
+} allowed[] = {
 #define A(st, from_, NAME, nx) { CV_CHAN_##st, FROM_##from_, CV_MSG_##NAME, CV_CHAN_##nx },
     CV_ALLOWED(A)
 #undef A
@@ -119,7 +121,8 @@ int cv_strs_append(struct cv_buf *b, struct cv_strs *s, const char *text, struct
     return 0;
 }
 
-/* ---- fields --------------------------------------------------------------------------------------------------------- */
+/* ---- fields ---------------------------------------------------------------------------------------------------------
+ */
 
 static void get_u16(struct cv_cursor *c, cv_msg_u16 *v) { *v = cv_cur_u16(c); }
 static void get_u32(struct cv_cursor *c, cv_msg_u32 *v) { *v = cv_cur_u32(c); }
@@ -152,7 +155,10 @@ static void get_strs(struct cv_cursor *c, cv_msg_strs *v)
 static int put_u16(struct cv_buf *b, cv_msg_u16 v, struct cv_error *err) { return cv_buf_put_u16(b, v, err); }
 static int put_u32(struct cv_buf *b, cv_msg_u32 v, struct cv_error *err) { return cv_buf_put_u32(b, v, err); }
 static int put_u64(struct cv_buf *b, cv_msg_u64 v, struct cv_error *err) { return cv_buf_put_u64(b, v, err); }
-static int put_id(struct cv_buf *b, cv_msg_id v, struct cv_error *err) { return cv_buf_append(b, v.b, sizeof v.b, err); }
+static int put_id(struct cv_buf *b, cv_msg_id v, struct cv_error *err)
+{
+    return cv_buf_append(b, v.b, sizeof v.b, err);
+}
 
 static int put_blob(struct cv_buf *b, cv_msg_blob v, struct cv_error *err)
 {
@@ -175,11 +181,15 @@ static int put_strs(struct cv_buf *b, cv_msg_strs v, struct cv_error *err)
 #define GET_blob(c, v) get_blob(c, &(v))
 #define GET_strs(c, v) get_strs(c, &(v))
 #define F_GET(t, n) GET_##t(c, v->n);
-#define F_PUT(t, n) if (put_##t(b, v->n, err) < 0) return -1;
-#define CODEC(name, FIELDS)                                                                                 \
-    static void name##_get(struct cv_cursor *c, struct cv_msg_##name *v) { FIELDS(F_GET) }                  \
-    static int name##_put(struct cv_buf *b, const struct cv_msg_##name *v, struct cv_error *err)            \
-    { FIELDS(F_PUT) return 0; }
+#define F_PUT(t, n)                \
+    if (put_##t(b, v->n, err) < 0) \
+        return -1;
+#define CODEC(name, FIELDS)                                                                      \
+    static void name##_get(struct cv_cursor *c, struct cv_msg_##name *v) { FIELDS(F_GET) }       \
+    static int name##_put(struct cv_buf *b, const struct cv_msg_##name *v, struct cv_error *err) \
+    {                                                                                            \
+        FIELDS(F_PUT) return 0;                                                                  \
+    }
 
 CODEC(hello, CV_HELLO_FIELDS)
 CODEC(offer, CV_OFFER_FIELDS)
@@ -276,7 +286,8 @@ void cv_msg_dispose(struct cv_msg *m)
     *m = (struct cv_msg){ 0 };
 }
 
-/* ---- frames ----------------------------------------------------------------------------------------------------------- */
+/* ---- frames
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static uint64_t checksum(const uint8_t header[CV_MSG_HEADER], const void *body, size_t len, uint64_t seed)
 {
@@ -306,7 +317,8 @@ int cv_frame_get(const uint8_t header[CV_MSG_HEADER], struct cv_frame *f_out, st
     if (cv_load16(header + 6) != 0)
         return cv_fail(err, CV_E_PEER, 0, "%s with reserved bits set", cv_msg_name(f.type));
     if (f.length > max)
-        return cv_fail(err, CV_E_PEER, 0, "%s of %u bytes, at most %u are possible", cv_msg_name(f.type), f.length, max);
+        return cv_fail(err, CV_E_PEER, 0, "%s of %u bytes, at most %u are possible", cv_msg_name(f.type), f.length,
+                       max);
     *f_out = f;
     return 0;
 }

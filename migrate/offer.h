@@ -24,12 +24,12 @@ int cv_disk_bytes(const char *path, uint64_t *bytes_out);
 
 struct cv_offer_check {
     struct cv_host *host;
-    uint8_t guest[16];                 /* HELLO's */
-    uint32_t own_domid;                /* the source's domain when it is on this very host, else 0 */
+    uint8_t guest[16];  /* HELLO's */
+    uint32_t own_domid; /* the source's domain when it is on this very host, else 0 */
     /* results */
-    uint64_t free_bytes;               /* left after this guest */
+    uint64_t free_bytes; /* left after this guest */
     struct cv_buf notes_data;
-    struct cv_strs notes;              /* warnings for the user */
+    struct cv_strs notes; /* warnings for the user */
 };
 /* 0, or -1 with the code for REFUSE in *refusal_out and the text in err. */
 int cv_offer_check(struct cv_offer_check *c, const struct cv_msg_offer *offer, uint32_t *refusal_out,

@@ -17,7 +17,7 @@
 /* Xen wants some memory of its own for a domain: page tables, vcpus, the domain itself. */
 #define DOMAIN_OVERHEAD_PAGES 1024u
 #define ASK_VERSION_MS 20000
-#define DOM0_NAME "Domain-0"           /* is not listed */
+#define DOM0_NAME "Domain-0" /* is not listed */
 
 static int refuse(uint32_t *refusal_out, uint32_t refusal)
 {
@@ -50,7 +50,8 @@ static int look_at(void *user, const struct cv_domain_info *d)
     return 0;
 }
 
-static int check_domains(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
+static int check_domains(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out,
+                         struct cv_error *err)
 {
     struct look l = { .c = c, .name = o->name };
 
@@ -58,17 +59,20 @@ static int check_domains(struct cv_offer_check *c, const struct cv_msg_offer *o,
     if (c->host->ops->list(c->host, look_at, &l, err) < 0)
         return refuse(refusal_out, CV_REFUSE_INTERNAL);
     if (l.any_uuid) {
-        cv_fail(err, CV_E_BUSY, 0, "this guest is there already, as domain %u '%s'", l.same_uuid.domid, l.same_uuid.name);
+        cv_fail(err, CV_E_BUSY, 0, "this guest is there already, as domain %u '%s'", l.same_uuid.domid,
+                l.same_uuid.name);
         return refuse(refusal_out, CV_REFUSE_GUEST_THERE);
     }
     if (l.any_name || strcmp(o->name, DOM0_NAME) == 0) {
-        cv_fail(err, CV_E_BUSY, 0, "domain %u has the name '%s'", l.same_name.domid, l.any_name ? l.same_name.name : DOM0_NAME);
+        cv_fail(err, CV_E_BUSY, 0, "domain %u has the name '%s'", l.same_name.domid,
+                l.any_name ? l.same_name.name : DOM0_NAME);
         return refuse(refusal_out, CV_REFUSE_NAME_TAKEN);
     }
     return 0;
 }
 
-static int check_host(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
+static int check_host(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out,
+                      struct cv_error *err)
 {
     uint64_t need = o->memory_bytes / CV_PAGE_SIZE + DOMAIN_OVERHEAD_PAGES;
     struct cv_host_facts f;
@@ -76,7 +80,8 @@ static int check_host(struct cv_offer_check *c, const struct cv_msg_offer *o, ui
     if (c->host->ops->facts(c->host, &f, err) < 0)
         return refuse(refusal_out, CV_REFUSE_INTERNAL);
     if (f.version_major < o->xen_major || (f.version_major == o->xen_major && f.version_minor < o->xen_minor)) {
-        cv_fail(err, CV_E_UNSUPPORTED, 0, "%s there, and the guest comes from %u.%u", f.hypervisor, o->xen_major, o->xen_minor);
+        cv_fail(err, CV_E_UNSUPPORTED, 0, "%s there, and the guest comes from %u.%u", f.hypervisor, o->xen_major,
+                o->xen_minor);
         return refuse(refusal_out, CV_REFUSE_XEN_VERSION);
     }
     if (f.free_pages < need) {
@@ -88,28 +93,30 @@ static int check_host(struct cv_offer_check *c, const struct cv_msg_offer *o, ui
     return 0;
 }
 
-static int check_policy(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
+static int check_policy(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out,
+                        struct cv_error *err)
 {
     size_t count = o->cpu_policy.len / 24;
     const uint8_t *at = o->cpu_policy.data;
     struct cv_cpu_policy p = { .leaf_count = count };
 
     if (count == 0 || o->cpu_policy.len % 24 != 0 || count > 4096)
-        return 0;                      /* nothing that we understand: the domain's creation will tell */
+        return 0; /* nothing that we understand: the domain's creation will tell */
     p.leaves = calloc(count, sizeof *p.leaves);
     if (p.leaves == NULL) {
         cv_fail(err, CV_E_NOMEM, 0, "no memory for a CPU policy");
         return refuse(refusal_out, CV_REFUSE_INTERNAL);
     }
     for (size_t i = 0; i < count; i++, at += 24)
-        p.leaves[i] = (struct cv_policy_leaf){ cv_load32(at), cv_load32(at + 4), cv_load32(at + 8), cv_load32(at + 12),
-                                               cv_load32(at + 16), cv_load32(at + 20) };
+        p.leaves[i] = (struct cv_policy_leaf){ cv_load32(at),      cv_load32(at + 4),  cv_load32(at + 8),
+                                               cv_load32(at + 12), cv_load32(at + 16), cv_load32(at + 20) };
     int rc = c->host->ops->check_cpu_policy(c->host, &p, err);
     cv_cpu_policy_dispose(&p);
     return rc < 0 ? refuse(refusal_out, CV_REFUSE_CPU_POLICY) : 0;
 }
 
-/* ---- emulators -------------------------------------------------------------------------------------------------------- */
+/* ---- emulators
+ * -------------------------------------------------------------------------------------------------------- */
 
 /* First line of "program --version": "QEMU emulator version 7.2.22 (...)".  Empty if it does not say. */
 static void program_version(const char *program, char *version, size_t size)
@@ -132,7 +139,7 @@ static void program_version(const char *program, char *version, size_t size)
         text[got] = '\0';
     close(fds[0]);
     if (pid > 0) {
-        kill(pid, SIGKILL);            /* it has said what it had to say */
+        kill(pid, SIGKILL); /* it has said what it had to say */
         waitpid(pid, NULL, 0);
     }
     const char *at = strstr(text, "version ");
@@ -146,7 +153,7 @@ static bool takes_state(const char *from, const char *to, const char *machine)
     int a[2] = { 0, 0 }, b[2] = { 0, 0 };
 
     if (sscanf(from, "%d.%d", &a[0], &a[1]) != 2 || sscanf(to, "%d.%d", &b[0], &b[1]) != 2)
-        return true;                   /* no version, no judgement: the load tells */
+        return true; /* no version, no judgement: the load tells */
     if (a[0] == b[0] && a[1] == b[1])
         return true;
     bool newer = b[0] > a[0] || (b[0] == a[0] && b[1] > a[1]);
@@ -163,14 +170,14 @@ static int check_emulator(const char *const s[5], char seen[2][256], uint32_t *r
         cv_fail(err, CV_E_NOT_FOUND, errno, "emulator %s '%s': %s", s[0], s[1], s[2]);
         return refuse(refusal_out, CV_REFUSE_NO_EMULATOR);
     }
-    if (strcmp(seen[0], s[2]) != 0) {  /* most guests have one program for all: asked once */
+    if (strcmp(seen[0], s[2]) != 0) { /* most guests have one program for all: asked once */
         snprintf(seen[0], sizeof seen[0], "%s", s[2]);
         program_version(s[2], seen[1], sizeof seen[1]);
     }
     if (takes_state(s[3], seen[1], s[4]))
         return 0;
-    cv_fail(err, CV_E_UNSUPPORTED, 0, "emulator %s '%s': %s is version %s there, and %s here (machine %s)", s[0], s[1], s[2],
-            seen[1], s[3], s[4]);
+    cv_fail(err, CV_E_UNSUPPORTED, 0, "emulator %s '%s': %s is version %s there, and %s here (machine %s)", s[0], s[1],
+            s[2], seen[1], s[3], s[4]);
     return refuse(refusal_out, CV_REFUSE_EMULATOR_VERSION);
 }
 
@@ -194,7 +201,8 @@ static int check_emulators(const struct cv_msg_offer *o, uint32_t *refusal_out, 
     }
 }
 
-/* ---- bridges and disks ------------------------------------------------------------------------------------------------ */
+/* ---- bridges and disks
+ * ------------------------------------------------------------------------------------------------ */
 
 static int check_bridges(const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
 {
@@ -293,7 +301,4 @@ int cv_offer_check(struct cv_offer_check *c, const struct cv_msg_offer *o, uint3
     return 0;
 }
 
-void cv_offer_check_dispose(struct cv_offer_check *c)
-{
-    cv_buf_dispose(&c->notes_data);
-}
+void cv_offer_check_dispose(struct cv_offer_check *c) { cv_buf_dispose(&c->notes_data); }

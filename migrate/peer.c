@@ -118,7 +118,8 @@ int cv_peer_ssh_command(const char *host, char *buf, size_t size, struct cv_erro
     return 0;
 }
 
-/* ---- two of them ---------------------------------------------------------------------------------------------------- */
+/* ---- two of them ----------------------------------------------------------------------------------------------------
+ */
 
 static int dial(struct cv_link *l, const char *command, struct cv_peer *out, struct cv_error *err)
 {
@@ -130,7 +131,7 @@ static int ask_connect(void *user, const struct cv_journal_record *rec, int *in_
 {
     struct cv_link *l = user;
 
-    (void)deadline_ms, (void)cancel;       /* starting a command does not wait */
+    (void)deadline_ms, (void)cancel; /* starting a command does not wait */
     if (dial(l, rec->command, &l->ask, err) < 0)
         return -1;
     *in_out = l->ask.in;
@@ -138,20 +139,15 @@ static int ask_connect(void *user, const struct cv_journal_record *rec, int *in_
     return 0;
 }
 
-static void ask_disconnect(void *user)
-{
-    cv_peer_end(&((struct cv_link *)user)->ask, END_MS);
-}
+static void ask_disconnect(void *user) { cv_peer_end(&((struct cv_link *)user)->ask, END_MS); }
 
-static void hang_up(void *user)
-{
-    cv_peer_hang_up(&((struct cv_link *)user)->main);
-}
+static void hang_up(void *user) { cv_peer_hang_up(&((struct cv_link *)user)->main); }
 
 void cv_link_init(struct cv_link *l, cv_dial *dial_fn, void *user)
 {
     *l = (struct cv_link){ .dial = dial_fn, .dial_user = user, .main = CV_PEER_INIT, .ask = CV_PEER_INIT };
-    l->port = (struct cv_connect_port){ .user = l, .connect = ask_connect, .disconnect = ask_disconnect, .hang_up = hang_up };
+    l->port =
+        (struct cv_connect_port){ .user = l, .connect = ask_connect, .disconnect = ask_disconnect, .hang_up = hang_up };
 }
 
 int cv_link_open(struct cv_link *l, const char *command, struct cv_error *err)

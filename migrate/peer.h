@@ -8,10 +8,13 @@
 #include "migrate/ports.h"
 
 struct cv_peer {
-    pid_t pid;                         /* 0 = none */
-    int in, out;                       /* from it, to it; -1 = closed */
+    pid_t pid;   /* 0 = none */
+    int in, out; /* from it, to it; -1 = closed */
 };
-#define CV_PEER_INIT { .in = -1, .out = -1 }
+#define CV_PEER_INIT        \
+    {                       \
+        .in = -1, .out = -1 \
+    }
 
 /* Runs command by sh -c.  Its standard error stays ours (ssh asks and complains there).  CV_E_IO. */
 int cv_peer_start(struct cv_peer *p, const char *command, struct cv_error *err) CV_CHECKED;
@@ -28,13 +31,13 @@ typedef int cv_dial(void *user, const char *command, struct cv_peer *out, struct
 
 /* The migration's own connection and the one for asking, as the hand-over wants them. */
 struct cv_link {
-    cv_dial *dial;                     /* NULL = cv_peer_start */
+    cv_dial *dial; /* NULL = cv_peer_start */
     void *dial_user;
     struct cv_peer main, ask;
-    struct cv_connect_port port;       /* for cv_handover_run */
+    struct cv_connect_port port; /* for cv_handover_run */
 };
 void cv_link_init(struct cv_link *l, cv_dial *dial, void *user);
-int cv_link_open(struct cv_link *l, const char *command, struct cv_error *err) CV_CHECKED;    /* main */
+int cv_link_open(struct cv_link *l, const char *command, struct cv_error *err) CV_CHECKED; /* main */
 void cv_link_dispose(struct cv_link *l);
 
 #endif

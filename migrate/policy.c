@@ -10,9 +10,9 @@
 /* A pass that leaves more than this part of the least that the WINDOW passes before it left has not helped. */
 #define NO_PROGRESS 0.85
 #define STALLED_PASSES 3u
-/* Stopping a guest for long is worth waiting for it to calm down: so many times what it would stand still beyond the limit,
- * and no more than this part of the time allowed.  Every pass more costs the guest, too: each page that it writes to again is a
- * fault, and its emulators share the processors with us. */
+/* Stopping a guest for long is worth waiting for it to calm down: so many times what it would stand still beyond the
+ * limit, and no more than this part of the time allowed.  Every pass more costs the guest, too: each page that it
+ * writes to again is a fault, and its emulators share the processors with us. */
 #define CALM_TIMES 10
 #define CALM_PART 40
 /* What is dirtied between the decision and the suspend, and a link that wavers. */
@@ -21,10 +21,10 @@
 #define CAP_MIN 10u
 /* A pass this short moved too little for its speed to be believed. */
 #define SHORT_PASS_NS 2000000
-#define SLOW_LINK 2500.0               /* pages a second: 10 MB/s */
+#define SLOW_LINK 2500.0 /* pages a second: 10 MB/s */
 
 struct rates {
-    double send;           /* pages a second */
+    double send; /* pages a second */
     double dirty;
 };
 
@@ -78,8 +78,8 @@ static double best_before(const struct cv_pass *p, size_t i)
     return (double)best;
 }
 
-/* Enough passes in a row, up to the last, after which as much was dirty as before.  too_long_ms: that the guest would stand
- * still beyond its limit, were it stopped now. */
+/* Enough passes in a row, up to the last, after which as much was dirty as before.  too_long_ms: that the guest would
+ * stand still beyond its limit, were it stopped now. */
 static bool stalled(const struct cv_limits *l, const struct cv_pass *p, size_t count, double too_long_ms)
 {
     double calm_ms = CALM_TIMES * too_long_ms, most_ms = (double)l->max_time_ms / CALM_PART, ms = 0;
@@ -122,7 +122,8 @@ static void stuck(const struct cv_limits *l, unsigned cap, bool time_over, struc
         return;
     case CV_STUCK_THROTTLE:
         if (time_over || cap <= CAP_MIN) {
-            decide(v, CV_STOP, time_over ? "time is over: stop and copy" : "slowing it down did not help: stop and copy");
+            decide(v, CV_STOP,
+                   time_over ? "time is over: stop and copy" : "slowing it down did not help: stop and copy");
             return;
         }
         v->cap_percent = next_cap(cap);
@@ -153,7 +154,7 @@ void cv_policy_decide(const struct cv_limits *limits, const struct cv_pass *pass
     struct cv_limits l = with_defaults(limits);
     const struct cv_pass *last = &passes[count - 1];
     struct rates r = measure(passes, count);
-    bool blind = r.send <= 0;              /* zero pages only, or a pass too short: assume a slow link */
+    bool blind = r.send <= 0; /* zero pages only, or a pass too short: assume a slow link */
     if (blind)
         r.send = SLOW_LINK;
     double final = final_rate(&l, last, r.send), pages_ms = (double)last->dirty / final * 1e3 * MARGIN;

@@ -20,13 +20,15 @@ enum cv_effect { CV_EFFECT_FAILED = -1, CV_EFFECT_DONE = 0, CV_EFFECT_GONE = 1 /
 struct cv_guest_ports {
     void *user;
     /* Source: emulators take their disks and go on, dirty log off, guest resumed; DONE too if it never stopped. */
-    enum cv_effect (*resume)(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err);
+    enum cv_effect (*resume)(void *user, const struct cv_journal_record *rec, int64_t deadline_ms,
+                             struct cv_error *err);
     /* Destination: emulators go on, guest unpaused, network announced; DONE too if it runs already.
      * FAILED means that no instruction of the guest was executed. */
     enum cv_effect (*run)(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err);
     /* Either: domain, emulators, xenstore; must not touch a guest that runs (source: not suspended; destination:
      * unpaused) but fail. */
-    enum cv_effect (*destroy)(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err);
+    enum cv_effect (*destroy)(void *user, const struct cv_journal_record *rec, int64_t deadline_ms,
+                              struct cv_error *err);
 };
 
 /* A new connection to the destination, for asking: runs rec->command, say.  The descriptors stay the port's. */
@@ -39,47 +41,47 @@ struct cv_connect_port {
     void (*hang_up)(void *user);
 };
 
-struct cv_handover_times {             /* milliseconds; 0 = default */
-    int64_t ready_ms;                  /* source: from END to READY, 120,000 */
-    int64_t commit_ms;                 /* destination: from READY to COMMIT, 60,000 */
-    int64_t answer_ms;                 /* source: from COMMIT to the answer, 30,000; then it asks */
-    int64_t ask_ms;                    /* source: asking altogether, 120,000; one question at most 30,000 */
-    unsigned questions;                /* source: at most so many; 0: as many as fit */
-    int64_t effect_ms;                 /* each effect on a guest, 30,000 */
-    int64_t silence_ms;                /* the other side is lost when it says nothing for so long, 30,000 */
+struct cv_handover_times { /* milliseconds; 0 = default */
+    int64_t ready_ms;      /* source: from END to READY, 120,000 */
+    int64_t commit_ms;     /* destination: from READY to COMMIT, 60,000 */
+    int64_t answer_ms;     /* source: from COMMIT to the answer, 30,000; then it asks */
+    int64_t ask_ms;        /* source: asking altogether, 120,000; one question at most 30,000 */
+    unsigned questions;    /* source: at most so many; 0: as many as fit */
+    int64_t effect_ms;     /* each effect on a guest, 30,000 */
+    int64_t silence_ms;    /* the other side is lost when it says nothing for so long, 30,000 */
 };
 
 struct cv_handover_run {
     struct cv_handover machine;
-    struct cv_journal *journal;        /* open; closed only where a tombstone is to be made (store, migration set) */
-    struct cv_chan *chan;              /* NULL: none (recover by hand) */
-    bool answering;                    /* destination: chan is a recovery connection, answers are ANSWER messages */
+    struct cv_journal *journal; /* open; closed only where a tombstone is to be made (store, migration set) */
+    struct cv_chan *chan;       /* NULL: none (recover by hand) */
+    bool answering;             /* destination: chan is a recovery connection, answers are ANSWER messages */
     const struct cv_guest_ports *guest;
-    const struct cv_connect_port *connect;          /* source only */
-    struct cv_cancel *cancel;          /* before COMMIT it aborts; after it only asking again is cut short */
+    const struct cv_connect_port *connect; /* source only */
+    struct cv_cancel *cancel;              /* before COMMIT it aborts; after it only asking again is cut short */
     struct cv_sink *sink;
     struct cv_handover_times times;
-    uint8_t boot[16];                  /* this boot: cv_journal_boot_id */
-    const char *store;                 /* path of the journal store */
-    uint8_t migration[16], asked_guest[16];         /* what a tombstone is made for */
-    const struct cv_msg_hello *hello;  /* source: ours, said again when asking */
-    struct cv_msg ready;               /* destination: what READY says */
-    uint64_t sent_bytes, sent_records; /* source: of the stream, compared with READY; 0, 0: not compared */
-    struct cv_timeline *timeline;      /* source: commit and resume are filled in; may be NULL */
-    int64_t clock_zero_ns;             /* cv_now_ns at the timeline's 0 */
+    uint8_t boot[16];                       /* this boot: cv_journal_boot_id */
+    const char *store;                      /* path of the journal store */
+    uint8_t migration[16], asked_guest[16]; /* what a tombstone is made for */
+    const struct cv_msg_hello *hello;       /* source: ours, said again when asking */
+    struct cv_msg ready;                    /* destination: what READY says */
+    uint64_t sent_bytes, sent_records;      /* source: of the stream, compared with READY; 0, 0: not compared */
+    struct cv_timeline *timeline;           /* source: commit and resume are filled in; may be NULL */
+    int64_t clock_zero_ns;                  /* cv_now_ns at the timeline's 0 */
     /* private: the connection over which we ask */
     struct cv_chan ask_chan;
     bool asking;
-    unsigned asked;                    /* questions */
+    unsigned asked; /* questions */
     int64_t ask_until_ms;
-    int64_t decide_ns, run_ns;         /* destination: what its journal and "run" took, for RUNNING; the port may
+    int64_t decide_ns, run_ns; /* destination: what its journal and "run" took, for RUNNING; the port may
                                           fill in run_ns, if it did more than let the guest run */
     /* results */
-    int64_t peer_ready_ns;             /* source: there, from END to READY */
+    int64_t peer_ready_ns; /* source: there, from END to READY */
     int64_t peer_load_ns[CV_TL_EMULATORS];
-    int64_t peer_decide_ns, peer_resume_ns;         /* source: there, the journal; emulators and unpause */
-    struct cv_error why;               /* first fault; CV_E_OUTCOME_UNKNOWN at the end if so */
-    uint32_t domid;                    /* source: of the guest there, once it runs */
+    int64_t peer_decide_ns, peer_resume_ns; /* source: there, the journal; emulators and unpause */
+    struct cv_error why;                    /* first fault; CV_E_OUTCOME_UNKNOWN at the end if so */
+    uint32_t domid;                         /* source: of the guest there, once it runs */
 };
 
 /* Performs the machine's actions up to its end.  Blocks.  Never CV_OUT_NONE. */

@@ -16,9 +16,9 @@
 #define LOOK_AGAIN_MS 100
 
 struct search {
-    const char *who;                   /* NULL: all */
+    const char *who; /* NULL: all */
     int role;
-    struct cv_journal_record *found;   /* count of them, in room for that many rounded up to a power of two */
+    struct cv_journal_record *found; /* count of them, in room for that many rounded up to a power of two */
     unsigned count, known;
     bool no_memory;
     struct cv_error damaged;
@@ -64,7 +64,8 @@ static int see(void *user, const struct cv_journal_record *rec, const struct cv_
     }
     if (s->role >= 0 && rec->role != (enum cv_journal_role)s->role)
         return 0;
-    if (s->who != NULL && strcmp(rec->name, s->who) != 0 && !is_id(s->who, rec->guest) && !is_id(s->who, rec->migration))
+    if (s->who != NULL && strcmp(rec->name, s->who) != 0 && !is_id(s->who, rec->guest) &&
+        !is_id(s->who, rec->migration))
         return 0;
     s->known++;
     return cv_journal_settled(rec->state) ? 0 : keep(s, rec);
@@ -85,11 +86,17 @@ static struct cv_handover machine_for(const struct cv_journal_record *rec, enum 
     return cv_ho_source_recover(rec->state);
 }
 
-static void say_hello(struct cv_msg_hello *h, const struct cv_journal_record *rec, const uint8_t boot[16], const char *host)
+static void say_hello(struct cv_msg_hello *h, const struct cv_journal_record *rec, const uint8_t boot[16],
+                      const char *host)
 {
-    *h = (struct cv_msg_hello){ .role = CV_PEER_SOURCE, .version_min = CV_PROTOCOL_MIN, .version_max = CV_PROTOCOL_MAX,
-                                .stream_version = CV_STREAM_VERSION, .features = CV_PROTOCOL_FEATURES,
-                                .keepalive_ms = CV_KEEPALIVE_MS, .host = host, .software = "convoy " CONVOY_VERSION };
+    *h = (struct cv_msg_hello){ .role = CV_PEER_SOURCE,
+                                .version_min = CV_PROTOCOL_MIN,
+                                .version_max = CV_PROTOCOL_MAX,
+                                .stream_version = CV_STREAM_VERSION,
+                                .features = CV_PROTOCOL_FEATURES,
+                                .keepalive_ms = CV_KEEPALIVE_MS,
+                                .host = host,
+                                .software = "convoy " CONVOY_VERSION };
     memcpy(h->migration.b, rec->migration, 16);
     memcpy(h->guest.b, rec->guest, 16);
     memcpy(h->boot.b, boot, 16);
@@ -103,9 +110,15 @@ static int settle(struct cv_host *host, struct cv_journal *j, const struct cv_re
     struct cv_msg_hello hello;
     struct cv_link link;
     char name[65] = "";
-    struct cv_handover_run run = { .machine = machine_for(&j->rec, opt->assume), .journal = j, .guest = &ports,
-                                   .connect = &link.port, .cancel = opt->cancel, .sink = sink, .times = opt->times,
-                                   .store = store, .hello = &hello };
+    struct cv_handover_run run = { .machine = machine_for(&j->rec, opt->assume),
+                                   .journal = j,
+                                   .guest = &ports,
+                                   .connect = &link.port,
+                                   .cancel = opt->cancel,
+                                   .sink = sink,
+                                   .times = opt->times,
+                                   .store = store,
+                                   .hello = &hello };
 
     cv_link_init(&link, opt->dial, opt->dial_user);
     gethostname(name, sizeof name - 1);
@@ -127,8 +140,8 @@ static int settle(struct cv_host *host, struct cv_journal *j, const struct cv_re
 }
 
 /* A source that is committing and held by somebody is being asked about: that is over soon, and may settle it. */
-static int open_record(struct cv_journal *j, const char *store, const struct cv_journal_record *rec, struct cv_cancel *cancel,
-                       struct cv_error *err)
+static int open_record(struct cv_journal *j, const char *store, const struct cv_journal_record *rec,
+                       struct cv_cancel *cancel, struct cv_error *err)
 {
     bool asked_about = rec->role == CV_ROLE_SOURCE && rec->state == CV_J_COMMITTING;
     int64_t end = cv_after_ms(asked_about ? ASKER_MS : 0);
@@ -195,7 +208,7 @@ int cv_recover(struct cv_host *host, const char *who, const struct cv_recover_op
             continue;
         if (rc == 0)
             *err = e;
-        rc = 1;                        /* the others are tried as well */
+        rc = 1; /* the others are tried as well */
     }
     free(s.found);
     return rc != 0 ? -1 : 0;

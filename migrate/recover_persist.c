@@ -9,8 +9,8 @@
 #include "base/fd.h"
 #include "migrate/recover.h"
 
-/* An eighth of the time since we began, within these: what a host that is back costs a guest that has stood still for long anyway,
- * against a new ssh for each try and its line in the log. */
+/* An eighth of the time since we began, within these: what a host that is back costs a guest that has stood still for
+ * long anyway, against a new ssh for each try and its line in the log. */
 #define SHORTEST_PAUSE_MS 1000
 #define LONGEST_PAUSE_MS 60000
 
@@ -19,7 +19,7 @@ struct patience {
     const char *store;
     const uint8_t *migration;
     int64_t since_ms;
-    int changes;                       /* readable when something in the record's directory was written; -1: unknown */
+    int changes; /* readable when something in the record's directory was written; -1: unknown */
 };
 
 /* Without it the record is looked at after each pause only. */
@@ -81,13 +81,14 @@ int cv_recover_persist(struct cv_host *host, const uint8_t migration[16], const 
                        struct cv_sink *sink, struct cv_error *err)
 {
     struct cv_recover_options one = *opt;
-    struct patience p = { .opt = opt, .store = opt->store ? opt->store : CV_JOURNAL_DIR, .migration = migration,
-                          .since_ms = cv_now_ms() };
+    struct patience p = {
+        .opt = opt, .store = opt->store ? opt->store : CV_JOURNAL_DIR, .migration = migration, .since_ms = cv_now_ms()
+    };
     char id[CV_ID_TEXT], told[sizeof err->text] = "";
     int rc = 0;
 
     cv_id_format(migration, id);
-    one.times.questions = 1;           /* the journal is let go of between them */
+    one.times.questions = 1; /* the journal is let go of between them */
     p.changes = watch_record(p.store, migration);
     for (;;) {
         struct cv_error why = CV_ERROR_INIT;

@@ -19,7 +19,8 @@
 /* A write that fails says less than what the other side said before it closed. */
 #define LAST_WORDS_MS 1000
 
-/* ---- prepare -------------------------------------------------------------------------------------------------------- */
+/* ---- prepare --------------------------------------------------------------------------------------------------------
+ */
 
 static int channel_run(void *op, int64_t deadline_ms, struct cv_error *err)
 {
@@ -89,7 +90,8 @@ static const struct cv_step prepare[] = {
     { "journal", journal_run, NULL, CV_NEVER, true },
 };
 
-/* ---- move ------------------------------------------------------------------------------------------------------------ */
+/* ---- move
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void tell_notes(struct cv_source *s, const struct cv_msg_accept *accept)
 {
@@ -196,7 +198,8 @@ static enum cv_ho_event event_of(struct cv_source *s, const struct cv_error *err
     return err->code == CV_E_PEER ? CV_EV_LOST : CV_EV_TROUBLE;
 }
 
-/* ---- effects --------------------------------------------------------------------------------------------------------- */
+/* ---- effects
+ * --------------------------------------------------------------------------------------------------------- */
 
 /* 1: the domain is there, and has not ended by itself. 0: it has; its monitor does what is to be done. -1 */
 static int still_there(struct cv_source *s, bool *gone_out, struct cv_error *err)
@@ -242,7 +245,8 @@ static enum cv_effect resume(void *user, const struct cv_journal_record *rec, in
     if (there > 0 && touched) {
         cv_source_uncap(s);
         /* It may have taken the request all the same, and suspend when nobody waits any more. */
-        int rc = save->suspend_asked && save->report.suspend_ns == 0 ? cv_guest_expect_late_suspend(&save->g, true, err) : 0;
+        int rc =
+            save->suspend_asked && save->report.suspend_ns == 0 ? cv_guest_expect_late_suspend(&save->g, true, err) : 0;
         if (rc == 0)
             rc = cv_guest_go_on(&save->g, deadline_ms, err);
         if (rc < 0 && (still_there(s, &gone, NULL) < 0 || !gone)) {
@@ -255,7 +259,8 @@ static enum cv_effect resume(void *user, const struct cv_journal_record *rec, in
 }
 
 /* Killed, not asked: they gave their disks away, so there is nothing that they could still write. */
-static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err)
+static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, int64_t deadline_ms,
+                              struct cv_error *err)
 {
     struct cv_source *s = user;
     struct cv_guest *g = &s->save.g;
@@ -266,13 +271,15 @@ static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, i
     if (cv_guest_kill_emulators(g, err) < 0)
         return CV_EFFECT_FAILED;
     /* Somebody else may have destroyed it. */
-    if (g->domid != 0 && g->host->ops->destroy(g->host, g->domid, err) < 0 && (still_there(s, &gone, NULL) < 0 || !gone))
+    if (g->domid != 0 && g->host->ops->destroy(g->host, g->domid, err) < 0 &&
+        (still_there(s, &gone, NULL) < 0 || !gone))
         return CV_EFFECT_FAILED;
     g->domid = 0;
     return CV_EFFECT_DONE;
 }
 
-/* ---- the whole --------------------------------------------------------------------------------------------------------- */
+/* ---- the whole
+ * --------------------------------------------------------------------------------------------------------- */
 
 static int identify(struct cv_source *s, struct cv_error *err)
 {
@@ -302,14 +309,23 @@ static void run_handover(struct cv_source *s, struct cv_handover_run *run, int m
     struct cv_guest_ports ports = { .user = s, .resume = resume, .destroy = destroy };
 
     *run = (struct cv_handover_run){
-        .machine = cv_ho_source(), .journal = &s->journal, .chan = &s->chan, .guest = &ports, .connect = &s->link.port,
-        .cancel = s->opt->cancel, .sink = s->sink, .times = s->opt->times, .store = s->store, .hello = &s->hello,
-        .timeline = &s->result->timeline, .clock_zero_ns = s->save.start_ns,
+        .machine = cv_ho_source(),
+        .journal = &s->journal,
+        .chan = &s->chan,
+        .guest = &ports,
+        .connect = &s->link.port,
+        .cancel = s->opt->cancel,
+        .sink = s->sink,
+        .times = s->opt->times,
+        .store = s->store,
+        .hello = &s->hello,
+        .timeline = &s->result->timeline,
+        .clock_zero_ns = s->save.start_ns,
     };
     memcpy(run->boot, s->boot, sizeof run->boot);
     if (move_rc == 0) {
         run->sent_bytes = cv_writer_bytes(s->save.writer);
-        run->sent_records = cv_writer_records(s->save.writer) - 1;     /* END counts what stands in front of it */
+        run->sent_records = cv_writer_records(s->save.writer) - 1; /* END counts what stands in front of it */
         cv_ho_step(&run->machine, CV_EV_SENT_ALL);
     } else {
         hear_last_words(s, err);
@@ -329,7 +345,8 @@ static int conclude(struct cv_source *s, const struct cv_handover_run *run, stru
     case CV_OUT_KEPT: return cv_context(err, "the guest goes on here");
     case CV_OUT_UNKNOWN: return s->watch.fd < 0 ? -1 : cv_context(err, "a watcher goes on asking");
     case CV_OUT_TAKEN_LEFT:
-        return cv_context(err, "the guest runs at %s, but its old copy could not be removed here (convoy recover)", s->opt->peer);
+        return cv_context(err, "the guest runs at %s, but its old copy could not be removed here (convoy recover)",
+                          s->opt->peer);
     case CV_OUT_LOST:
         return cv_context(err, "the guest has ended here meanwhile, and nothing of it is at %s", s->opt->peer);
     case CV_OUT_TAKEN_GONE:
@@ -340,14 +357,18 @@ static int conclude(struct cv_source *s, const struct cv_handover_run *run, stru
 
 static int migrate(struct cv_source *s, struct cv_error *err)
 {
-    struct cv_phases p = { .steps = prepare, .count = sizeof prepare / sizeof prepare[0], .sink = s->sink,
-                           .cancel = s->opt->cancel, .who = "source" };
+    struct cv_phases p = { .steps = prepare,
+                           .count = sizeof prepare / sizeof prepare[0],
+                           .sink = s->sink,
+                           .cancel = s->opt->cancel,
+                           .who = "source" };
     struct cv_handover_run run;
 
     if (identify(s, err) < 0 || cv_phases_run(&p, s, err) < 0)
         return -1;
-    s->phases = (struct cv_phases){ .steps = move, .count = sizeof move / sizeof move[0], .sink = s->sink,
-                                    .cancel = s->opt->cancel, .who = "source" };
+    s->phases = (struct cv_phases){
+        .steps = move, .count = sizeof move / sizeof move[0], .sink = s->sink, .cancel = s->opt->cancel, .who = "source"
+    };
     int rc = cv_phases_run(&s->phases, s, err);
     run_handover(s, &run, rc, err);
     cv_source_report(s, &run, cv_now_ns());
@@ -357,9 +378,17 @@ static int migrate(struct cv_source *s, struct cv_error *err)
 int cv_migrate(struct cv_host *host, const char *who, const struct cv_migrate_options *opt, struct cv_sink *sink,
                struct cv_migrate_result *result, struct cv_error *err)
 {
-    struct cv_source s = { .opt = opt, .sink = sink, .result = result, .journal = CV_JOURNAL_INIT, .watch = CV_WATCH_INIT,
-                           .heard = CV_EV_COUNT, .store = opt->store ? opt->store : CV_JOURNAL_DIR,
-                           .save_opt = { .live = opt->live, .mem = opt->mem, .cancel = opt->cancel, .stall_ms = STALL_MS,
+    struct cv_source s = { .opt = opt,
+                           .sink = sink,
+                           .result = result,
+                           .journal = CV_JOURNAL_INIT,
+                           .watch = CV_WATCH_INIT,
+                           .heard = CV_EV_COUNT,
+                           .store = opt->store ? opt->store : CV_JOURNAL_DIR,
+                           .save_opt = { .live = opt->live,
+                                         .mem = opt->mem,
+                                         .cancel = opt->cancel,
+                                         .stall_ms = STALL_MS,
                                          .states_in_memory = true } };
 
     memset(result, 0, sizeof *result);

@@ -6,8 +6,8 @@
  *   move         OFFER and ACCEPT; the steps of save/ with the channel in the place of a file
  *   hand over    migrate/handover.h decides; its effects are ours
  *
- * Until the hand-over nothing is undone step by step: whatever fails, the machine goes by DROP, ABORT_TELL and RESUME, in
- * this order, so that the other side's emulators let go of the disks before ours take them. */
+ * Until the hand-over nothing is undone step by step: whatever fails, the machine goes by DROP, ABORT_TELL and RESUME,
+ * in this order, so that the other side's emulators let go of the disks before ours take them. */
 #ifndef CONVOY_MIGRATE_SOURCE_H
 #define CONVOY_MIGRATE_SOURCE_H
 
@@ -18,22 +18,22 @@
 #include "save/save.h"
 
 struct cv_migrate_options {
-    const char *command;               /* for sh: its standard input and output are the channel */
-    const char *peer;                  /* the other host, for people */
-    const char *store;                 /* of journals; NULL = CV_JOURNAL_DIR */
+    const char *command; /* for sh: its standard input and output are the channel */
+    const char *peer;    /* the other host, for people */
+    const char *store;   /* of journals; NULL = CV_JOURNAL_DIR */
     bool live;
     struct cv_mem_options mem;
     struct cv_limits limits;
-    struct cv_cancel *cancel;          /* may be NULL */
-    const char *watcher;               /* convoy's own program; NULL = nobody watches */
-    cv_dial *dial;                     /* NULL = the command is run */
+    struct cv_cancel *cancel; /* may be NULL */
+    const char *watcher;      /* convoy's own program; NULL = nobody watches */
+    cv_dial *dial;            /* NULL = the command is run */
     void *dial_user;
     struct cv_handover_times times;
 };
 
 struct cv_migrate_result {
-    enum cv_ho_outcome outcome;        /* CV_OUT_NONE: it ended before anything was written down */
-    uint32_t domid;                    /* of the guest there */
+    enum cv_ho_outcome outcome; /* CV_OUT_NONE: it ended before anything was written down */
+    uint32_t domid;             /* of the guest there */
     struct cv_timeline timeline;
 };
 

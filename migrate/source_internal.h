@@ -10,7 +10,7 @@
 #define CV_FIXED_DOWN_MS 150
 
 struct cv_source {
-    struct cv_save save;               /* first: the steps of save/ take the same pointer */
+    struct cv_save save; /* first: the steps of save/ take the same pointer */
     struct cv_save_options save_opt;
     const struct cv_migrate_options *opt;
     const char *store;
@@ -23,17 +23,17 @@ struct cv_source {
     struct cv_offer offer;
     struct cv_msg_hello hello;
     char host_name[65];
-    struct cv_msg theirs;              /* their HELLO */
+    struct cv_msg theirs; /* their HELLO */
     uint8_t migration[16], boot[16];
-    enum cv_ho_event heard;            /* of the other side, while we sent: NO, or CV_EV_COUNT for nothing */
-    struct cv_phases phases;           /* of the move */
+    enum cv_ho_event heard;  /* of the other side, while we sent: NO, or CV_EV_COUNT for nothing */
+    struct cv_phases phases; /* of the move */
     struct cv_migrate_result *result;
     /* passes */
     struct cv_pass passes[CV_TL_PASSES];
     size_t pass_count;
-    unsigned cap, cap_before;          /* scheduler's, percent of a vCPU's time; 100 = none */
+    unsigned cap, cap_before; /* scheduler's, percent of a vCPU's time; 100 = none */
     bool capped;
-    int64_t moved_ns;                  /* when the first pass began */
+    int64_t moved_ns; /* when the first pass began */
     int64_t looked_ms;
 };
 

@@ -13,8 +13,8 @@
 #define NAP_MS 20
 /* Messages at one look: memory is what is to be sent. */
 #define HEARD_MAX 64
-/* A destination that is silent is lost, which the silence limit finds; one that beats and beats is just slow, and its emulators
- * have 60 s to start. */
+/* A destination that is silent is lost, which the silence limit finds; one that beats and beats is just slow, and its
+ * emulators have 60 s to start. */
 #define ARRIVAL_MS 60000
 
 /* The destination may have given up: better heard now than at the end of a full pipe. */
@@ -100,8 +100,8 @@ void cv_source_uncap(struct cv_source *s)
     s->capped = false;
 }
 
-/* Until the destination has all of the pass.  What ssh and sockets still hold when the guest stops would be waited for by
- * the guest, and a pass that is only on its way says nothing about the link. */
+/* Until the destination has all of the pass.  What ssh and sockets still hold when the guest stops would be waited for
+ * by the guest, and a pass that is only on its way says nothing about the link. */
 static int await_arrival(struct cv_source *s, struct cv_error *err)
 {
     uint64_t written = cv_writer_bytes(s->save.writer), arrived = 0;
@@ -132,8 +132,9 @@ static int await_arrival(struct cv_source *s, struct cv_error *err)
 
 static void note_pass(struct cv_source *s, const struct cv_pass_stats *p)
 {
-    struct cv_pass pass = { .pages = p->pages_sent, .zero_pages = p->pages_empty, .bytes = p->bytes_sent, .ns = p->ns,
-                            .dirty = p->dirty_now };
+    struct cv_pass pass = {
+        .pages = p->pages_sent, .zero_pages = p->pages_empty, .bytes = p->bytes_sent, .ns = p->ns, .dirty = p->dirty_now
+    };
 
     if (s->pass_count == CV_TL_PASSES) {
         memmove(s->passes, s->passes + 1, (CV_TL_PASSES - 1) * sizeof s->passes[0]);
@@ -145,14 +146,15 @@ static void note_pass(struct cv_source *s, const struct cv_pass_stats *p)
 
 static enum cv_pass_verdict act_on(struct cv_source *s, const struct cv_verdict *v)
 {
-    cv_event(s->sink, "{\"event\":\"decision\",\"decision\":\"%s\",\"why\":\"%s\",\"expect_down_ms\":%lld,\"expect_left_ms\":%lld,"
-             "\"dirty_pages_s\":%.0f,\"send_pages_s\":%.0f}", cv_decision_name(v->decision), v->why,
-             (long long)v->expect_down_ms, (long long)v->expect_left_ms, v->dirty_pages_s, v->send_pages_s);
+    cv_event(
+        s->sink,
+        "{\"event\":\"decision\",\"decision\":\"%s\",\"why\":\"%s\",\"expect_down_ms\":%lld,\"expect_left_ms\":%lld,"
+        "\"dirty_pages_s\":%.0f,\"send_pages_s\":%.0f}",
+        cv_decision_name(v->decision), v->why, (long long)v->expect_down_ms, (long long)v->expect_left_ms,
+        v->dirty_pages_s, v->send_pages_s);
     snprintf(s->result->timeline.why_stopped, sizeof s->result->timeline.why_stopped, "%s", v->why);
     switch (v->decision) {
-    case CV_THROTTLE:
-        throttle(s, v->cap_percent);
-        return CV_PASS_AGAIN;
+    case CV_THROTTLE: throttle(s, v->cap_percent); return CV_PASS_AGAIN;
     case CV_STOP: return CV_PASS_STOP_NOW;
     case CV_GIVE_UP: return CV_PASS_GIVE_UP;
     default: return CV_PASS_AGAIN;

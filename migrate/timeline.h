@@ -16,24 +16,26 @@
 
 /* Parts of the down time, in the order of their beginnings; they may overlap. */
 enum cv_tl_part {
-    CV_TL_SUSPEND,          /* asked to suspend, until it has */
-    CV_TL_STOP,             /* all emulators stopped */
-    CV_TL_LAST_PAGES,       /* last bitmap and what it names, written */
-    CV_TL_DEVICE_STATES,    /* all emulators' states, in parallel, written */
-    CV_TL_TRANSFER,         /* the last byte written, until the destination has read END */
-    CV_TL_LOAD,             /* there: emulators loaded, READY */
-    CV_TL_COMMIT,           /* the exchange and the destination's journal */
-    CV_TL_RESUME,           /* there: emulators and vCPUs run */
+    CV_TL_SUSPEND,       /* asked to suspend, until it has */
+    CV_TL_STOP,          /* all emulators stopped */
+    CV_TL_LAST_PAGES,    /* last bitmap and what it names, written */
+    CV_TL_DEVICE_STATES, /* all emulators' states, in parallel, written */
+    CV_TL_TRANSFER,      /* the last byte written, until the destination has read END */
+    CV_TL_LOAD,          /* there: emulators loaded, READY */
+    CV_TL_COMMIT,        /* the exchange and the destination's journal */
+    CV_TL_RESUME,        /* there: emulators and vCPUs run */
     CV_TL_PARTS
 };
 const char *cv_tl_part_name(enum cv_tl_part part);
 
-struct cv_span { int64_t start_ns, end_ns; };       /* end <= start: it did not happen */
+struct cv_span {
+    int64_t start_ns, end_ns;
+}; /* end <= start: it did not happen */
 
 struct cv_tl_pass {
     struct cv_pass pass;
     int64_t start_ns;
-    unsigned cap_percent;                           /* in force during it, 100 = none */
+    unsigned cap_percent; /* in force during it, 100 = none */
 };
 
 struct cv_tl_emulator {
@@ -44,16 +46,16 @@ struct cv_tl_emulator {
 
 struct cv_timeline {
     char guest[128], source[64], destination[64];
-    char outcome[32];                               /* cv_ho_outcome_name */
-    char why_stopped[64];                           /* the policy's reason */
+    char outcome[32];     /* cv_ho_outcome_name */
+    char why_stopped[64]; /* the policy's reason */
     int64_t total_ns;
-    struct cv_span down;                            /* from the suspend request to running again */
+    struct cv_span down; /* from the suspend request to running again */
     struct cv_span part[CV_TL_PARTS];
-    struct cv_tl_pass passes[CV_TL_PASSES];         /* the first ones; later ones are in the totals only */
+    struct cv_tl_pass passes[CV_TL_PASSES]; /* the first ones; later ones are in the totals only */
     unsigned pass_count;
     struct cv_tl_emulator emulators[CV_TL_EMULATORS];
     unsigned emulator_count;
-    uint64_t pages, bytes_raw, bytes_wire;          /* all passes, the last one included */
+    uint64_t pages, bytes_raw, bytes_wire; /* all passes, the last one included */
 };
 
 /* Adds a pass; past the table's end only the totals grow. */

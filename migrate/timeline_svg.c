@@ -15,7 +15,7 @@
 struct drawing {
     FILE *f;
     int y;
-    int64_t zero_ns, length_ns;        /* what the width of this band stands for */
+    int64_t zero_ns, length_ns; /* what the width of this band stands for */
 };
 
 static double x_of(const struct drawing *d, int64_t ns)
@@ -92,7 +92,10 @@ static void passes(struct drawing *d, const struct cv_timeline *t)
 static void down(struct drawing *d, const struct cv_timeline *t)
 {
     for (enum cv_tl_part p = 0; p < CV_TL_PARTS; p++)
-        row(d, cv_tl_part_name(p), &t->part[p], p < CV_TL_TRANSFER ? "src" : p < CV_TL_LOAD ? "pass" : "dst",
+        row(d, cv_tl_part_name(p), &t->part[p],
+            p < CV_TL_TRANSFER ? "src"
+            : p < CV_TL_LOAD   ? "pass"
+                               : "dst",
             cv_tl_part_name(p));
     for (unsigned i = 0; i < t->emulator_count; i++) {
         const struct cv_tl_emulator *e = &t->emulators[i];
@@ -115,9 +118,11 @@ static void draw(const struct cv_timeline *t, FILE *f)
 
     fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\">\n", WIDTH,
             height, WIDTH, height);
-    fputs("<style>text{font:12px sans-serif;fill:#222}.h{font-weight:bold}.l{text-anchor:end}.n{font-size:10px;fill:#555}"
-          ".e{text-anchor:end}.pass{fill:#7aa6d8}.slow{fill:#c9a227}.src{fill:#d98f5b}.dst{fill:#6fae75}"
-          ".stop{fill:#b0b0b0}.down{fill:#c0504d}</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n", f);
+    fputs(
+        "<style>text{font:12px sans-serif;fill:#222}.h{font-weight:bold}.l{text-anchor:end}.n{font-size:10px;fill:#555}"
+        ".e{text-anchor:end}.pass{fill:#7aa6d8}.slow{fill:#c9a227}.src{fill:#d98f5b}.dst{fill:#6fae75}"
+        ".stop{fill:#b0b0b0}.down{fill:#c0504d}</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
+        f);
     snprintf(text, sizeof text, "%s: %s to %s: %s, %.3f s", t->guest, t->source, t->destination, t->outcome,
              (double)t->total_ns / 1e9);
     head(&d, text);

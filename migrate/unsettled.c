@@ -45,19 +45,20 @@ int cv_unsettled_refuse(const char *store, const uint8_t guest[16], const uint8_
         return -1;
     if (s.any) {
         cv_id_format(s.found.migration, id);
-        return cv_fail(err, CV_E_BUSY, 0, "migration %s of '%s' is still %s here: convoy recover first", id, s.found.name,
-                       cv_journal_state_name(s.found.state));
+        return cv_fail(err, CV_E_BUSY, 0, "migration %s of '%s' is still %s here: convoy recover first", id,
+                       s.found.name, cv_journal_state_name(s.found.state));
     }
     if (s.damaged.code != CV_OK) {
         if (err != NULL)
             *err = s.damaged;
-        return cv_context(err, "a damaged record in %s may be this guest's: look where it runs, then remove the record", store);
+        return cv_context(err, "a damaged record in %s may be this guest's: look where it runs, then remove the record",
+                          store);
     }
     return 0;
 }
 
-int cv_unsettled_begin(struct cv_journal *j, const char *store, const struct cv_journal_record *rec, struct cv_sink *sink,
-                       struct cv_error *err)
+int cv_unsettled_begin(struct cv_journal *j, const char *store, const struct cv_journal_record *rec,
+                       struct cv_sink *sink, struct cv_error *err)
 {
     struct cv_error e = CV_ERROR_INIT;
     /* Held for as long as it takes to look and to write one record. */

@@ -5,14 +5,14 @@
 #include "base/log.h"
 #include "migrate/journal.h"
 
-/* One migration of a guest at a time: CV_E_BUSY when this store has an unsettled record of the guest, in either role, of
- * another migration than this one.  A damaged record is CV_E_STREAM: it may be the guest's. */
-int cv_unsettled_refuse(const char *store, const uint8_t guest[16], const uint8_t migration[16], struct cv_error *err)
-    CV_CHECKED;
+/* One migration of a guest at a time: CV_E_BUSY when this store has an unsettled record of the guest, in either role,
+ * of another migration than this one.  A damaged record is CV_E_STREAM: it may be the guest's. */
+int cv_unsettled_refuse(const char *store, const uint8_t guest[16], const uint8_t migration[16],
+                        struct cv_error *err) CV_CHECKED;
 
-/* The same, and cv_journal_create, with nobody in between: of two that begin at once one is refused.  Forgets old records
- * that nobody can ask for any more on the way (cv_journal_prune). */
-int cv_unsettled_begin(struct cv_journal *j, const char *store, const struct cv_journal_record *rec, struct cv_sink *sink,
-                       struct cv_error *err) CV_CHECKED;
+/* The same, and cv_journal_create, with nobody in between: of two that begin at once one is refused.  Forgets old
+ * records that nobody can ask for any more on the way (cv_journal_prune). */
+int cv_unsettled_begin(struct cv_journal *j, const char *store, const struct cv_journal_record *rec,
+                       struct cv_sink *sink, struct cv_error *err) CV_CHECKED;
 
 #endif

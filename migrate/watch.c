@@ -26,8 +26,8 @@ static void run_watcher(const char *program, const char *role, const char *id, i
     if (dup2(fd, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(log >= 0 ? log : null, STDERR_FILENO) < 0 ||
         chdir("/") < 0)
         _exit(1);
-    setenv("SSH_ASKPASS_REQUIRE", "never", 1);      /* no window for a password, once a minute */
-    unsetenv("CONVOY_KILL_AT");            /* meant for the one that is watched */
+    setenv("SSH_ASKPASS_REQUIRE", "never", 1); /* no window for a password, once a minute */
+    unsetenv("CONVOY_KILL_AT");                /* meant for the one that is watched */
     unsetenv("CONVOY_STOP_AT");
     execl(program, "convoy", "recover", "--watch", role, id, (char *)NULL);
     _exit(127);
@@ -65,7 +65,7 @@ void cv_watch_end(struct cv_watch *w, bool settled)
     char word = ALL_IS_WELL;
 
     if (w->fd >= 0 && settled && write(w->fd, &word, 1) < 0)
-        errno = 0;                         /* the watcher is gone: there is nothing to be said */
+        errno = 0; /* the watcher is gone: there is nothing to be said */
     cv_fd_dispose(&w->fd);
 }
 

@@ -33,8 +33,7 @@ static int fill_pages(struct cv_restore *r, struct cv_loader *loader, struct cv_
             return -1;
         if (end.flags & CV_PASS_LAST)
             return 0;
-        if (r->opt->pass_filled != NULL &&
-            r->opt->pass_filled(r->opt->user, cv_reader_bytes(r->reader), err) < 0)
+        if (r->opt->pass_filled != NULL && r->opt->pass_filled(r->opt->user, cv_reader_bytes(r->reader), err) < 0)
             return -1;
     }
 }
@@ -86,7 +85,8 @@ int cv_restore_fill(void *op, int64_t deadline_ms, struct cv_error *err)
     if (sys != 0)
         return cv_fail(err, CV_E_NOMEM, sys, "start a thread for the memory");
     r->thread_started = true;
-    int rc = cv_guest_start_emulators(&r->g, r->opt->late_disks ? CV_SPAWN_INCOMING_LATE : CV_SPAWN_INCOMING, deadline_ms, r->opt->cancel, err);
+    int rc = cv_guest_start_emulators(&r->g, r->opt->late_disks ? CV_SPAWN_INCOMING_LATE : CV_SPAWN_INCOMING,
+                                      deadline_ms, r->opt->cancel, err);
     struct cv_emu_wait w = { .deadline_ms = deadline_ms, .cancel = r->opt->cancel };
     if (rc == 0)
         rc = cv_restore_make_state_files(r, err);

@@ -24,24 +24,24 @@
 #include "stream-format/stream.h"
 
 struct cv_restore_options {
-    bool paused;                       /* leave the guest paused */
+    bool paused; /* leave the guest paused */
     struct cv_mem_options mem;
-    int64_t emulator_timeout_ms;       /* an emulator's time to start, or to load its state; 0 = 60 s */
+    int64_t emulator_timeout_ms; /* an emulator's time to start, or to load its state; 0 = 60 s */
     int64_t stall_ms;
-    struct cv_cancel *cancel;          /* may be NULL */
-    const char *name;                  /* another name for the guest; NULL = its own */
-    bool stays_open;                   /* a conversation: the stream's END is not the end of the file */
+    struct cv_cancel *cancel; /* may be NULL */
+    const char *name;         /* another name for the guest; NULL = its own */
+    bool stays_open;          /* a conversation: the stream's END is not the end of the file */
     /* On the thread that fills: a pass that is not the last is in place, with all of the stream so far. May be NULL. */
     int (*pass_filled)(void *user, uint64_t stream_bytes, struct cv_error *err);
     /* On the caller's thread, beside it: the emulators wait for their states, and xenstore knows them. May be NULL. */
     void (*prepared)(void *user);
-    void *user;                        /* of both */
-    bool late_disks;                   /* emulators take their disks when they run, not when they have loaded */
+    void *user;      /* of both */
+    bool late_disks; /* emulators take their disks when they run, not when they have loaded */
 };
 
 struct cv_restore_report {
     int64_t total_ns, verify_ns, domain_ns, fill_ns, emulators_ns, load_ns;
-    int64_t down_ns;                   /* from the last page stored to unpause */
+    int64_t down_ns; /* from the last page stored to unpause */
     int64_t emulator_load_ns[CV_DM_MAX];
     struct cv_mem_stats mem;
     uint64_t bytes;
@@ -51,25 +51,25 @@ struct cv_restore {
     struct cv_guest g;
     const struct cv_restore_options *opt;
     struct cv_sink *sink;
-    int fd;                            /* borrowed */
-    int64_t start_offset;              /* of the stream in a seekable fd; -1 for a pipe */
-    struct cv_reader *reader;          /* coordinator's, but the fill thread's while that runs */
-    struct cv_record rec;              /* the one being read; whoever has the reader has this too */
-    bool has_pending;                  /* rec is the first record of the memory, read with the head and not yet used */
+    int fd;                   /* borrowed */
+    int64_t start_offset;     /* of the stream in a seekable fd; -1 for a pipe */
+    struct cv_reader *reader; /* coordinator's, but the fill thread's while that runs */
+    struct cv_record rec;     /* the one being read; whoever has the reader has this too */
+    bool has_pending;         /* rec is the first record of the memory, read with the head and not yet used */
     uint64_t pfn_count, max_pages, owned_pages;
     struct cv_cpu_policy policy;
     bool has_policy;
     struct cv_guest_state state;
-    int state_fd[CV_DM_MAX];           /* memfds for the device states, the emulators have them already; -1 = none */
-    bool state_taken[CV_DM_MAX];       /* it came, and lies there */
+    int state_fd[CV_DM_MAX];     /* memfds for the device states, the emulators have them already; -1 = none */
+    bool state_taken[CV_DM_MAX]; /* it came, and lies there */
     struct cv_restore_report report;
     uint64_t records;
     int64_t start_ns, filled_ns;
-    int64_t read_ns;                   /* END was read: cv_now_ns */
+    int64_t read_ns; /* END was read: cv_now_ns */
     /* the fill thread: started in "fill", joined there */
     pthread_t thread;
     bool thread_started;
-    struct cv_cancel fill_cancel;      /* ours: set when the emulators' start has failed, or the caller cancelled */
+    struct cv_cancel fill_cancel; /* ours: set when the emulators' start has failed, or the caller cancelled */
     struct cv_error fill_error;
     int fill_rc;
     /* the thread of "load" that imposes Xen's state; it has the host to itself meanwhile */

@@ -43,7 +43,9 @@ void cv_restore_dispose(struct cv_restore *r)
 
 static int open_reader(struct cv_restore *r, bool defer, struct cv_error *err)
 {
-    struct cv_reader_options o = { .stall_ms = r->opt->stall_ms, .cancel = r->opt->cancel, .defer_hash_of_pages = defer,
+    struct cv_reader_options o = { .stall_ms = r->opt->stall_ms,
+                                   .cancel = r->opt->cancel,
+                                   .defer_hash_of_pages = defer,
                                    .stays_open = r->opt->stays_open };
 
     cv_reader_free(r->reader);

@@ -39,8 +39,8 @@ static uint64_t count_bits(const uint64_t *bitmap, uint64_t bits)
 }
 
 /* One pass over the pages in s->bitmap, and its PASS_END. */
-static int send_pass(struct cv_save *s, bool last, uint64_t *dirty_after,
-                     struct cv_pass_stats *out, struct cv_error *err)
+static int send_pass(struct cv_save *s, bool last, uint64_t *dirty_after, struct cv_pass_stats *out,
+                     struct cv_error *err)
 {
     struct cv_mem_stats before = *cv_saver_stats(s->saver);
     int64_t begin = cv_now_ns();
@@ -63,8 +63,10 @@ static int send_pass(struct cv_save *s, bool last, uint64_t *dirty_after,
     uint64_t left = last ? 0 : *dirty_after, pages = now->pages - before.pages;
     if (cv_saver_pass_end(s->saver, last, left, (uint64_t)(cv_now_ns() - begin) / 1000, err) < 0)
         return -1;
-    *out = (struct cv_pass_stats){ .pass = s->pass, .pages_sent = pages,
-                                   .bytes_sent = now->bytes_out - before.bytes_out, .dirty_now = left,
+    *out = (struct cv_pass_stats){ .pass = s->pass,
+                                   .pages_sent = pages,
+                                   .bytes_sent = now->bytes_out - before.bytes_out,
+                                   .dirty_now = left,
                                    .pages_empty = pages - (now->bytes_raw - before.bytes_raw) / CV_PAGE_SIZE,
                                    .ns = cv_now_ns() - begin };
     s->pass++;
@@ -80,8 +82,9 @@ static int search(struct cv_save *s, struct cv_error *err)
 
     if (s->g.host->ops->populated(s->g.host, s->g.domid, s->bitmap, s->pfn_count, &s->pages_searched, err) < 0)
         return cv_context(err, "search for the guest's pages");
-    cv_log(s->sink, CV_LOG_DEBUG, "%llu of %llu pages found in %lld ms", (unsigned long long)count_bits(s->bitmap, s->pfn_count),
-           (unsigned long long)s->pages_searched, (long long)(cv_now_ns() - begin) / 1000000);
+    cv_log(s->sink, CV_LOG_DEBUG, "%llu of %llu pages found in %lld ms",
+           (unsigned long long)count_bits(s->bitmap, s->pfn_count), (unsigned long long)s->pages_searched,
+           (long long)(cv_now_ns() - begin) / 1000000);
     return 0;
 }
 
@@ -108,26 +111,26 @@ int cv_save_passes(void *op, int64_t deadline_ms, struct cv_error *err)
         if (cv_emuset_alive(&s->g.set, err) < 0)
             return -1;
         p.elapsed_ns = cv_now_ns() - begin;
-        cv_event(s->sink, "{\"event\":\"pass\",\"pass\":%u,\"pages\":%llu,\"bytes\":%llu,\"dirty\":%llu,\"ms\":%lld}", p.pass,
-                 (unsigned long long)p.pages_sent, (unsigned long long)p.bytes_sent,
+        cv_event(s->sink, "{\"event\":\"pass\",\"pass\":%u,\"pages\":%llu,\"bytes\":%llu,\"dirty\":%llu,\"ms\":%lld}",
+                 p.pass, (unsigned long long)p.pages_sent, (unsigned long long)p.bytes_sent,
                  (unsigned long long)p.dirty_now, (long long)(p.ns / 1000000));
         if (decide(s->opt->decide_user, &p, &verdict, err) < 0)
             return -1;
         switch (verdict) {
-        case CV_PASS_STOP_NOW:
-            return 0;
+        case CV_PASS_STOP_NOW: return 0;
         case CV_PASS_GIVE_UP:
-            return cv_fail(err, CV_E_TIMEOUT, 0, "the guest dirties memory faster than it can be sent (%llu pages left "
-                                                 "after %u passes)", (unsigned long long)p.dirty_now, s->pass);
-        case CV_PASS_AGAIN:
-            break;
+            return cv_fail(err, CV_E_TIMEOUT, 0,
+                           "the guest dirties memory faster than it can be sent (%llu pages left "
+                           "after %u passes)",
+                           (unsigned long long)p.dirty_now, s->pass);
+        case CV_PASS_AGAIN: break;
         }
     }
 }
 
-/* bitmap holds what the last live pass left: to that comes what was dirtied since, by the guest and its emulators.  A guest
- * whose number of pages has changed has ballooned meanwhile: what it has got and was never sent is added, rather than to
- * rely on every such page being in the log. */
+/* bitmap holds what the last live pass left: to that comes what was dirtied since, by the guest and its emulators.  A
+ * guest whose number of pages has changed has ballooned meanwhile: what it has got and was never sent is added, rather
+ * than to rely on every such page being in the log. */
 static int add_final_dirt(struct cv_save *s, struct cv_error *err)
 {
     struct cv_host *h = s->g.host;

@@ -38,8 +38,12 @@ static int put_host(struct cv_save *s, struct cv_error *err)
     json_decref(o);
     if (json == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for the HOST record");
-    struct cv_rec_host rec = { .schema = CV_REC_SCHEMA, .xen_major = f.version_major, .xen_minor = f.version_minor,
-                               .time = (uint64_t)time(NULL), .json = json, .json_len = (uint32_t)strlen(json) };
+    struct cv_rec_host rec = { .schema = CV_REC_SCHEMA,
+                               .xen_major = f.version_major,
+                               .xen_minor = f.version_minor,
+                               .time = (uint64_t)time(NULL),
+                               .json = json,
+                               .json_len = (uint32_t)strlen(json) };
     if (cv_rec_host_encode(&rec, &body, err) < 0)
         return -1;
     return cv_save_put_body(s, CV_REC_HOST, &body, err);
@@ -52,8 +56,11 @@ static int put_guest(struct cv_save *s, struct cv_error *err)
 
     if (cv_spec_encode(&s->g.spec, &json, err) < 0)
         return -1;
-    struct cv_rec_guest rec = { .schema = CV_REC_SCHEMA, .type = CV_GUEST_HVM, .json = json,
-                                .json_len = (uint32_t)strlen(json), .config = s->g.config_text,
+    struct cv_rec_guest rec = { .schema = CV_REC_SCHEMA,
+                                .type = CV_GUEST_HVM,
+                                .json = json,
+                                .json_len = (uint32_t)strlen(json),
+                                .config = s->g.config_text,
                                 .config_len = (uint32_t)strlen(s->g.config_text) };
     memcpy(rec.uuid, s->g.spec.uuid, sizeof rec.uuid);
     if (cv_rec_guest_encode(&rec, &body, err) < 0)
@@ -70,8 +77,9 @@ static int put_layout(struct cv_save *s, struct cv_error *err)
 
     if (cv_layout_encode(l, &json, err) < 0)
         return -1;
-    struct cv_rec_layout rec = { .schema = CV_REC_SCHEMA, .count = l->count, .json = json,
-                                 .json_len = (uint32_t)strlen(json) };
+    struct cv_rec_layout rec = {
+        .schema = CV_REC_SCHEMA, .count = l->count, .json = json, .json_len = (uint32_t)strlen(json)
+    };
     cv_layout_rank_order(l, order);
     for (unsigned i = 0; i < l->count; i++) {
         rec.emulator[i].dmid = order[i];
@@ -105,9 +113,15 @@ static int put_memory(struct cv_save *s, struct cv_error *err)
     if (s->g.host->ops->info(s->g.host, s->g.domid, &d, err) < 0)
         return -1;
     struct cv_rec_memory rec = {
-        .pfn_count = s->pfn_count, .max_pages = d.max_pages, .owned_pages = d.pages, .target_kib = spec->target_kb,
-        .static_max_kib = spec->max_kb, .videoram_kib = spec->video_kb, .paging_pool_kib = spec->paging_pool_kb,
-        .e820_count = 1, .e820 = { { .start = 0x100000, .size = low - 0x100000, .type = E820_RAM } },
+        .pfn_count = s->pfn_count,
+        .max_pages = d.max_pages,
+        .owned_pages = d.pages,
+        .target_kib = spec->target_kb,
+        .static_max_kib = spec->max_kb,
+        .videoram_kib = spec->video_kb,
+        .paging_pool_kib = spec->paging_pool_kb,
+        .e820_count = 1,
+        .e820 = { { .start = 0x100000, .size = low - 0x100000, .type = E820_RAM } },
     };
     if (ram > low) {
         rec.e820[1] = (struct cv_e820_entry){ .start = FOUR_GIB, .size = ram - low, .type = E820_RAM };
@@ -130,8 +144,8 @@ static int put_policy(struct cv_save *s, struct cv_error *err)
     struct cv_msr_entry *msrs = calloc(p.msr_count + 1, sizeof *msrs);
     int rc = leaves && msrs ? 0 : cv_fail(err, CV_E_NOMEM, 0, "no memory for the CPU_POLICY record");
     for (size_t i = 0; rc == 0 && i < p.leaf_count; i++)
-        leaves[i] = (struct cv_cpuid_leaf){ p.leaves[i].leaf, p.leaves[i].subleaf, p.leaves[i].a, p.leaves[i].b,
-                                            p.leaves[i].c, p.leaves[i].d };
+        leaves[i] = (struct cv_cpuid_leaf){ p.leaves[i].leaf, p.leaves[i].subleaf, p.leaves[i].a,
+                                            p.leaves[i].b,    p.leaves[i].c,       p.leaves[i].d };
     for (size_t i = 0; rc == 0 && i < p.msr_count; i++)
         msrs[i] = (struct cv_msr_entry){ p.msrs[i].index, p.msrs[i].flags, p.msrs[i].value };
     if (rc == 0)

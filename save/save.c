@@ -12,7 +12,7 @@
 /* op of the table; save is first, so that its steps take the same pointer. */
 struct save_to {
     struct cv_save save;
-    const char *path;                  /* "-": a pipe */
+    const char *path; /* "-": a pipe */
     int fd;
     enum cv_save_after after;
     struct cv_output out;
@@ -89,8 +89,9 @@ int cv_save_to(struct cv_host *host, const char *who, const char *path, int fd, 
 {
     struct cv_save_options o = *opt;
     struct save_to t = { .path = path, .fd = fd, .after = after, .out = { .fd = -1, .dir_fd = -1 } };
-    struct cv_phases p = { .steps = steps, .count = sizeof steps / sizeof steps[0], .sink = sink, .cancel = opt->cancel,
-                           .who = "save" };
+    struct cv_phases p = {
+        .steps = steps, .count = sizeof steps / sizeof steps[0], .sink = sink, .cancel = opt->cancel, .who = "save"
+    };
 
     o.keep_disk_locks = after != CV_SAVE_DESTROY;
     int rc = cv_save_init(&t.save, host, who, &o, sink, err);

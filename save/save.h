@@ -31,23 +31,23 @@ enum cv_save_after { CV_SAVE_DESTROY, CV_SAVE_CONTINUE, CV_SAVE_LEAVE_PAUSED };
 
 /* What a pass left; a decision is a pure function of these. */
 struct cv_pass_stats {
-    uint32_t pass;                     /* 0 = the one over all of memory */
-    uint64_t pages_sent, bytes_sent;   /* by this pass */
-    uint64_t pages_empty;              /* of them without contents on the wire: zero or absent */
-    uint64_t dirty_now;                /* pages dirtied since the pass began */
-    int64_t ns;                        /* the pass took */
-    int64_t elapsed_ns;                /* since the first pass began */
+    uint32_t pass;                   /* 0 = the one over all of memory */
+    uint64_t pages_sent, bytes_sent; /* by this pass */
+    uint64_t pages_empty;            /* of them without contents on the wire: zero or absent */
+    uint64_t dirty_now;              /* pages dirtied since the pass began */
+    int64_t ns;                      /* the pass took */
+    int64_t elapsed_ns;              /* since the first pass began */
 };
 enum cv_pass_verdict { CV_PASS_AGAIN, CV_PASS_STOP_NOW, CV_PASS_GIVE_UP };
 
 struct cv_save_options {
     bool live;
-    bool keep_disk_locks;              /* the guest goes on here afterwards (H-5) */
-    struct cv_mem_options mem;         /* cancel is taken from below */
-    int64_t suspend_timeout_ms;        /* the guest's own time to suspend; 0 = 60 s */
-    int64_t emulator_timeout_ms;       /* an emulator's time for any one command; 0 = 20 s */
-    int64_t stall_ms;                  /* no byte taken by the output for so long fails; 0 = for ever */
-    struct cv_cancel *cancel;          /* may be NULL */
+    bool keep_disk_locks;        /* the guest goes on here afterwards (H-5) */
+    struct cv_mem_options mem;   /* cancel is taken from below */
+    int64_t suspend_timeout_ms;  /* the guest's own time to suspend; 0 = 60 s */
+    int64_t emulator_timeout_ms; /* an emulator's time for any one command; 0 = 20 s */
+    int64_t stall_ms;            /* no byte taken by the output for so long fails; 0 = for ever */
+    struct cv_cancel *cancel;    /* may be NULL */
     /* live only; NULL = at most 5 passes or less than 50 dirty pages, as libxc */
     int (*decide)(void *user, const struct cv_pass_stats *s, enum cv_pass_verdict *out, struct cv_error *err);
     void *decide_user;
@@ -55,37 +55,37 @@ struct cv_save_options {
      * last: the guest stands still. */
     int (*between)(void *user, const struct cv_mem_stats *now, bool last, struct cv_error *err);
     void *between_user;
-    pid_t transport;                   /* live: a process that carries the stream, in the background like us; 0 = none */
-    bool states_in_memory;             /* device states go to memory files: nothing lies about if we are killed */
+    pid_t transport;       /* live: a process that carries the stream, in the background like us; 0 = none */
+    bool states_in_memory; /* device states go to memory files: nothing lies about if we are killed */
 };
 
 struct cv_save_report {
-    int64_t total_ns, down_ns;         /* down: from the suspend request until everything was written */
+    int64_t total_ns, down_ns; /* down: from the suspend request until everything was written */
     int64_t suspend_ns, stop_ns, last_pages_ns, states_ns, tail_ns;
-    int64_t stop_at_ns, last_pages_at_ns, states_at_ns, tail_at_ns;    /* when each began, cv_now_ns */
+    int64_t stop_at_ns, last_pages_at_ns, states_at_ns, tail_at_ns; /* when each began, cv_now_ns */
     int64_t emulator_stop_ns[CV_DM_MAX], emulator_state_ns[CV_DM_MAX];
     uint64_t state_bytes[CV_DM_MAX];
     uint32_t passes;
-    uint64_t bytes;                    /* of the stream */
+    uint64_t bytes; /* of the stream */
     uint64_t guest_pages;
     struct cv_mem_stats mem;
 };
 
 struct cv_save {
     struct cv_guest g;
-    uint32_t domid;                    /* g's; stays when the guest has been ended */
+    uint32_t domid; /* g's; stays when the guest has been ended */
     const struct cv_save_options *opt;
     struct cv_sink *sink;
     struct cv_writer *writer;
     struct cv_page_source *source;
     struct cv_saver *saver;
     uint64_t pfn_count;
-    uint64_t *bitmap;                  /* pfn_count bits; pages still to be sent */
-    uint64_t *sent;                    /* pfn_count bits; pages of any pass so far */
-    uint64_t pages_searched;           /* the guest's number of pages when it was searched for them */
-    uint32_t pass;                     /* of the next pass */
-    struct cv_guest_state state;       /* Xen's, taken in "states" */
-    int state_fd[CV_DM_MAX];           /* qemu-save.<domid>.<dmid>; -1 = none */
+    uint64_t *bitmap;            /* pfn_count bits; pages still to be sent */
+    uint64_t *sent;              /* pfn_count bits; pages of any pass so far */
+    uint64_t pages_searched;     /* the guest's number of pages when it was searched for them */
+    uint32_t pass;               /* of the next pass */
+    struct cv_guest_state state; /* Xen's, taken in "states" */
+    int state_fd[CV_DM_MAX];     /* qemu-save.<domid>.<dmid>; -1 = none */
     uint64_t state_size[CV_DM_MAX];
     struct cv_save_report report;
     int64_t down_since_ns;
@@ -99,7 +99,7 @@ struct cv_save {
     /* what there is to undo */
     bool xen_log, emulator_log, suspend_asked, stop_asked;
     bool in_background;
-    bool left_to_monitor;              /* the guest stands still, and its monitor is to change that */
+    bool left_to_monitor; /* the guest stands still, and its monitor is to change that */
 };
 
 /* host and guest name; nothing is touched.  CV_E_NOT_FOUND, CV_E_UNSUPPORTED, CV_E_EMULATOR. */

@@ -12,11 +12,11 @@
 
 #define SAMPLES 64u
 #define SAMPLE_PAGES 64u
-#define STATES_BYTES (UINT64_C(64) << 20)      /* device states and the rest, generously */
+#define STATES_BYTES (UINT64_C(64) << 20) /* device states and the rest, generously */
 #define CLEAR_SHORTAGE_PERCENT 70u
 
 struct sample {
-    uint64_t pages, stored;            /* looked at; bytes that they would take */
+    uint64_t pages, stored; /* looked at; bytes that they would take */
     char raw[SAMPLE_PAGES * CV_PAGE_SIZE];
     char packed[SAMPLE_PAGES * CV_PAGE_SIZE * 2];
 };

@@ -133,7 +133,8 @@ int cv_save_preflight(void *op, int64_t deadline_ms, struct cv_error *err)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain %u '%s' is paused and cannot suspend itself: unpause it first",
                        d.domid, d.name);
     if (d.shutdown)
-        return cv_fail(err, CV_E_BUSY, 0, "domain %u '%s' is suspended already: is another save under way?", d.domid, d.name);
+        return cv_fail(err, CV_E_BUSY, 0, "domain %u '%s' is suspended already: is another save under way?", d.domid,
+                       d.name);
     return cv_emuset_check_migratable(&s->g.set, &w, NULL, err);
 }
 
@@ -189,8 +190,8 @@ int cv_save_suspend(void *op, int64_t deadline_ms, struct cv_error *err)
     int64_t limit = s->opt->suspend_timeout_ms ? s->opt->suspend_timeout_ms : SUSPEND_TIMEOUT_MS;
 
     background(s, false);
-    /* A driver that puts a dead device to sleep may wait for it for ever, and the guest with it: every emulator has to answer
-     * once more (one that is just being killed still looks alive), or the guest is not even asked. */
+    /* A driver that puts a dead device to sleep may wait for it for ever, and the guest with it: every emulator has to
+     * answer once more (one that is just being killed still looks alive), or the guest is not even asked. */
     if (all_run(s, &w, err) < 0 || cv_guest_expect_late_suspend(&s->g, false, err) < 0)
         return -1;
     s->down_since_ns = cv_now_ns();
@@ -250,10 +251,13 @@ int cv_save_stop_undo(void *op, int64_t deadline_ms, struct cv_error *err)
         s->suspend_asked = false;
         return 0;
     }
-    /* What a guest says to an emulator that stands still goes nowhere, writes to disks among it: rather it says nothing. */
+    /* What a guest says to an emulator that stands still goes nowhere, writes to disks among it: rather it says
+     * nothing. */
     s->left_to_monitor = cv_guest_leave_to_monitor(&s->g, &e) == 0;
-    cv_log(s->sink, CV_LOG_ERROR, "%s", s->left_to_monitor ? "the guest stands still; its monitor lets it go on when every "
-           "emulator answers" : e.text);
+    cv_log(s->sink, CV_LOG_ERROR, "%s",
+           s->left_to_monitor ? "the guest stands still; its monitor lets it go on when every "
+                                "emulator answers"
+                              : e.text);
     return -1;
 }
 
@@ -283,7 +287,7 @@ static int make_state_memory(struct cv_save *s, struct cv_error *err)
 static int make_state_places(struct cv_save *s, struct cv_error *err)
 {
     if (s->state_fd[0] >= 0)
-        return 0;                      /* prepared */
+        return 0; /* prepared */
     return s->opt->states_in_memory ? make_state_memory(s, err) : make_state_files(s, err);
 }
 
@@ -388,7 +392,7 @@ int cv_save_states_undo(void *op, int64_t deadline_ms, struct cv_error *err)
 
 int cv_save_go_on(struct cv_save *s, int64_t deadline_ms, struct cv_error *err)
 {
-    join_states(s);                    /* nobody else may be talking to the emulators */
+    join_states(s); /* nobody else may be talking to the emulators */
     int rc = cv_save_track_undo(s, deadline_ms, err);
 
     rc |= cv_save_stop_undo(s, deadline_ms, err);

@@ -6,7 +6,7 @@
 #include "stream-format/body_util.h"
 
 #define PAGE 4096u
-#define RUNS_MAX (2048u * 9u)          /* these two as in memory/pages_codec.h, which this folder must not include */
+#define RUNS_MAX (2048u * 9u) /* these two as in memory/pages_codec.h, which this folder must not include */
 #define DATA_PAGES_MAX 2048u
 
 enum { CODEC_NONE = 0, CODEC_ZSTD = 1 };
@@ -165,8 +165,12 @@ int cv_index_entry_encode(const struct cv_index_entry *e, struct cv_buf *out, st
 struct cv_index_entry cv_index_at(const struct cv_rec_index *v, uint32_t i)
 {
     const uint8_t *p = v->entries + (size_t)CV_INDEX_ENTRY_SIZE * i;
-    return (struct cv_index_entry){ .offset = cv_load64(p), .number = cv_load64(p + 8), .type = cv_load32(p + 16),
-                                    .tag = cv_load32(p + 20), .key = cv_load64(p + 24), .chain = cv_load64(p + 32) };
+    return (struct cv_index_entry){ .offset = cv_load64(p),
+                                    .number = cv_load64(p + 8),
+                                    .type = cv_load32(p + 16),
+                                    .tag = cv_load32(p + 20),
+                                    .key = cv_load64(p + 24),
+                                    .chain = cv_load64(p + 32) };
 }
 
 int cv_rec_index_decode(struct cv_rec_index *v, const void *body, size_t len, struct cv_error *err)

@@ -8,9 +8,6 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-uint64_t cv_body_hash_avx2(const void *data, size_t len)
-{
-    return XXH3_64bits(data, len);
-}
+uint64_t cv_body_hash_avx2(const void *data, size_t len) { return XXH3_64bits(data, len); }
 
 #endif

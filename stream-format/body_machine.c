@@ -7,10 +7,7 @@
 #define MSR_SIZE 16u
 #define PARAM_SIZE 16u
 
-static uint32_t vcpu_words(uint32_t max)
-{
-    return (max + 63) / 64;
-}
+static uint32_t vcpu_words(uint32_t max) { return (max + 63) / 64; }
 
 int cv_rec_vcpus_encode(const struct cv_rec_vcpus *v, struct cv_buf *out, struct cv_error *err)
 {
@@ -125,8 +122,12 @@ int cv_rec_memory_decode(struct cv_rec_memory *v, const void *body, size_t len, 
 struct cv_cpuid_leaf cv_cpu_policy_leaf(const struct cv_rec_cpu_policy *v, uint32_t i)
 {
     const uint8_t *p = v->leaves + (size_t)LEAF_SIZE * i;
-    return (struct cv_cpuid_leaf){ .leaf = cv_load32(p), .subleaf = cv_load32(p + 4), .a = cv_load32(p + 8),
-                                   .b = cv_load32(p + 12), .c = cv_load32(p + 16), .d = cv_load32(p + 20) };
+    return (struct cv_cpuid_leaf){ .leaf = cv_load32(p),
+                                   .subleaf = cv_load32(p + 4),
+                                   .a = cv_load32(p + 8),
+                                   .b = cv_load32(p + 12),
+                                   .c = cv_load32(p + 16),
+                                   .d = cv_load32(p + 20) };
 }
 
 struct cv_msr_entry cv_cpu_policy_msr(const struct cv_rec_cpu_policy *v, uint32_t i)
@@ -145,7 +146,9 @@ int cv_rec_cpu_policy_encode(const struct cv_cpuid_leaf *leaves, uint32_t leaf_c
     cv_put_u32(&p, leaf_count);
     cv_put_u32(&p, msr_count);
     for (uint32_t i = 0; i < leaf_count; i++) {
-        const uint32_t words[] = { leaves[i].leaf, leaves[i].subleaf, leaves[i].a, leaves[i].b, leaves[i].c, leaves[i].d };
+        const uint32_t words[] = {
+            leaves[i].leaf, leaves[i].subleaf, leaves[i].a, leaves[i].b, leaves[i].c, leaves[i].d
+        };
         for (size_t w = 0; w < sizeof words / sizeof words[0]; w++)
             cv_put_u32(&p, words[w]);
     }
@@ -157,10 +160,7 @@ int cv_rec_cpu_policy_encode(const struct cv_cpuid_leaf *leaves, uint32_t leaf_c
     return p.rc < 0 ? -1 : cv_encoded(cv_rec_cpu_policy_decode(&again, out->data + start, out->len - start, err), err);
 }
 
-static uint64_t leaf_key(struct cv_cpuid_leaf leaf)
-{
-    return (uint64_t)leaf.leaf << 32 | leaf.subleaf;
-}
+static uint64_t leaf_key(struct cv_cpuid_leaf leaf) { return (uint64_t)leaf.leaf << 32 | leaf.subleaf; }
 
 int cv_rec_cpu_policy_decode(struct cv_rec_cpu_policy *v, const void *body, size_t len, struct cv_error *err)
 {

@@ -22,7 +22,7 @@ int cv_body_json(const char *text, size_t len, struct cv_error *err) CV_CHECKED;
 struct cv_put {
     struct cv_buf *out;
     struct cv_error *err;
-    int rc;                            /* 0, or -1 after a failure */
+    int rc; /* 0, or -1 after a failure */
 };
 void cv_put_u8(struct cv_put *p, uint8_t v);
 void cv_put_u16(struct cv_put *p, uint16_t v);

@@ -37,7 +37,7 @@ static bool key_char(char c)
 /* A relative path without empty components: it can never name anything outside its root. */
 static bool key_good(const char *key, size_t len)
 {
-    bool slash = true;                 /* a slash may not come first, last or twice */
+    bool slash = true; /* a slash may not come first, last or twice */
 
     if (len == 0 || len > KEY_MAX)
         return false;

@@ -86,7 +86,8 @@ static int dump_memory(struct cv_dump *d, const struct cv_buf *b, struct cv_erro
     fprintf(d->out, "  target %" PRIu64 " static-max %" PRIu64 " videoram %" PRIu64 " paging-pool %" PRIu64 "\n",
             v.target_kib, v.static_max_kib, v.videoram_kib, v.paging_pool_kib);
     for (uint32_t i = 0; i < v.e820_count; i++)
-        fprintf(d->out, "  e820 0x%" PRIx64 " 0x%" PRIx64 " type %u\n", v.e820[i].start, v.e820[i].size, v.e820[i].type);
+        fprintf(d->out, "  e820 0x%" PRIx64 " 0x%" PRIx64 " type %u\n", v.e820[i].start, v.e820[i].size,
+                v.e820[i].type);
     return 0;
 }
 
@@ -113,7 +114,8 @@ static int dump_pages(struct cv_dump *d, const struct cv_record *rec, struct cv_
 
     if (cv_pages_head_decode(&v, rec->body.data, rec->body.len, rec->body.len, err) < 0)
         return -1;
-    fprintf(d->out, "  pass %u codec %u first 0x%" PRIx64 " span %" PRIu64 " data %u runs-length %u payload-length %u\n",
+    fprintf(d->out,
+            "  pass %u codec %u first 0x%" PRIx64 " span %" PRIu64 " data %u runs-length %u payload-length %u\n",
             v.pass, v.codec, v.first_pfn, v.span, v.data_pages, v.runs_length, v.payload_length);
     return d->pages != NULL ? d->pages(d, rec, err) : 0;
 }
@@ -124,8 +126,10 @@ static int dump_pass_end(struct cv_dump *d, const struct cv_buf *b, struct cv_er
 
     if (cv_rec_pass_end_decode(&v, b->data, b->len, err) < 0)
         return -1;
-    fprintf(d->out, "  pass %u flags 0x%x records %" PRIu64 " data %" PRIu64 " pages %" PRIu64 " dirty %" PRIu64
-            " us %" PRIu64 "\n", v.pass, v.flags, v.records, v.data_pages, v.pages, v.dirty_left, v.duration_us);
+    fprintf(d->out,
+            "  pass %u flags 0x%x records %" PRIu64 " data %" PRIu64 " pages %" PRIu64 " dirty %" PRIu64 " us %" PRIu64
+            "\n",
+            v.pass, v.flags, v.records, v.data_pages, v.pages, v.dirty_left, v.duration_us);
     return 0;
 }
 

@@ -15,9 +15,13 @@ static const struct {
     { "LibvirtQemudSave", 16, "a save file of libvirt for KVM" },
     { "libvirt-xml", 11, "a save file of libvirt, which convoy does not read" },
     { "QEVM", 4, "a state of QEMU alone, without a guest around it" },
-    { "\x7f" "ELF", 4, "an ELF file: a program or a core dump" },
+    { "\x7f"
+      "ELF",
+      4, "an ELF file: a program or a core dump" },
     { "\x1f\x8b", 2, "compressed with gzip: unpack it first (zcat FILE | convoy ... -)" },
-    { "\xfd" "7zXZ", 5, "compressed with xz: unpack it first (xzcat FILE | convoy ... -)" },
+    { "\xfd"
+      "7zXZ",
+      5, "compressed with xz: unpack it first (xzcat FILE | convoy ... -)" },
     { "\x28\xb5\x2f\xfd", 4, "compressed with zstd: unpack it first (zstdcat FILE | convoy ... -)" },
     { "\x04\x22\x4d\x18", 4, "compressed with lz4: unpack it first (lz4cat FILE | convoy ... -)" },
     { "Salted__", 8, "encrypted with openssl" },

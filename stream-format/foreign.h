@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CV_FOREIGN_BYTES 16u           /* enough of a file's beginning for all of them */
+#define CV_FOREIGN_BYTES 16u /* enough of a file's beginning for all of them */
 
 /* "a save file of xl ...", to be put behind "this is "; NULL: nothing that is known here. len may be less. */
 const char *cv_foreign_name(const uint8_t *begin, size_t len);

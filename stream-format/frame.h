@@ -30,9 +30,6 @@ bool cv_frame_decode(struct cv_frame *f, uint64_t chain, const uint8_t *in, uint
 uint64_t cv_body_hash_avx2(const void *data, size_t len);
 
 /* Zero bytes after a body. */
-static inline size_t cv_frame_padding(uint64_t length)
-{
-    return (size_t)(-length & (CV_RECORD_ALIGN - 1));
-}
+static inline size_t cv_frame_padding(uint64_t length) { return (size_t)(-length & (CV_RECORD_ALIGN - 1)); }
 
 #endif

@@ -11,10 +11,7 @@ void cv_index_dispose(struct cv_index *x)
     *x = (struct cv_index){ .stride = 1 };
 }
 
-bool cv_index_lists(uint32_t type)
-{
-    return !(type & CV_RECORD_OPTIONAL);
-}
+bool cv_index_lists(uint32_t type) { return !(type & CV_RECORD_OPTIONAL); }
 
 /* Keeps every second PAGES entry and everything else.  The first one is that of PAGES record 0, always. */
 static void thin_out(struct cv_index *x)
@@ -61,8 +58,8 @@ int cv_index_add(struct cv_index *x, const struct cv_index_entry *e, struct cv_e
 
 static bool same(const struct cv_index_entry *a, const struct cv_index_entry *b)
 {
-    return a->offset == b->offset && a->number == b->number && a->type == b->type && a->tag == b->tag && a->key == b->key &&
-           a->chain == b->chain;
+    return a->offset == b->offset && a->number == b->number && a->type == b->type && a->tag == b->tag &&
+           a->key == b->key && a->chain == b->chain;
 }
 
 int cv_index_compare(const struct cv_index *x, const struct cv_rec_index *v, struct cv_error *err)
@@ -70,10 +67,11 @@ int cv_index_compare(const struct cv_index *x, const struct cv_rec_index *v, str
     for (uint32_t i = 0; i < v->count && i < x->count; i++) {
         struct cv_index_entry e = cv_index_at(v, i);
         if (!same(&e, &x->entries[i]))
-            return cv_rule_fail(err, CV_E_STREAM, "index", "entry %u says record %llu at offset %llu, due is record %llu at "
-                                "offset %llu, or its other fields differ", i, (unsigned long long)e.number,
-                                (unsigned long long)e.offset, (unsigned long long)x->entries[i].number,
-                                (unsigned long long)x->entries[i].offset);
+            return cv_rule_fail(err, CV_E_STREAM, "index",
+                                "entry %u says record %llu at offset %llu, due is record %llu at "
+                                "offset %llu, or its other fields differ",
+                                i, (unsigned long long)e.number, (unsigned long long)e.offset,
+                                (unsigned long long)x->entries[i].number, (unsigned long long)x->entries[i].offset);
     }
     if (v->count != x->count)
         return cv_rule_fail(err, CV_E_STREAM, "index", "%u entries, %zu are due", v->count, x->count);

@@ -10,12 +10,12 @@
 #include "base/error.h"
 
 struct cv_io {
-    int fd;                            /* borrowed; -1: read from memory instead */
-    const uint8_t *memory;             /* borrowed: what is left of it */
+    int fd;                /* borrowed; -1: read from memory instead */
+    const uint8_t *memory; /* borrowed: what is left of it */
     size_t memory_left;
-    int64_t stall_ms;                  /* 0: wait for ever */
-    struct cv_cancel *cancel;          /* borrowed, may be NULL */
-    uint64_t blocked_ns;               /* time spent in system calls so far */
+    int64_t stall_ms;         /* 0: wait for ever */
+    struct cv_cancel *cancel; /* borrowed, may be NULL */
+    uint64_t blocked_ns;      /* time spent in system calls so far */
 };
 
 /* iov is changed.  Errors: CV_E_IO, CV_E_TIMEOUT, CV_E_CANCELLED.  On a blocking descriptor limit and cancel act

@@ -21,15 +21,9 @@ void cv_order_init(struct cv_order *o, enum cv_code code, bool memory_only)
     *o = (struct cv_order){ .code = code, .memory_only = memory_only };
 }
 
-static unsigned rule_bit(const struct cv_record_rule *rule)
-{
-    return (unsigned)(rule - cv_record_rules);
-}
+static unsigned rule_bit(const struct cv_record_rule *rule) { return (unsigned)(rule - cv_record_rules); }
 
-static bool seen(const struct cv_order *o, const struct cv_record_rule *rule)
-{
-    return o->seen >> rule_bit(rule) & 1;
-}
+static bool seen(const struct cv_order *o, const struct cv_record_rule *rule) { return o->seen >> rule_bit(rule) & 1; }
 
 /* Name of the record with the highest rank so far, for messages. */
 static const char *last_name(const struct cv_order *o)

@@ -10,18 +10,18 @@
 #include "stream-format/frame.h"
 
 struct cv_order {
-    enum cv_code code;                 /* of the errors reported */
+    enum cv_code code; /* of the errors reported */
     bool memory_only;
-    bool emulators_known;              /* LAYOUT was seen */
+    bool emulators_known; /* LAYOUT was seen */
     bool index_seen, last_pass_seen, ended;
-    unsigned rank;                     /* of the last ranked record */
-    uint32_t seen;                     /* bit i: a record of cv_record_rules[i] was seen */
-    uint32_t dmids, states;            /* bit d: LAYOUT lists dmid d; its DEVICE_STATE was seen */
-    uint32_t pass;                     /* the pass that PAGES belong to now */
-    uint64_t pfn_count;                /* from MEMORY */
-    uint64_t pass_records, pass_data;  /* PAGES records and pages with contents in this pass so far */
-    uint64_t next_pfn;                 /* PAGES of this pass may begin here */
-    uint64_t data_pages;               /* in all passes */
+    unsigned rank;                    /* of the last ranked record */
+    uint32_t seen;                    /* bit i: a record of cv_record_rules[i] was seen */
+    uint32_t dmids, states;           /* bit d: LAYOUT lists dmid d; its DEVICE_STATE was seen */
+    uint32_t pass;                    /* the pass that PAGES belong to now */
+    uint64_t pfn_count;               /* from MEMORY */
+    uint64_t pass_records, pass_data; /* PAGES records and pages with contents in this pass so far */
+    uint64_t next_pfn;                /* PAGES of this pass may begin here */
+    uint64_t data_pages;              /* in all passes */
 };
 
 /* "<rule>: <text>": every fault of a stream begins with the short word of the rule that it breaks

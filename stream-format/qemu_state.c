@@ -6,10 +6,10 @@
 
 enum { QEMU_EOF = 0x00, QEMU_FULL = 0x04, QEMU_CONFIGURATION = 0x07, QEMU_FOOTER = 0x7e };
 
-#define PRELUDE 8u                     /* magic and version */
+#define PRELUDE 8u /* magic and version */
 #define FOOTER_SIZE 5u
-#define SECTION_ID_MAX 0xffffu         /* QEMU counts from 0 */
-#define VERSION_MAX 0xffffu            /* of a device's format */
+#define SECTION_ID_MAX 0xffffu /* QEMU counts from 0 */
+#define VERSION_MAX 0xffffu    /* of a device's format */
 
 static uint32_t load_be32(const uint8_t *p)
 {
@@ -170,9 +170,10 @@ static int check_unique(const struct cv_qemu_state *s, struct cv_error *err)
     qsort(sorted, s->count, sizeof *sorted, by_section);
     for (size_t i = 1; i < s->count && rc == 0; i++)
         if (sorted[i]->section == sorted[i - 1]->section)
-            rc = cv_fail(err, CV_E_UNSUPPORTED, 0,
-                         "device state cannot be taken apart: section %u appears to be there twice, as '%s' and as '%s'",
-                         sorted[i]->section, sorted[i - 1]->name, sorted[i]->name);
+            rc =
+                cv_fail(err, CV_E_UNSUPPORTED, 0,
+                        "device state cannot be taken apart: section %u appears to be there twice, as '%s' and as '%s'",
+                        sorted[i]->section, sorted[i - 1]->name, sorted[i]->name);
     free(sorted);
     return rc;
 }

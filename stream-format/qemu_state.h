@@ -22,16 +22,16 @@
 #include "base/error.h"
 
 struct cv_qemu_section {
-    char name[256];                    /* "0000:00:04.0/e1000", printable ASCII, terminated */
+    char name[256]; /* "0000:00:04.0/e1000", printable ASCII, terminated */
     uint32_t section, instance, version;
-    size_t offset;                     /* of the section's type byte in the blob */
-    size_t data_offset, data_len;      /* the device's own bytes */
+    size_t offset;                /* of the section's type byte in the blob */
+    size_t data_offset, data_len; /* the device's own bytes */
 };
 
 struct cv_qemu_state {
-    bool exact;                        /* every section was closed by its footer */
-    char machine[256];                 /* from a configuration section (0x07), "" if there is none */
-    struct cv_qemu_section *sections;  /* owned */
+    bool exact;                       /* every section was closed by its footer */
+    char machine[256];                /* from a configuration section (0x07), "" if there is none */
+    struct cv_qemu_section *sections; /* owned */
     size_t count;
 };
 

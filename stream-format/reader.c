@@ -16,11 +16,11 @@ struct cv_reader {
     struct cv_reader_options opt;
     struct cv_stream_header header;
     struct cv_order order;
-    uint64_t chain, chain_before, number, offset;  /* chain_before: the seed of the check of the record at hand */
-    XXH3_state_t *digest;              /* over the headers */
-    bool over;                         /* END or an error was met */
+    uint64_t chain, chain_before, number, offset; /* chain_before: the seed of the check of the record at hand */
+    XXH3_state_t *digest;                         /* over the headers */
+    bool over;                                    /* END or an error was met */
     uint64_t index_offset;
-    struct cv_index index;             /* what INDEX has to say */
+    struct cv_index index; /* what INDEX has to say */
     struct cv_rec_end end;
 };
 
@@ -77,7 +77,8 @@ void cv_reader_free(struct cv_reader *r)
 }
 
 /* Names a record in a message.  trusted: its header's check was right, so type and tag are what was written. */
-static int name_record(struct cv_error *err, uint64_t number, uint32_t type, uint32_t tag, uint64_t offset, bool trusted)
+static int name_record(struct cv_error *err, uint64_t number, uint32_t type, uint32_t tag, uint64_t offset,
+                       bool trusted)
 {
     const char *name = cv_record_name(type);
 
@@ -155,8 +156,7 @@ static int check_hash(const struct cv_frame *f, const struct cv_buf *body, struc
 
 /* A PAGES body whose hash a worker will check: only its head is looked at here, and when that makes no sense
  * the hash says first whether the body is damaged or was written so. */
-static int take_deferred(struct cv_reader *r, const struct cv_frame *f, const struct cv_buf *body,
-                         struct cv_error *err)
+static int take_deferred(struct cv_reader *r, const struct cv_frame *f, const struct cv_buf *body, struct cv_error *err)
 {
     struct cv_error damaged = CV_ERROR_INIT;
 
@@ -167,8 +167,7 @@ static int take_deferred(struct cv_reader *r, const struct cv_frame *f, const st
     return -1;
 }
 
-static int take_checked(struct cv_reader *r, const struct cv_frame *f, const struct cv_buf *body,
-                        struct cv_error *err)
+static int take_checked(struct cv_reader *r, const struct cv_frame *f, const struct cv_buf *body, struct cv_error *err)
 {
     if (check_hash(f, body, err) < 0 || cv_body_check(f->type, body->data, body->len, err) < 0)
         return -1;
@@ -186,7 +185,8 @@ static int check_end(struct cv_reader *r, const struct cv_buf *body, struct cv_e
         return -1;
     if (r->end.records != r->number || r->end.bytes != r->offset || r->end.data_pages != r->order.data_pages ||
         r->end.index_offset != r->index_offset)
-        return cv_rule_fail(err, CV_E_STREAM, "totals", "records, bytes, pages or place of the index are not as announced");
+        return cv_rule_fail(err, CV_E_STREAM, "totals",
+                            "records, bytes, pages or place of the index are not as announced");
     XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(r->digest));
     if (memcmp(digest.digest, r->end.digest, sizeof r->end.digest) != 0)
         return cv_rule_fail(err, CV_E_STREAM, "digest", "the digest over all headers differs");
@@ -198,8 +198,9 @@ static int check_end(struct cv_reader *r, const struct cv_buf *body, struct cv_e
 /* INDEX is compared with what was there; what it does not list passes. */
 static int take_index(struct cv_reader *r, const struct cv_frame *f, const struct cv_buf *body, struct cv_error *err)
 {
-    struct cv_index_entry e = { .offset = r->offset, .number = f->number, .type = f->type, .tag = f->tag,
-                                .chain = r->chain_before };
+    struct cv_index_entry e = {
+        .offset = r->offset, .number = f->number, .type = f->type, .tag = f->tag, .chain = r->chain_before
+    };
     struct cv_rec_index v;
 
     if (f->type == CV_REC_INDEX) {
@@ -242,7 +243,7 @@ int cv_reader_next(struct cv_reader *r, struct cv_record *rec, struct cv_error *
 
     if (r->over)
         return cv_fail(err, CV_E_INTERNAL, 0, "the stream is over");
-    r->over = true;                    /* unless this goes well */
+    r->over = true; /* unless this goes well */
     if (read_frame(r, &f, err) < 0)
         return -1;
     if (read_record(r, &f, rec, err) < 0)
@@ -263,17 +264,8 @@ int cv_record_check(const struct cv_record *rec, struct cv_error *err)
     return cv_record_context(rec, err);
 }
 
-const struct cv_stream_header *cv_reader_header(const struct cv_reader *r)
-{
-    return &r->header;
-}
+const struct cv_stream_header *cv_reader_header(const struct cv_reader *r) { return &r->header; }
 
-uint64_t cv_reader_bytes(const struct cv_reader *r)
-{
-    return r->offset;
-}
+uint64_t cv_reader_bytes(const struct cv_reader *r) { return r->offset; }
 
-const struct cv_rec_end *cv_reader_end(const struct cv_reader *r)
-{
-    return r->over && r->order.ended ? &r->end : NULL;
-}
+const struct cv_rec_end *cv_reader_end(const struct cv_reader *r) { return r->over && r->order.ended ? &r->end : NULL; }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "stream-format/records.h"
 
+/* clang-format off */
 const struct cv_record_rule cv_record_rules[] = {
 #define CV_R(name_, id_, presence_, profile_, min_, max_, rank_, tag_, section_)                                  \
     { .name = #name_, .section = section_, .id = (id_), .presence = CV_PRESENCE_##presence_,                      \
@@ -8,6 +9,7 @@ const struct cv_record_rule cv_record_rules[] = {
 #include "stream-format/records.def"
 #undef CV_R
 };
+/* clang-format on */
 const size_t cv_record_rules_count = sizeof cv_record_rules / sizeof cv_record_rules[0];
 
 const struct cv_record_rule *cv_record_rule(uint32_t raw_type)

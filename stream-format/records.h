@@ -12,38 +12,38 @@
 
 /* Sizes of the frame, bytes. */
 #define CV_STREAM_HEADER_SIZE 64u
-#define CV_STREAM_HEADER_MAX 4096u           /* a later version's header may be so long */
+#define CV_STREAM_HEADER_MAX 4096u /* a later version's header may be so long */
 #define CV_RECORD_HEADER_SIZE 40u
 #define CV_RECORD_ALIGN 8u
 
 /* Limits of bodies, bytes. */
 #define CV_TEXT_RECORD_MAX (1u << 20)
-#define CV_PAGES_RECORD_MAX (40u + 2048u * 9u + 2048u * 4096u)     /* memory/pages_codec.h: head, run table, contents */
+#define CV_PAGES_RECORD_MAX (40u + 2048u * 9u + 2048u * 4096u) /* memory/pages_codec.h: head, run table, contents */
 #define CV_CONTEXT_RECORD_MAX (64u << 20)
 #define CV_XENSTORE_RECORD_MAX (4u << 20)
 #define CV_DEVICE_STATE_HEAD 32u
 #define CV_DEVICE_STATE_MAX (CV_DEVICE_STATE_HEAD + (64u << 20))
 #define CV_INDEX_ENTRIES_MAX 65536u
 #define CV_INDEX_RECORD_MAX (8u + 40u * CV_INDEX_ENTRIES_MAX)
-#define CV_OPTIONAL_RECORD_MAX (16u << 20)   /* an optional record of an unknown type */
-#define CV_EMULATORS_MAX 8u                  /* dmid 0 to 7, as Xen's MAX_NR_IOREQ_SERVERS */
+#define CV_OPTIONAL_RECORD_MAX (16u << 20) /* an optional record of an unknown type */
+#define CV_EMULATORS_MAX 8u                /* dmid 0 to 7, as Xen's MAX_NR_IOREQ_SERVERS */
 
-#define CV_RECORD_OPTIONAL 0x80000000u       /* bit 31 of a type: may be skipped */
+#define CV_RECORD_OPTIONAL 0x80000000u /* bit 31 of a type: may be skipped */
 
 /* Required features: a reader that does not know a set bit refuses the stream (CV_E_STREAM_VERSION).
  * Version 1 builds MEMORY_ONLY; the others are reserved places (docs/stream-format.md, 7). */
-#define CV_FEATURE_INCREMENTAL (1ull << 0)        /* holds only what differs from a parent image (record PARENT) */
-#define CV_FEATURE_CHANNELS (1ull << 1)           /* PAGES also arrive on further channels */
-#define CV_FEATURE_FIXED_OFFSETS (1ull << 2)      /* page contents at places computed from the pfn */
-#define CV_FEATURE_CHECKPOINTS (1ull << 3)        /* more than one state of the same guest (record CHECKPOINT) */
-#define CV_FEATURE_REMOTE_EMULATORS (1ull << 4)   /* an emulator lives in another domain */
-#define CV_FEATURE_ENCRYPTED (1ull << 5)          /* bodies are sealed */
-#define CV_FEATURE_MEMORY_ONLY (1ull << 8)        /* no guest: MEMORY, PAGES and PASS_END only (measurements, tests) */
+#define CV_FEATURE_INCREMENTAL (1ull << 0)      /* holds only what differs from a parent image (record PARENT) */
+#define CV_FEATURE_CHANNELS (1ull << 1)         /* PAGES also arrive on further channels */
+#define CV_FEATURE_FIXED_OFFSETS (1ull << 2)    /* page contents at places computed from the pfn */
+#define CV_FEATURE_CHECKPOINTS (1ull << 3)      /* more than one state of the same guest (record CHECKPOINT) */
+#define CV_FEATURE_REMOTE_EMULATORS (1ull << 4) /* an emulator lives in another domain */
+#define CV_FEATURE_ENCRYPTED (1ull << 5)        /* bodies are sealed */
+#define CV_FEATURE_MEMORY_ONLY (1ull << 8)      /* no guest: MEMORY, PAGES and PASS_END only (measurements, tests) */
 #define CV_FEATURES_KNOWN CV_FEATURE_MEMORY_ONLY
 
 /* Optional features: a reader may ignore them. */
-#define CV_OPTIONAL_INDEX (1ull << 0)             /* an INDEX record stands in front of END */
-#define CV_OPTIONAL_LIVE (1ull << 1)              /* the guest ran during the first passes */
+#define CV_OPTIONAL_INDEX (1ull << 0) /* an INDEX record stands in front of END */
+#define CV_OPTIONAL_LIVE (1ull << 1)  /* the guest ran during the first passes */
 
 enum cv_record_type {
 #define CV_R(name, id, presence, profile, min, max, rank, tag, section) CV_REC_##name = (id),
@@ -61,7 +61,7 @@ struct cv_record_rule {
     enum cv_presence presence;
     enum cv_profile profile;
     enum cv_tag tag;
-    uint32_t min, max;                /* bytes of body */
+    uint32_t min, max; /* bytes of body */
     unsigned rank;
 };
 

@@ -13,30 +13,31 @@
 #include "base/cancel.h"
 #include "base/error.h"
 
-#include "stream-format/records.h"     /* enum cv_record_type, cv_record_name(), limits: from records.def */
+#include "stream-format/records.h" /* enum cv_record_type, cv_record_name(), limits: from records.def */
 
 struct cv_stream_header {
-    uint16_t version;                  /* CV_STREAM_VERSION when written */
-    uint64_t required_features;        /* an unknown bit: refuse (CV_E_STREAM_VERSION) */
-    uint64_t optional_features;        /* an unknown bit: ignore */
-    uint8_t stream_id[16];             /* random: seeds the checksum chain, so that records of two streams never mix */
+    uint16_t version;           /* CV_STREAM_VERSION when written */
+    uint64_t required_features; /* an unknown bit: refuse (CV_E_STREAM_VERSION) */
+    uint64_t optional_features; /* an unknown bit: ignore */
+    uint8_t stream_id[16];      /* random: seeds the checksum chain, so that records of two streams never mix */
 };
 
 /* ---- writer ---------------------------------------------------------------------------------------------- */
 struct cv_writer;
 
 struct cv_writer_options {
-    int64_t stall_ms;                  /* no byte accepted by fd for so long: CV_E_TIMEOUT; 0 = wait for ever */
-    struct cv_cancel *cancel;          /* borrowed, may be NULL */
+    int64_t stall_ms;         /* no byte accepted by fd for so long: CV_E_TIMEOUT; 0 = wait for ever */
+    struct cv_cancel *cancel; /* borrowed, may be NULL */
     uint64_t required_features, optional_features;
-    bool index;                        /* collect an INDEX record before END (files; bounded memory) */
-    const uint8_t *stream_id;          /* 16 bytes, for tests that want the same bytes twice; NULL = random */
+    bool index;               /* collect an INDEX record before END (files; bounded memory) */
+    const uint8_t *stream_id; /* 16 bytes, for tests that want the same bytes twice; NULL = random */
 };
 
 /* Writes the header.  fd is borrowed until cv_writer_free; make it non-blocking where stall_ms and cancel matter.
  * A stream of memory alone (benchmarks, tests): required_features = CV_FEATURE_MEMORY_ONLY, then MEMORY, PAGES...,
  * PASS_END; its reader sets accept_features. */
-int cv_writer_new(struct cv_writer **w_out, int fd, const struct cv_writer_options *opt, struct cv_error *err) CV_CHECKED;
+int cv_writer_new(struct cv_writer **w_out, int fd, const struct cv_writer_options *opt,
+                  struct cv_error *err) CV_CHECKED;
 
 /* Writes one record; order, limits and fixed parts are checked against what the reader checks (CV_E_INTERNAL), so that
  * no stream is written that would not be read.  iov and its bytes are only read.  At most CV_WRITER_PIECES pieces.
@@ -52,25 +53,25 @@ uint64_t cv_body_hash(const void *data, size_t len);
 
 /* INDEX (if wanted) and END with totals and digest. Nothing may be put afterwards. */
 int cv_writer_finish(struct cv_writer *w, struct cv_error *err) CV_CHECKED;
-uint64_t cv_writer_bytes(const struct cv_writer *w);          /* bytes written so far */
-uint64_t cv_writer_blocked_ns(const struct cv_writer *w);     /* time spent waiting in write: the output's speed */
+uint64_t cv_writer_bytes(const struct cv_writer *w);      /* bytes written so far */
+uint64_t cv_writer_blocked_ns(const struct cv_writer *w); /* time spent waiting in write: the output's speed */
 const uint8_t *cv_writer_stream_id(const struct cv_writer *w);
-uint64_t cv_writer_records(const struct cv_writer *w);        /* records written so far */
-void cv_writer_free(struct cv_writer *w);                      /* NULL is fine; writes nothing */
+uint64_t cv_writer_records(const struct cv_writer *w); /* records written so far */
+void cv_writer_free(struct cv_writer *w);              /* NULL is fine; writes nothing */
 
 /* ---- reader ---------------------------------------------------------------------------------------------- */
 struct cv_reader;
 
 struct cv_record {
     enum cv_record_type type;
-    uint32_t raw_type;                 /* as on the wire: an unknown optional record keeps its number */
-    uint32_t tag;                      /* PAGES, PASS_END: pass; DEVICE_STATE: dmid; else 0 */
-    bool known;                        /* false: unknown optional record, only its hash was checked: skip it */
-    uint64_t number;                   /* 0 for the first record after the header */
-    uint64_t offset;                   /* of the record's header in the stream, bytes */
+    uint32_t raw_type; /* as on the wire: an unknown optional record keeps its number */
+    uint32_t tag;      /* PAGES, PASS_END: pass; DEVICE_STATE: dmid; else 0 */
+    bool known;        /* false: unknown optional record, only its hash was checked: skip it */
+    uint64_t number;   /* 0 for the first record after the header */
+    uint64_t offset;   /* of the record's header in the stream, bytes */
     uint64_t body_hash;
-    bool body_checked;                 /* false only with defer_hash: whoever uses the body checks it first */
-    struct cv_buf body;                /* owned by the caller: take it (cv_buf_take) or let cv_reader_next use it again */
+    bool body_checked;  /* false only with defer_hash: whoever uses the body checks it first */
+    struct cv_buf body; /* owned by the caller: take it (cv_buf_take) or let cv_reader_next use it again */
 };
 /* Start with { 0 }: cv_reader_next reuses what body holds.  Dispose when done; twice is safe. */
 static inline void cv_record_dispose(struct cv_record *rec) { cv_buf_dispose(&rec->body); }
@@ -79,14 +80,16 @@ static inline void cv_record_dispose(struct cv_record *rec) { cv_buf_dispose(&re
 struct cv_reader_options {
     int64_t stall_ms;
     struct cv_cancel *cancel;
-    bool defer_hash_of_pages;          /* PAGES bodies are handed out unchecked; cv_record_check() does it on a worker */
-    bool stays_open;                   /* a conversation: END is not followed by the end of the file, do not wait for it */
-    uint64_t accept_features;          /* required features that the caller can handle (CV_FEATURE_MEMORY_ONLY) */
+    bool defer_hash_of_pages; /* PAGES bodies are handed out unchecked; cv_record_check() does it on a worker */
+    bool stays_open;          /* a conversation: END is not followed by the end of the file, do not wait for it */
+    uint64_t accept_features; /* required features that the caller can handle (CV_FEATURE_MEMORY_ONLY) */
 };
 
 /* Reads and checks the header.  fd is borrowed.  Errors: CV_E_STREAM (no stream, truncated, damaged), CV_E_UNSUPPORTED
- * (a file of another kind that is known: it is named), CV_E_STREAM_VERSION (version or required feature unknown), CV_E_IO, CV_E_TIMEOUT, CV_E_CANCELLED. */
-int cv_reader_new(struct cv_reader **r_out, int fd, const struct cv_reader_options *opt, struct cv_error *err) CV_CHECKED;
+ * (a file of another kind that is known: it is named), CV_E_STREAM_VERSION (version or required feature unknown),
+ * CV_E_IO, CV_E_TIMEOUT, CV_E_CANCELLED. */
+int cv_reader_new(struct cv_reader **r_out, int fd, const struct cv_reader_options *opt,
+                  struct cv_error *err) CV_CHECKED;
 /* The same over a stream that lies in memory (a mapped file, a test): data is borrowed until cv_reader_free. */
 int cv_reader_new_memory(struct cv_reader **r_out, const void *data, size_t len, const struct cv_reader_options *opt,
                          struct cv_error *err) CV_CHECKED;
@@ -104,10 +107,10 @@ int cv_record_check(const struct cv_record *rec, struct cv_error *err) CV_CHECKE
 /* Prepends "record 12 PAGES at offset 4711" ("record 20 DEVICE_STATE dmid 2 at offset 815") to a fault found inside a
  * body.  Returns -1. */
 int cv_record_context(const struct cv_record *rec, struct cv_error *err);
-uint64_t cv_reader_bytes(const struct cv_reader *r);           /* bytes read so far */
+uint64_t cv_reader_bytes(const struct cv_reader *r); /* bytes read so far */
 /* What END said, once cv_reader_next returned 0; NULL before. */
 struct cv_rec_end;
 const struct cv_rec_end *cv_reader_end(const struct cv_reader *r);
-void cv_reader_free(struct cv_reader *r);                      /* NULL is fine */
+void cv_reader_free(struct cv_reader *r); /* NULL is fine */
 
 #endif

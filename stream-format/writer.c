@@ -16,8 +16,8 @@ struct cv_writer {
     struct cv_stream_header header;
     struct cv_order order;
     uint64_t chain, number, offset;
-    XXH3_state_t *digest;              /* over the headers */
-    XXH3_state_t *body_hash;           /* for bodies in several pieces */
+    XXH3_state_t *digest;    /* over the headers */
+    XXH3_state_t *body_hash; /* for bodies in several pieces */
     bool indexed, broken, finished;
     struct cv_index index;
 };
@@ -65,7 +65,8 @@ int cv_writer_new(struct cv_writer **w_out, int fd, const struct cv_writer_optio
     }
     XXH3_128bits_reset(w->digest);
     w->io = (struct cv_io){ .fd = fd, .stall_ms = opt->stall_ms, .cancel = opt->cancel };
-    w->header = (struct cv_stream_header){ .version = CV_STREAM_VERSION, .required_features = opt->required_features,
+    w->header = (struct cv_stream_header){ .version = CV_STREAM_VERSION,
+                                           .required_features = opt->required_features,
                                            .optional_features = opt->optional_features };
     w->indexed = opt->index;
     w->index.stride = 1;
@@ -153,8 +154,12 @@ static int add_to_index(struct cv_writer *w, const struct cv_frame *f, const str
         return 0;
     if (f->type == CV_REC_PAGES)
         gather(body, count, head, sizeof head);
-    struct cv_index_entry e = { .offset = w->offset, .number = f->number, .type = f->type, .tag = f->tag,
-                                .key = cv_load64(head + 8), .chain = w->chain };
+    struct cv_index_entry e = { .offset = w->offset,
+                                .number = f->number,
+                                .type = f->type,
+                                .tag = f->tag,
+                                .key = cv_load64(head + 8),
+                                .chain = w->chain };
     return cv_index_add(&w->index, &e, err);
 }
 
@@ -178,8 +183,8 @@ static int write_record(struct cv_writer *w, const struct cv_frame *f, const str
     return 0;
 }
 
-static int put(struct cv_writer *w, enum cv_record_type type, const struct iovec *body, int count,
-               const uint64_t *hash, struct cv_error *err)
+static int put(struct cv_writer *w, enum cv_record_type type, const struct iovec *body, int count, const uint64_t *hash,
+               struct cv_error *err)
 {
     const struct cv_record_rule *rule = cv_record_rule((uint32_t)type);
     struct cv_frame f = { .type = (uint32_t)type, .number = w->number };
@@ -187,7 +192,7 @@ static int put(struct cv_writer *w, enum cv_record_type type, const struct iovec
 
     if (w->broken || w->finished)
         return cv_fail(err, CV_E_INTERNAL, 0, "the stream is %s", w->broken ? "broken off" : "finished");
-    w->broken = true;                  /* until everything went well */
+    w->broken = true; /* until everything went well */
     if (rule == NULL || count < 0 || count > CV_WRITER_PIECES)
         return cv_fail(err, CV_E_INTERNAL, 0, "record type 0x%x in %d pieces", (unsigned)type, count);
     for (int i = 0; i < count; i++)
@@ -257,22 +262,10 @@ int cv_writer_finish(struct cv_writer *w, struct cv_error *err)
     return 0;
 }
 
-uint64_t cv_writer_bytes(const struct cv_writer *w)
-{
-    return w->offset;
-}
+uint64_t cv_writer_bytes(const struct cv_writer *w) { return w->offset; }
 
-uint64_t cv_writer_records(const struct cv_writer *w)
-{
-    return w->number;
-}
+uint64_t cv_writer_records(const struct cv_writer *w) { return w->number; }
 
-uint64_t cv_writer_blocked_ns(const struct cv_writer *w)
-{
-    return w->io.blocked_ns;
-}
+uint64_t cv_writer_blocked_ns(const struct cv_writer *w) { return w->io.blocked_ns; }
 
-const uint8_t *cv_writer_stream_id(const struct cv_writer *w)
-{
-    return w->header.stream_id;
-}
+const uint8_t *cv_writer_stream_id(const struct cv_writer *w) { return w->header.stream_id; }

@@ -16,8 +16,8 @@
 
 #define FOUR_GIB (UINT64_C(1) << 32)
 #define MIB (UINT64_C(1) << 20)
-#define VGA_HOLE_PAGES 0x20            /* 0xa0000 to 0xbffff belongs to the emulator */
-#define LOW_MEMORY_START MIB           /* hvmloader makes the map of the first MiB itself */
+#define VGA_HOLE_PAGES 0x20  /* 0xa0000 to 0xbffff belongs to the emulator */
+#define LOW_MEMORY_START MIB /* hvmloader makes the map of the first MiB itself */
 #define FIRMWARE_MAX (16 * MIB)
 
 struct build {
@@ -25,7 +25,7 @@ struct build {
     uint32_t domid;
     const struct cv_domain_spec *spec;
     struct xc_dom_image *dom;
-    char *firmware, *acpi;             /* file contents, borrowed by dom until it is released */
+    char *firmware, *acpi; /* file contents, borrowed by dom until it is released */
 };
 
 static int load_file(const char *path, struct xc_hvm_firmware_module *m, char **data_out, struct cv_error *err)
@@ -136,8 +136,8 @@ static int put_modules(struct build *b, struct cv_error *err)
     if (b->dom->acpi_modules[0].guest_addr_out == 0)
         return 0;
     snprintf(path, sizeof path, "/local/domain/%u/hvmloader/acpi/address", b->domid);
-    if (xen_xs_printf(b->x, XBT_NULL, err, path, "0x%llx",
-                      (unsigned long long)b->dom->acpi_modules[0].guest_addr_out) < 0)
+    if (xen_xs_printf(b->x, XBT_NULL, err, path, "0x%llx", (unsigned long long)b->dom->acpi_modules[0].guest_addr_out) <
+        0)
         return -1;
     snprintf(path, sizeof path, "/local/domain/%u/hvmloader/acpi/length", b->domid);
     return xen_xs_printf(b->x, XBT_NULL, err, path, "0x%x", b->dom->acpi_modules[0].length);
@@ -147,8 +147,8 @@ static int build(struct build *b, struct cv_error *err)
 {
     const struct cv_domain_spec *s = b->spec;
 
-    if (xc_cpuid_apply_policy(b->x->xc, b->domid, false, NULL, 0, s->pae, s->tsc_mode == 1 /* always emulate: invariant */,
-                              s->nested_hvm, NULL, NULL) != 0)
+    if (xc_cpuid_apply_policy(b->x->xc, b->domid, false, NULL, 0, s->pae,
+                              s->tsc_mode == 1 /* always emulate: invariant */, s->nested_hvm, NULL, NULL) != 0)
         return xen_fail(b->x, err, "cannot give the domain its CPU policy");
     if (s->viridian != 0 && xc_hvm_param_set(b->x->xc, b->domid, HVM_PARAM_VIRIDIAN, s->viridian) != 0)
         return xen_fail(b->x, err, "cannot set the viridian features");

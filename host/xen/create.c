@@ -73,11 +73,14 @@ static int create_domain(struct xen_host *x, struct cv_domain_spec *spec, uint32
     return xen_fail(x, err, "Xen does not create the domain");
 }
 
-static int set_memory_limits(struct xen_host *x, uint32_t domid, const struct cv_domain_spec *spec, struct cv_error *err)
+static int set_memory_limits(struct xen_host *x, uint32_t domid, const struct cv_domain_spec *spec,
+                             struct cv_error *err)
 {
-    uint64_t max_kb = spec->max_pages ? spec->max_pages * 4 : spec->ram_target_kb + spec->extra_pages * 4 + MAXMEM_SLACK_KB;
+    uint64_t max_kb =
+        spec->max_pages ? spec->max_pages * 4 : spec->ram_target_kb + spec->extra_pages * 4 + MAXMEM_SLACK_KB;
     /* As libxl_get_required_shadow_memory: a page for each MiB twice over, and 1 MiB for each vCPU. */
-    uint64_t pool_kb = spec->paging_pool_kb ? spec->paging_pool_kb : 4 * (256 * (uint64_t)spec->vcpus + 2 * (spec->max_kb / 1024));
+    uint64_t pool_kb =
+        spec->paging_pool_kb ? spec->paging_pool_kb : 4 * (256 * (uint64_t)spec->vcpus + 2 * (spec->max_kb / 1024));
 
     if (xc_domain_setmaxmem(x->xc, domid, max_kb) < 0)
         return xen_fail(x, err, "cannot set the memory limit to %llu KiB", (unsigned long long)max_kb);

@@ -32,7 +32,8 @@ int xen_dirty_log(struct cv_host *h, uint32_t domid, bool on, struct cv_error *e
     }
     if (switch_log(x, domid, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY) == 0)
         return 0;
-    /* The VRAM tracking of an emulator holds a private log; taking it away makes room for ours (as libxenguest does). */
+    /* The VRAM tracking of an emulator holds a private log; taking it away makes room for ours (as libxenguest does).
+     */
     int sys = errno;
     if (switch_log(x, domid, XEN_DOMCTL_SHADOW_OP_OFF) == 0 &&
         switch_log(x, domid, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY) == 0)
@@ -40,7 +41,8 @@ int xen_dirty_log(struct cv_host *h, uint32_t domid, bool on, struct cv_error *e
     if (sys == EINVAL)
         return cv_fail(err, CV_E_UNSUPPORTED, EINVAL, "Xen refuses a dirty log: is a PCI device passed through?");
     if (sys == EBUSY)
-        return cv_fail(err, CV_E_UNSUPPORTED, EBUSY, "Xen refuses a dirty log: an emulator has claimed pages (p2m_ioreq_server)");
+        return cv_fail(err, CV_E_UNSUPPORTED, EBUSY,
+                       "Xen refuses a dirty log: an emulator has claimed pages (p2m_ioreq_server)");
     errno = sys;
     return xen_fail(x, err, "cannot switch Xen's dirty log on");
 }
@@ -71,6 +73,7 @@ int xen_dirty_take(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_t
     xc_domaininfo_t d;
     if (xc_domain_getinfolist(x->xc, domid, 1, &d) != 1 || d.domain != domid)
         return xen_fail(x, err, "cannot ask Xen about domain %u", domid);
-    *stats = (struct cv_dirty_stats){ .dirty_pages = s.dirty_count, .fault_pages = s.fault_count, .pages = d.tot_pages };
+    *stats =
+        (struct cv_dirty_stats){ .dirty_pages = s.dirty_count, .fault_pages = s.fault_count, .pages = d.tot_pages };
     return 0;
 }

@@ -244,6 +244,7 @@ int xen_is_suspended(struct xen_host *x, uint32_t domid, struct cv_error *err)
         return 0;
     unsigned reason = (d.flags >> XEN_DOMINF_shutdownshift) & XEN_DOMINF_shutdownmask;
     if (reason != SHUTDOWN_suspend)
-        return cv_fail(err, CV_E_HYPERVISOR, 0, "the guest stopped for another reason (%u) in place of suspending", reason);
+        return cv_fail(err, CV_E_HYPERVISOR, 0, "the guest stopped for another reason (%u) in place of suspending",
+                       reason);
     return 1;
 }

@@ -8,10 +8,10 @@
 #include "host/xen/xen.h"
 
 struct logger {
-    xentoollog_logger vtable;          /* first: the library casts */
+    xentoollog_logger vtable; /* first: the library casts */
     struct cv_sink *sink;
-    pthread_mutex_t lock;              /* page source and sink log from workers */
-    char last_error[256];              /* under lock */
+    pthread_mutex_t lock; /* page source and sink log from workers */
+    char last_error[256]; /* under lock */
 };
 
 static void vmessage(xentoollog_logger *l, xentoollog_level level, int errnoval, const char *context,
@@ -31,8 +31,8 @@ static void vmessage(xentoollog_logger *l, xentoollog_level level, int errnoval,
     pthread_mutex_unlock(&log->lock);
 }
 
-static void progress(xentoollog_logger *l, const char *context, const char *doing_what, int percent,
-                     unsigned long done, unsigned long total)
+static void progress(xentoollog_logger *l, const char *context, const char *doing_what, int percent, unsigned long done,
+                     unsigned long total)
 {
     (void)l, (void)context, (void)doing_what, (void)percent, (void)done, (void)total;
 }

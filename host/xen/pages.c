@@ -14,7 +14,7 @@ struct slot {
     xc_interface *xc;
     xen_pfn_t gfns[CV_MAP_MAX];
     int errs[CV_MAP_MAX];
-    void *base;                        /* the mapping handed out, or NULL */
+    void *base; /* the mapping handed out, or NULL */
     size_t pages;
 };
 
@@ -23,7 +23,7 @@ struct xen_source {
     struct xen_host *x;
     uint32_t domid;
     pthread_mutex_t lock;
-    struct slot *idle;                 /* under lock */
+    struct slot *idle; /* under lock */
 };
 
 static struct slot *slot_get(struct xen_source *s)

@@ -52,8 +52,10 @@ int xen_get_cpu_policy(struct cv_host *h, uint32_t domid, struct cv_cpu_policy *
     if (raw_get(xen_host(h), domid, &r, err) < 0)
         return -1;
     struct cv_cpu_policy p = {
-        .leaves = calloc(r.leaf_count + 1u, sizeof *p.leaves), .leaf_count = r.leaf_count,
-        .msrs = calloc(r.msr_count + 1u, sizeof *p.msrs), .msr_count = r.msr_count,
+        .leaves = calloc(r.leaf_count + 1u, sizeof *p.leaves),
+        .leaf_count = r.leaf_count,
+        .msrs = calloc(r.msr_count + 1u, sizeof *p.msrs),
+        .msr_count = r.msr_count,
     };
     if (p.leaves == NULL || p.msrs == NULL) {
         raw_dispose(&r);
@@ -61,8 +63,8 @@ int xen_get_cpu_policy(struct cv_host *h, uint32_t domid, struct cv_cpu_policy *
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for the CPU policy");
     }
     for (uint32_t i = 0; i < r.leaf_count; i++)
-        p.leaves[i] = (struct cv_policy_leaf){ r.leaves[i].leaf, r.leaves[i].subleaf, r.leaves[i].a, r.leaves[i].b,
-                                              r.leaves[i].c, r.leaves[i].d };
+        p.leaves[i] = (struct cv_policy_leaf){ r.leaves[i].leaf, r.leaves[i].subleaf, r.leaves[i].a,
+                                               r.leaves[i].b,    r.leaves[i].c,       r.leaves[i].d };
     for (uint32_t i = 0; i < r.msr_count; i++)
         p.msrs[i] = (struct cv_policy_msr){ r.msrs[i].idx, r.msrs[i].flags, r.msrs[i].val };
     raw_dispose(&r);
@@ -82,8 +84,8 @@ int xen_set_cpu_policy(struct cv_host *h, uint32_t domid, const struct cv_cpu_po
     if (raw_alloc(&r, err) < 0)
         return -1;
     for (uint32_t i = 0; i < r.leaf_count; i++)
-        r.leaves[i] = (xen_cpuid_leaf_t){ p->leaves[i].leaf, p->leaves[i].subleaf, p->leaves[i].a, p->leaves[i].b,
-                                          p->leaves[i].c, p->leaves[i].d };
+        r.leaves[i] = (xen_cpuid_leaf_t){ p->leaves[i].leaf, p->leaves[i].subleaf, p->leaves[i].a,
+                                          p->leaves[i].b,    p->leaves[i].c,       p->leaves[i].d };
     for (uint32_t i = 0; i < r.msr_count; i++)
         r.msrs[i] = (xen_msr_entry_t){ .idx = p->msrs[i].index, .flags = p->msrs[i].flags, .val = p->msrs[i].value };
     int rc = xc_set_domain_cpu_policy(x->xc, domid, r.leaf_count, r.leaves, r.msr_count, r.msrs, &leaf, &subleaf, &msr);
@@ -106,8 +108,8 @@ int xen_check_cpu_policy(struct cv_host *h, const struct cv_cpu_policy *p, struc
     if (raw_alloc(&r, err) < 0)
         return -1;
     for (uint32_t i = 0; i < r.leaf_count; i++)
-        r.leaves[i] = (xen_cpuid_leaf_t){ p->leaves[i].leaf, p->leaves[i].subleaf, p->leaves[i].a, p->leaves[i].b,
-                                          p->leaves[i].c, p->leaves[i].d };
+        r.leaves[i] = (xen_cpuid_leaf_t){ p->leaves[i].leaf, p->leaves[i].subleaf, p->leaves[i].a,
+                                          p->leaves[i].b,    p->leaves[i].c,       p->leaves[i].d };
     xc_cpu_policy_t *most = xc_cpu_policy_init(), *guest = xc_cpu_policy_init();
     int rc = 0;
     if (most == NULL || guest == NULL)

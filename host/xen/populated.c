@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Where a domain has pages.  Xen can only be asked page number by page number, about 2.4 us each on a slow host, and the
- * emulators' and Xen's own pages lie just below 4 GiB whatever the guest's size: asking for all of it costs a small guest
- * some seconds.  But Xen says how many pages the domain has: look everywhere that pages are likely to be, and between RAM
- * and the hole, which is most of a small guest's space, only when some have not been found. */
+/* Where a domain has pages.  Xen can only be asked page number by page number, about 2.4 us each on a slow host, and
+ * the emulators' and Xen's own pages lie just below 4 GiB whatever the guest's size: asking for all of it costs a small
+ * guest some seconds.  But Xen says how many pages the domain has: look everywhere that pages are likely to be, and
+ * between RAM and the hole, which is most of a small guest's space, only when some have not been found. */
 #include "host/xen/types.h"
 #include "host/xen/xen.h"
 

@@ -10,14 +10,14 @@
 /* Populated pages, one bit each, in blocks that come into being when they are needed: the physical address space is
  * large (special pages lie near 4 GiB) and mostly empty. */
 #define BLOCK_PAGES 32768u
-#define MAX_PFN (UINT64_C(1) << 36)    /* 256 TiB; the loader bounds pfns by the image's own count first */
+#define MAX_PFN (UINT64_C(1) << 36) /* 256 TiB; the loader bounds pfns by the image's own count first */
 
 struct xen_sink {
     struct cv_page_sink base;
     struct xen_host *x;
     uint32_t domid;
     pthread_mutex_t lock;
-    uint64_t **blocks;                 /* under lock */
+    uint64_t **blocks; /* under lock */
     size_t block_count;
 };
 
@@ -216,8 +216,9 @@ static int sink_special(struct cv_page_sink *base, const uint64_t *pfns, const u
 
 int xen_page_sink(struct cv_host *h, uint32_t domid, struct cv_page_sink **out, struct cv_error *err)
 {
-    static const struct cv_page_sink_ops ops = { .map = sink_map_pages, .unmap = sink_unmap, .zero = sink_zero,
-                                                 .special = sink_special };
+    static const struct cv_page_sink_ops ops = {
+        .map = sink_map_pages, .unmap = sink_unmap, .zero = sink_zero, .special = sink_special
+    };
     struct xen_sink *s = calloc(1, sizeof *s);
 
     if (s == NULL)

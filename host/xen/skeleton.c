@@ -36,14 +36,12 @@ static void paths(struct skeleton *k, struct xen_host *x, uint32_t domid, const 
 static int make_node(struct skeleton *k, const char *base, const char *name, char guest, struct cv_error *err)
 {
     char path[XEN_XS_PATH_MAX];
-    struct xs_permissions perms[2] = { { .id = 0, .perms = XS_PERM_NONE },
-                                       { .id = k->domid, .perms = XS_PERM_READ } };
+    struct xs_permissions perms[2] = { { .id = 0, .perms = XS_PERM_NONE }, { .id = k->domid, .perms = XS_PERM_READ } };
 
     snprintf(path, sizeof path, "%s%s%s", base, *name ? "/" : "", name);
     if (guest == 'w')
         perms[0].id = k->domid;
-    if (!xs_mkdir(k->x->xs, k->t, path) ||
-        !xs_set_permissions(k->x->xs, k->t, path, perms, guest == 'r' ? 2 : 1))
+    if (!xs_mkdir(k->x->xs, k->t, path) || !xs_set_permissions(k->x->xs, k->t, path, perms, guest == 'r' ? 2 : 1))
         return xen_fail(k->x, err, "xenstore: make %s", path);
     return 0;
 }
@@ -64,13 +62,32 @@ static int put_u64(struct skeleton *k, const char *name, uint64_t value, struct 
 
 static int make_tree(struct skeleton *k, struct cv_error *err)
 {
-    static const struct { const char *name; char guest; } nodes[] = {
-        { "cpu", 'r' }, { "memory", 'r' }, { "device", 'r' }, { "device/suspend", 'r' },
-        { "device/suspend/event-channel", 'w' }, { "control", 'r' }, { "hvmloader", 'r' },
-        { "control/shutdown", 'w' }, { "control/feature-poweroff", 'w' }, { "control/feature-reboot", 'w' },
-        { "control/feature-suspend", 'w' }, { "control/feature-s3", 'w' }, { "control/feature-s4", 'w' },
-        { "control/sysrq", 'w' }, { "data", 'w' }, { "drivers", 'w' }, { "feature", 'w' }, { "attr", 'w' },
-        { "error", 'w' }, { "platform", 'r' }, { "store", 'r' }, { "console", 'r' },
+    static const struct {
+        const char *name;
+        char guest;
+    } nodes[] = {
+        { "cpu", 'r' },
+        { "memory", 'r' },
+        { "device", 'r' },
+        { "device/suspend", 'r' },
+        { "device/suspend/event-channel", 'w' },
+        { "control", 'r' },
+        { "hvmloader", 'r' },
+        { "control/shutdown", 'w' },
+        { "control/feature-poweroff", 'w' },
+        { "control/feature-reboot", 'w' },
+        { "control/feature-suspend", 'w' },
+        { "control/feature-s3", 'w' },
+        { "control/feature-s4", 'w' },
+        { "control/sysrq", 'w' },
+        { "data", 'w' },
+        { "drivers", 'w' },
+        { "feature", 'w' },
+        { "attr", 'w' },
+        { "error", 'w' },
+        { "platform", 'r' },
+        { "store", 'r' },
+        { "console", 'r' },
     };
 
     if (make_node(k, k->dom, "", 'r', err) < 0 || make_node(k, k->vm, "", 'r', err) < 0 ||
@@ -118,10 +135,9 @@ static int put_resources(struct skeleton *k, const struct cv_domain_spec *spec, 
 {
     if (put_u64(k, "memory/static-max", spec->max_kb, err) < 0 ||
         put_u64(k, "memory/target", spec->target_kb - spec->video_kb, err) < 0 ||
-        put_u64(k, "memory/videoram", spec->video_kb, err) < 0 ||
-        put_u64(k, "store/port", store_port, err) < 0 || put_u64(k, "console/port", console_port, err) < 0 ||
-        put(k, k->dom, "console/type", "xenconsoled", err) < 0 || put(k, k->dom, "console/output", "pty", err) < 0 ||
-        put(k, k->dom, "console/limit", "1048576", err) < 0 ||
+        put_u64(k, "memory/videoram", spec->video_kb, err) < 0 || put_u64(k, "store/port", store_port, err) < 0 ||
+        put_u64(k, "console/port", console_port, err) < 0 || put(k, k->dom, "console/type", "xenconsoled", err) < 0 ||
+        put(k, k->dom, "console/output", "pty", err) < 0 || put(k, k->dom, "console/limit", "1048576", err) < 0 ||
         make_node(k, k->dom, "console/tty", 'r', err) < 0)
         return -1;
     for (uint32_t i = 0; i < spec->vcpus; i++) {

@@ -10,12 +10,14 @@
 /* Xen's public headers want xenctrl.h before them. */
 #include <xen/hvm/params.h>
 
+/* clang-format off */
 static const uint32_t saved_params[] = {
     HVM_PARAM_STORE_PFN, HVM_PARAM_IOREQ_PFN, HVM_PARAM_BUFIOREQ_PFN, HVM_PARAM_PAGING_RING_PFN,
     HVM_PARAM_MONITOR_RING_PFN, HVM_PARAM_SHARING_RING_PFN, HVM_PARAM_VM86_TSS_SIZED, HVM_PARAM_CONSOLE_PFN,
     HVM_PARAM_ACPI_IOPORTS_LOCATION, HVM_PARAM_VIRIDIAN, HVM_PARAM_IDENT_PT, HVM_PARAM_VM_GENERATION_ID_ADDR,
     HVM_PARAM_IOREQ_SERVER_PFN, HVM_PARAM_NR_IOREQ_SERVER_PAGES, HVM_PARAM_X87_FIP_WIDTH, HVM_PARAM_MCA_CAP,
 };
+/* clang-format on */
 #define SAVED_PARAMS (sizeof saved_params / sizeof saved_params[0])
 
 static int get_context(struct xen_host *x, uint32_t domid, struct cv_buf *out, struct cv_error *err)
@@ -85,8 +87,7 @@ static int set_param(struct xen_host *x, uint32_t domid, const struct cv_state_p
         if (xc_clear_domain_page(x->xc, domid, p->value) != 0)
             return xen_fail(x, err, "cannot clear the ring page %#" PRIx64, p->value);
         break;
-    default:
-        break;
+    default: break;
     }
     if (xc_hvm_param_set(x->xc, domid, (uint32_t)p->index, p->value) != 0)
         return xen_fail(x, err, "cannot set HVM parameter %" PRIu64 " to %#" PRIx64, p->index, p->value);

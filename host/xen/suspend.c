@@ -78,7 +78,9 @@ int xen_check_saveable(struct cv_host *h, uint32_t domid, struct cv_error *err)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain %u is no HVM guest", domid);
     if (d.dying || (d.shutdown && d.shutdown_reason != CV_SHUTDOWN_SUSPEND))
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain %u has stopped already (%s)", domid,
-                       d.dying ? "it is being destroyed" : d.shutdown_reason == CV_SHUTDOWN_CRASH ? "it crashed" : "it shut down");
+                       d.dying                                  ? "it is being destroyed"
+                       : d.shutdown_reason == CV_SHUTDOWN_CRASH ? "it crashed"
+                                                                : "it shut down");
 
     char path[64];
     struct cv_buf names = { 0 };
@@ -101,9 +103,9 @@ int xen_check_saveable(struct cv_host *h, uint32_t domid, struct cv_error *err)
 struct suspend {
     struct xen_host *x;
     uint32_t domid;
-    char control[64];                  /* control/shutdown */
-    bool asked;                        /* control/shutdown = suspend was written */
-    bool acked;                        /* the guest emptied it */
+    char control[64]; /* control/shutdown */
+    bool asked;       /* control/shutdown = suspend was written */
+    bool acked;       /* the guest emptied it */
 };
 
 /* Takes the request back in a transaction: a guest that acknowledges in this very moment wins. */
@@ -160,14 +162,17 @@ static int wait_suspended(struct suspend *s, int64_t deadline_ms, struct cv_canc
         if (cv_poll_one(xs_fileno(s->x->watches), POLLIN, deadline_ms, giving_up ? NULL : cancel, &why) >= 0)
             continue;
         if (giving_up)
-            return cv_fail(err, CV_E_TIMEOUT, 0, "the guest acknowledged the suspend request, but has not suspended "
-                                                 "within another %d s", ACKED_GRACE_MS / 1000);
+            return cv_fail(err, CV_E_TIMEOUT, 0,
+                           "the guest acknowledged the suspend request, but has not suspended "
+                           "within another %d s",
+                           ACKED_GRACE_MS / 1000);
         look_for_ack(s);
         if (s->asked && !s->acked && withdraw(s, err) < 0)
             return -1;
         if (why.code == CV_E_TIMEOUT)
-            cv_fail(&why, CV_E_TIMEOUT, 0, s->asked ? "the guest did not suspend in time"
-                                                    : "the guest did not answer the suspend request; it was withdrawn");
+            cv_fail(&why, CV_E_TIMEOUT, 0,
+                    s->asked ? "the guest did not suspend in time"
+                             : "the guest did not answer the suspend request; it was withdrawn");
         if (!s->acked) {
             if (err != NULL)
                 *err = why;

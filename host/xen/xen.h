@@ -17,11 +17,11 @@
 
 struct xen_host {
     struct cv_host base;
-    xentoollog_logger *logger;         /* ours (log.c): keeps the last error line of Xen's libraries */
-    xc_interface *xc;                  /* coordinator thread only */
-    xenforeignmemory_handle *fmem;     /* thread-safe */
-    struct xs_handle *xs;              /* requests */
-    struct xs_handle *watches;         /* opened on first use: @releaseDomain and control/shutdown */
+    xentoollog_logger *logger;     /* ours (log.c): keeps the last error line of Xen's libraries */
+    xc_interface *xc;              /* coordinator thread only */
+    xenforeignmemory_handle *fmem; /* thread-safe */
+    struct xs_handle *xs;          /* requests */
+    struct xs_handle *watches;     /* opened on first use: @releaseDomain and control/shutdown */
 };
 
 static inline struct xen_host *xen_host(struct cv_host *h)
@@ -34,7 +34,8 @@ xentoollog_logger *xen_logger_new(struct cv_sink *sink);
 /* Fails with CV_E_HYPERVISOR, sys = errno at the time of the call, and the last ERROR line that a Xen library
  * logged since the previous xen_fail: it usually says what errno does not. */
 int xen_fail(struct xen_host *x, struct cv_error *err, const char *fmt, ...) CV_PRINTF(3, 4);
-int xen_fail_as(struct xen_host *x, enum cv_code code, int sys, struct cv_error *err, const char *fmt, ...) CV_PRINTF(5, 6);
+int xen_fail_as(struct xen_host *x, enum cv_code code, int sys, struct cv_error *err, const char *fmt, ...)
+    CV_PRINTF(5, 6);
 
 /* domain.c */
 int xen_facts(struct cv_host *h, struct cv_host_facts *out, struct cv_error *err);

@@ -25,14 +25,14 @@ extern "C" {
 /* What went wrong.  Numbers never change their meaning. */
 typedef enum convoy_code {
     CONVOY_OK = 0,
-    CONVOY_INVALID = 1,         /* arguments or configuration */
-    CONVOY_UNSUPPORTED = 2,     /* understood, but this guest, host or version cannot do it */
+    CONVOY_INVALID = 1,     /* arguments or configuration */
+    CONVOY_UNSUPPORTED = 2, /* understood, but this guest, host or version cannot do it */
     CONVOY_NOMEM = 3,
     CONVOY_TIMEOUT = 4,
     CONVOY_CANCELLED = 5,
     CONVOY_HYPERVISOR = 6,
-    CONVOY_EMULATOR = 7,        /* an emulator died, refused or answered nonsense; the text names its dmid */
-    CONVOY_STREAM = 8,          /* the image is damaged; the text names offset and record */
+    CONVOY_EMULATOR = 7, /* an emulator died, refused or answered nonsense; the text names its dmid */
+    CONVOY_STREAM = 8,   /* the image is damaged; the text names offset and record */
     CONVOY_STREAM_VERSION = 9,
     CONVOY_PEER = 10,
     CONVOY_OUTCOME_UNKNOWN = 11,
@@ -45,7 +45,7 @@ typedef enum convoy_code {
 /* Filled by a call that fails; may be NULL.  text: one line, the outermost operation first. */
 typedef struct convoy_error {
     convoy_code code;
-    int sys;                    /* errno, or 0 */
+    int sys; /* errno, or 0 */
     char text[768];
 } convoy_error;
 
@@ -58,11 +58,12 @@ typedef struct convoy_host convoy_host;
 typedef struct convoy_cancel convoy_cancel;
 
 /* Messages and events, both may be NULL; called in the thread of the call under way.
- * event: one JSON object without newline, {"event":"phase","name":"suspend","at_ms":12}; which there are is in convoy-save(1),
- * convoy-restore(1), convoy-migrate(1). The last one of a save or restore that succeeded is its "report". */
+ * event: one JSON object without newline, {"event":"phase","name":"suspend","at_ms":12}; which there are is in
+ * convoy-save(1), convoy-restore(1), convoy-migrate(1). The last one of a save or restore that succeeded is its
+ * "report". */
 typedef struct convoy_sink {
     size_t size;
-    void (*message)(void *user, int level, const char *text);   /* 0 error, 1 warning, 2 info, 3 debug */
+    void (*message)(void *user, int level, const char *text); /* 0 error, 1 warning, 2 info, 3 debug */
     void (*event)(void *user, const char *json);
     void *user;
 } convoy_sink;
@@ -78,20 +79,21 @@ CONVOY_API void convoy_cancel_free(convoy_cancel *c);
 
 /* Makes a guest from an xl.cfg file with device_models (convoy.cfg(5)).  *domid_out may be NULL.
  * The caller runs or starts `convoy monitor <domid>` if it wants emulators reaped when the guest ends by itself. */
-CONVOY_API int convoy_create(convoy_host *h, const char *config_path, int paused, uint32_t *domid_out, convoy_error *err);
+CONVOY_API int convoy_create(convoy_host *h, const char *config_path, int paused, uint32_t *domid_out,
+                             convoy_error *err);
 /* who: a name, or a domid in decimal. */
 CONVOY_API int convoy_destroy(convoy_host *h, const char *who, convoy_error *err);
 
 typedef enum convoy_after { CONVOY_AFTER_DESTROY = 0, CONVOY_AFTER_CONTINUE = 1, CONVOY_AFTER_PAUSE = 2 } convoy_after;
 
 typedef struct convoy_save_options {
-    size_t size;                /* sizeof (convoy_save_options) */
+    size_t size; /* sizeof (convoy_save_options) */
     convoy_after after;
-    int live;                   /* memory is saved while the guest runs */
-    const char *compress;       /* "none", "zstd:LEVEL", "auto"; NULL = zstd level 1 */
-    unsigned threads;           /* workers; 0 = one for each CPU */
-    unsigned emulator_timeout_s;/* 0 = 20 */
-    convoy_cancel *cancel;      /* may be NULL */
+    int live;                    /* memory is saved while the guest runs */
+    const char *compress;        /* "none", "zstd:LEVEL", "auto"; NULL = zstd level 1 */
+    unsigned threads;            /* workers; 0 = one for each CPU */
+    unsigned emulator_timeout_s; /* 0 = 20 */
+    convoy_cancel *cancel;       /* may be NULL */
 } convoy_save_options;
 
 /* To a file: written aside, synced, renamed; until then an older one of that name stays as it is.
@@ -103,10 +105,10 @@ CONVOY_API int convoy_save_fd(convoy_host *h, const char *who, int fd, const con
 
 typedef struct convoy_restore_options {
     size_t size;
-    int paused;                 /* leave the guest paused */
-    const char *name;           /* another name; NULL = its own */
+    int paused;       /* leave the guest paused */
+    const char *name; /* another name; NULL = its own */
     unsigned threads;
-    unsigned emulator_timeout_s;/* 0 = 60 */
+    unsigned emulator_timeout_s; /* 0 = 60 */
     convoy_cancel *cancel;
 } convoy_restore_options;
 

@@ -47,10 +47,7 @@ static bool disk_name(const char *name)
            strncmp(name, "nvme", 4) == 0;
 }
 
-static bool nic_name(const char *name)
-{
-    return strncmp(name, "eth", 3) == 0 || strncmp(name, "en", 2) == 0;
-}
+static bool nic_name(const char *name) { return strncmp(name, "eth", 3) == 0 || strncmp(name, "en", 2) == 0; }
 
 static int split(const char *list, char names[][32], int max)
 {

@@ -133,8 +133,12 @@ static void serve(int fd)
     char control[256];
     struct sockaddr_in from;
     struct iovec v = { &in, sizeof in };
-    struct msghdr m = { .msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &v, .msg_iovlen = 1,
-                        .msg_control = control, .msg_controllen = sizeof control };
+    struct msghdr m = { .msg_name = &from,
+                        .msg_namelen = sizeof from,
+                        .msg_iov = &v,
+                        .msg_iovlen = 1,
+                        .msg_control = control,
+                        .msg_controllen = sizeof control };
     ssize_t length = recvmsg(fd, &m, MSG_DONTWAIT);
     struct guest *g;
 

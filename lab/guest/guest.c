@@ -42,8 +42,8 @@ static void open_serial(void)
 
 static void say_ready(void)
 {
-    printf("GUEST-READY cpus=%d ram=%ldMB disks=%d nics=%d pv=%d\n", ram_workers(), par.ram_mb, disk_workers(), nic_workers(),
-           access("/sys/hypervisor/uuid", F_OK) == 0);
+    printf("GUEST-READY cpus=%d ram=%ldMB disks=%d nics=%d pv=%d\n", ram_workers(), par.ram_mb, disk_workers(),
+           nic_workers(), access("/sys/hypervisor/uuid", F_OK) == 0);
     fflush(stdout);
 }
 
@@ -59,8 +59,8 @@ static void say_dmesg(void)
     free(text);
 }
 
-/* From now on the kernel notes what each driver does in a suspension and a resume, and how long it takes.  It is printed some
- * time afterwards: while it happens, the serial port would take most of the time. */
+/* From now on the kernel notes what each driver does in a suspension and a resume, and how long it takes.  It is
+ * printed some time afterwards: while it happens, the serial port would take most of the time. */
 static void *suspension_teller(void *unused)
 {
     char line[1024];
@@ -110,9 +110,10 @@ static void count(void)
     counter.inverse = ~counter.count;
 }
 
-/* Waits until the serial port has taken what was written, and then as long again (at least MS altogether).  Under emulation a
- * character costs milliseconds, and the driver's interrupt handler does not return while there is more to send: with a
- * second vCPU to keep it supplied, it kept its vCPU for good, and the devices whose interrupts went there stood still. */
+/* Waits until the serial port has taken what was written, and then as long again (at least MS altogether).  Under
+ * emulation a character costs milliseconds, and the driver's interrupt handler does not return while there is more to
+ * send: with a second vCPU to keep it supplied, it kept its vCPU for good, and the devices whose interrupts went there
+ * stood still. */
 static void rest_after_report(long ms)
 {
     enum { LONGEST = 2000 }; /* a suspension in between is no work of the port's */

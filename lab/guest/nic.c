@@ -20,7 +20,7 @@ static struct nic {
     pthread_t thread;
     int fd;
     uint32_t id;
-    bool silent; /* reporter only */
+    bool silent;        /* reporter only */
     atomic_ulong heard; /* tick of the last good answer; 0: none yet */
 } nics[MAX_NICS];
 static int nic_count;

@@ -17,20 +17,24 @@ static const struct work work_levels[] = {
     { "heavy", 0, 64, 0 },
 };
 
+/* clang-format off */
 struct parameters par = {
     .ram_mb = 32, .entropy = 25, .disk_mb = 16, .net_pps = 100, .net_size = 128, .nics = -1,
     .report_hz = 5, .stall_s = 20, .disks = "auto",
 };
+/* clang-format on */
 
 static const struct {
     const char *name;
     long *value;
 } par_numbers[] = {
-    { "ram", &par.ram_mb },           { "verify", &par.verify_mb_s }, { "dirty", &par.dirty_mb_s },
-    { "entropy", &par.entropy },      { "diskops", &par.disk_ops_s }, { "diskmb", &par.disk_mb },
-    { "net", &par.net_pps },          { "netsize", &par.net_size },   { "nics", &par.nics },
-    { "report", &par.report_hz },     { "stall", &par.stall_s },      { "pv", &par.pv },
-    { "dmesg", &par.dmesg },           { "pm", &par.pm },
+    { "ram", &par.ram_mb },         { "verify", &par.verify_mb_s },
+    { "dirty", &par.dirty_mb_s },   { "entropy", &par.entropy },
+    { "diskops", &par.disk_ops_s }, { "diskmb", &par.disk_mb },
+    { "net", &par.net_pps },        { "netsize", &par.net_size },
+    { "nics", &par.nics },          { "report", &par.report_hz },
+    { "stall", &par.stall_s },      { "pv", &par.pv },
+    { "dmesg", &par.dmesg },        { "pm", &par.pm },
 };
 
 static void set_parameter(char *word)

@@ -38,8 +38,7 @@ static inline void pattern_fill(uint64_t *words, size_t n, uint64_t place, uint3
 }
 
 /* The index of the first wrong word, or -1. */
-static inline ptrdiff_t pattern_check(const uint64_t *words, size_t n, uint64_t place, uint32_t round,
-                                      unsigned entropy)
+static inline ptrdiff_t pattern_check(const uint64_t *words, size_t n, uint64_t place, uint32_t round, unsigned entropy)
 {
     uint64_t tag = pattern_tag(place, round);
 

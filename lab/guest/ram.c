@@ -20,7 +20,7 @@ static struct ram {
     pthread_t thread;
     int cpu;
     size_t pages;
-    uint64_t first;  /* number of the first page in all of the guest's pages */
+    uint64_t first; /* number of the first page in all of the guest's pages */
     uint64_t *data;
     uint32_t *round; /* how often each page was written */
 } rams[MAX_CPUS];
@@ -33,8 +33,8 @@ static void ram_write(struct ram *r, size_t page)
 
 static void ram_verify(struct ram *r, size_t page)
 {
-    ptrdiff_t bad = pattern_check(r->data + page * PAGE_WORDS, PAGE_WORDS, r->first + page, r->round[page],
-                                  (unsigned)par.entropy);
+    ptrdiff_t bad =
+        pattern_check(r->data + page * PAGE_WORDS, PAGE_WORDS, r->first + page, r->round[page], (unsigned)par.entropy);
 
     if (bad >= 0)
         fail("RAM page %zu of %s wrong at byte %td (round %u)", page, r->progress.name, bad * 8, r->round[page]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What all workers of the test guest share: parameters, failures, time, progress.  README.md describes the parameters. */
+/* What all workers of the test guest share: parameters, failures, time, progress.  README.md describes the parameters.
+ */
 #ifndef GUEST_WORK_H
 #define GUEST_WORK_H
 
@@ -29,8 +30,8 @@ __attribute__((format(printf, 1, 2))) void fail(const char *format, ...);
 /* Says the new ones, or all; returns how many there are. */
 int say_failures(bool all);
 
-/* Time is ticks of the guest's own running: it may be frozen at any instruction for any time, so nothing is judged by the
- * clock, and a jump of the clock is one tick like any other. */
+/* Time is ticks of the guest's own running: it may be frozen at any instruction for any time, so nothing is judged by
+ * the clock, and a jump of the clock is one tick like any other. */
 extern atomic_ulong ticks;
 void ticks_start(void);
 void sleep_ms(long ms);
@@ -48,8 +49,8 @@ void end(struct progress *p);
 /* The reporter's: fails, once, for a worker whose operation takes longer than g.stall. */
 void check_stuck(struct progress *p, const char *what);
 
-/* Called once for each operation, sleeps so that about per_second of them happen.  Relative sleeps only: who was frozen for a
- * minute must not catch up. */
+/* Called once for each operation, sleeps so that about per_second of them happen.  Relative sleeps only: who was frozen
+ * for a minute must not catch up. */
 void pace(long per_second, unsigned long *count);
 
 /* RAM: one worker on each processor. */

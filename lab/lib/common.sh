@@ -37,7 +37,7 @@ need_packages()
     done
     [ ${#missing[@]} = 0 ] && return
     say "installing ${missing[*]}"
-    local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends)
+    local install=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -qq -y --no-install-recommends)
     as_root "${install[@]}" "${missing[@]}" >&2 && return
     # A fresh machine has no package lists, or old ones that name files which are gone.
     as_root apt-get update -qq >&2

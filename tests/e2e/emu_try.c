@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* emu-try CONFIG [ROUNDS]: the emulators of a configuration on an empty domain of a real Xen host, without a guest:
- * start, survey, check, log, save, quit; start again as incoming, load, compare.  Prints what it sees and how long it took. */
+ * start, survey, check, log, save, quit; start again as incoming, load, compare.  Prints what it sees and how long it
+ * took. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -40,10 +41,13 @@ static void must(int rc, const char *what)
 
 static uint32_t empty_domain(xc_interface *xch, const struct cv_layout *l)
 {
-    struct xen_domctl_createdomain c = {
-        .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap | XEN_DOMCTL_CDF_oos_off, .max_vcpus = l->maxvcpus,
-        .max_evtchn_port = -1, .max_grant_frames = 64, .max_maptrack_frames = 1024, .grant_opts = XEN_DOMCTL_GRANT_version(2),
-        .arch.emulation_flags = XEN_X86_EMU_ALL & ~XEN_X86_EMU_VPCI };
+    struct xen_domctl_createdomain c = { .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap | XEN_DOMCTL_CDF_oos_off,
+                                         .max_vcpus = l->maxvcpus,
+                                         .max_evtchn_port = -1,
+                                         .max_grant_frames = 64,
+                                         .max_maptrack_frames = 1024,
+                                         .grant_opts = XEN_DOMCTL_GRANT_version(2),
+                                         .arch.emulation_flags = XEN_X86_EMU_ALL & ~XEN_X86_EMU_VPCI };
     uint32_t domid = 0;
 
     if (xc_domain_create(xch, &domid, &c) != 0 || xc_domain_max_vcpus(xch, domid, l->maxvcpus) != 0 ||
@@ -75,8 +79,8 @@ static void show(const struct cv_layout *l, const struct cv_emuset *set)
 
     for (unsigned i = 0; i < l->count; i++) {
         const struct cv_layout_dm *dm = &l->dms[i];
-        printf("%u %s pid %d version %s -m %" PRIu64 "M window %" PRIx64 "+%" PRIx64 "\n", i, dm->name, (int)set->emus[i].pid,
-               dm->version, dm->m_kib / 1024, dm->window_gfn, dm->window_pages);
+        printf("%u %s pid %d version %s -m %" PRIu64 "M window %" PRIx64 "+%" PRIx64 "\n", i, dm->name,
+               (int)set->emus[i].pid, dm->version, dm->m_kib / 1024, dm->window_gfn, dm->window_pages);
         for (unsigned k = 0; k < dm->region_count; k++)
             printf("    %s %" PRIx64 "+%" PRIx64 "\n", dm->regions[k].what, dm->regions[k].gfn, dm->regions[k].pages);
         snprintf(command, sizeof command, "grep -E '^(Uid|NoNewPrivs|Seccomp):' /proc/%d/status | tr '\\n' ' '; echo",

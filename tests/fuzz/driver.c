@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Runs a fuzz target without a fuzz engine: over every seed file, and over seeded mutations of each.
- * Arguments: files and folders (not recursive).  Environment: CONVOY_FUZZ_RUNS mutations for each seed (default 200). */
+ * Arguments: files and folders (not recursive).  Environment: CONVOY_FUZZ_RUNS mutations for each seed (default 200).
+ */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -23,8 +23,8 @@ static void one_body(uint32_t type, const uint8_t *data, size_t size)
     struct cv_error err;
 
     if (cv_buf_append(&body, data, size, &err) == 0 && cv_msg_decode(type, &body, &m, &err) == 0) {
-        if (cv_msg_encode(&m, &again, &err) < 0 || again.len > size || memcmp(again.data ? again.data : data, data, again.len) != 0 ||
-            (again.len != size && type != CV_MSG_HELLO))
+        if (cv_msg_encode(&m, &again, &err) < 0 || again.len > size ||
+            memcmp(again.data ? again.data : data, data, again.len) != 0 || (again.len != size && type != CV_MSG_HELLO))
             abort();
         cv_msg_dispose(&m);
     }

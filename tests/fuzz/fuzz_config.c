@@ -11,10 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* libxlutil forgets some memory of files that it refuses; that is not ours to mend. */
 const char *__lsan_default_suppressions(void);
-__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void)
-{
-    return "leak:libxlutil";
-}
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void) { return "leak:libxlutil"; }
 
 static void journey(const struct cv_layout *l)
 {
@@ -25,7 +22,7 @@ static void journey(const struct cv_layout *l)
     if (cv_layout_check(l, &err) < 0)
         abort();
     if (cv_layout_encode(l, &json, &err) < 0)
-        return;               /* a name that is not UTF-8 */
+        return; /* a name that is not UTF-8 */
     if (cv_layout_decode(json, strlen(json), &back, &err) == 0)
         cv_layout_dispose(&back);
     free(json);

@@ -20,7 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t end = 8;
     for (size_t i = 0; i < s.count; i++) {
         const struct cv_qemu_section *x = &s.sections[i];
-        if (x->offset < end || x->data_offset <= x->offset || x->data_len > size - x->data_offset || strlen(x->name) == 0)
+        if (x->offset < end || x->data_offset <= x->offset || x->data_len > size - x->data_offset ||
+            strlen(x->name) == 0)
             abort();
         end = x->data_offset + x->data_len;
     }

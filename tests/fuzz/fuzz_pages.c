@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     int loose = cv_unpack(check, data, size, PAGES, &p, &err);
     int tight = cv_unpack(store, data, size, PAGES, &p, &err);
-    if (loose != tight)                          /* verify takes what restore takes */
+    if (loose != tight) /* verify takes what restore takes */
         abort();
     if (tight == 0 && p.listed > CV_PAGES_MAX)
         abort();

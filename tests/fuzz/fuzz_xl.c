@@ -12,7 +12,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct cv_convert_options options = {
-    .mem = { .threads = 0, .codec = CV_CODEC_NONE }, .default_model = "/usr/bin/qemu-system-i386", .version = "fuzz",
+    .mem = { .threads = 0, .codec = CV_CODEC_NONE },
+    .default_model = "/usr/bin/qemu-system-i386",
+    .version = "fuzz",
 };
 
 static void read_back(int fd)
@@ -23,7 +25,8 @@ static void read_back(int fd)
     struct cv_image *img = calloc(1, sizeof *img);
     struct cv_reader *r;
 
-    if (img == NULL || lseek(fd, 0, SEEK_SET) < 0 || cv_reader_new(&r, fd, &ro, &err) < 0 || cv_image_read(img, r, &opt, &err) < 0)
+    if (img == NULL || lseek(fd, 0, SEEK_SET) < 0 || cv_reader_new(&r, fd, &ro, &err) < 0 ||
+        cv_image_read(img, r, &opt, &err) < 0)
         abort();
     cv_reader_free(r);
     cv_image_dispose(img);

@@ -13,7 +13,7 @@ struct fault {
     const char *name;
     uint32_t type;
     size_t offset;
-    unsigned size;                     /* 1, 2, 4, 8 */
+    unsigned size; /* 1, 2, 4, 8 */
     uint64_t value;
 };
 
@@ -131,7 +131,7 @@ static void damage_payload(void)
     struct cv_buf *b = &s->record[raw_find(s, CV_REC_PAGES, 0)].body;
     b->data[b->len - 1] ^= 0x55;
     b->data[b->len - 3] ^= 0x55;
-    b->data[cv_load32(b->data + 24) + CV_PAGES_HEAD_SIZE] ^= 1;     /* zstd's magic */
+    b->data[cv_load32(b->data + 24) + CV_PAGES_HEAD_SIZE] ^= 1; /* zstd's magic */
     invalid("pages-payload-no-zstd", s);
 }
 

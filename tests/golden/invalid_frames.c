@@ -26,7 +26,7 @@ static void headers(void)
     CV_AUTO_BUF b = { 0 };
 
     base_bytes(&b);
-    b.data[4] = '\n';                  /* CR LF became LF LF */
+    b.data[4] = '\n'; /* CR LF became LF LF */
     vector_write(false, "header-magic", &b);
     base_bytes(&b);
     b.len = 12;
@@ -123,7 +123,8 @@ static void splice(void)
 
 static void ends(void)
 {
-    static const char *const names[] = { "end-records", "end-bytes", "end-data-pages", "end-index-offset", "end-digest" };
+    static const char *const names[] = { "end-records", "end-bytes", "end-data-pages", "end-index-offset",
+                                         "end-digest" };
 
     for (size_t i = 0; i < 5; i++) {
         CV_AUTO_BUF b = { 0 };

@@ -45,7 +45,8 @@ static void each_rule(void)
         invalid(name, s);
         snprintf(name, sizeof name, "length-above-%s", word);
         base_stream(s);
-        s->record[raw_find(s, rule->id, 0)].length_error = rule->max + 1u - s->record[raw_find(s, rule->id, 0)].body.len;
+        s->record[raw_find(s, rule->id, 0)].length_error =
+            rule->max + 1u - s->record[raw_find(s, rule->id, 0)].body.len;
         invalid(name, s);
     }
     base_stream(s);

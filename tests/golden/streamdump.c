@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Prints streams as text: streamdump FILE...; "-" is standard input.  With several files each is preceded by its name. */
+/* Prints streams as text: streamdump FILE...; "-" is standard input.  With several files each is preceded by its name.
+ */
 #include <stdlib.h>
 #include <string.h>
 

@@ -7,8 +7,9 @@
 
 void base_stream(struct raw_stream *s)
 {
-    struct sample_options opt = { .seed = 1, .emulators = 3, .passes = 2, .pages_records = 2, .index = true, .notes = true,
-                                  .zstd = 2 };
+    struct sample_options opt = {
+        .seed = 1, .emulators = 3, .passes = 2, .pages_records = 2, .index = true, .notes = true, .zstd = 2
+    };
     CV_AUTO_BUF b = { 0 };
 
     sample_stream(&b, &opt);
@@ -71,8 +72,12 @@ static void all_kinds(void)
     CV_AUTO_BUF b = { 0 };
     uint8_t body[CV_PAGES_HEAD_SIZE + sizeof runs + 4096] = { 0 };
     struct sample_options opt = { .seed = 21, .passes = 1 };
-    struct cv_pages_head h = { .first_pfn = 0x40, .span = 2 + 1 + 1 + 3 + 1 + 138, .runs_length = sizeof runs,
-                               .data_pages = 1, .raw_length = 4096, .payload_length = 4096 };
+    struct cv_pages_head h = { .first_pfn = 0x40,
+                               .span = 2 + 1 + 1 + 3 + 1 + 138,
+                               .runs_length = sizeof runs,
+                               .data_pages = 1,
+                               .raw_length = 4096,
+                               .payload_length = 4096 };
     struct cv_rec_pass_end e = { .flags = CV_PASS_LAST, .records = 1, .data_pages = 1, .pages = 2 + 1 + 3 + 1 + 138 };
 
     /* The last run is 138 << 3 | 3 = 0x453: 138 of ALLOC, in two bytes. */
@@ -103,7 +108,7 @@ static void future_optional(void)
     s->header.optional_features |= 1ull << 63;
     raw_insert(s, 0, 0x80000777u, 42, "from the future", 15);
     raw_insert(s, 9, 0x80000778u, 0, "", 0);
-    raw_remove(s, raw_find(s, CV_REC_INDEX, 0));      /* its offsets would be wrong */
+    raw_remove(s, raw_find(s, CV_REC_INDEX, 0)); /* its offsets would be wrong */
     raw_emit(s, &b);
     vector_write(true, "unknown-optional", &b);
     raw_dispose(s);
@@ -133,8 +138,10 @@ void make_valid(void)
     future_optional();
     without_maybes();
     sample("one-emulator", (struct sample_options){ .seed = 2, .emulators = 1, .passes = 1, .pages_records = 1 });
-    sample("three-emulators-live", (struct sample_options){ .seed = 1, .emulators = 3, .passes = 2, .pages_records = 2,
-                                                            .index = true, .notes = true, .zstd = 1 });
+    sample("three-emulators-live",
+           (struct sample_options){
+               .seed = 1, .emulators = 3, .passes = 2, .pages_records = 2, .index = true, .notes = true, .zstd = 1 });
     sample("eight-emulators", (struct sample_options){ .seed = 3, .emulators = 8, .passes = 1, .index = true });
-    sample("memory-only", (struct sample_options){ .seed = 4, .passes = 3, .pages_records = 3, .zstd = 1, .index = true });
+    sample("memory-only",
+           (struct sample_options){ .seed = 4, .passes = 3, .pages_records = 3, .zstd = 1, .index = true });
 }

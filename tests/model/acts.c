@@ -5,7 +5,7 @@
 static void write_journal(struct explorer *x, enum cv_journal_role role, unsigned how, unsigned state, unsigned *vis,
                           unsigned *dur, bool synced)
 {
-    if (!cv_journal_legal(role, (enum cv_journal_state)*vis, (enum cv_journal_state)state))
+    if (!cv_journal_legal(role, (enum cv_journal_state) * vis, (enum cv_journal_state)state))
         bad(x, "a journal was to make a step that it may not make");
     if (how == HOW_FAIL_NOTHING)
         return;
@@ -30,11 +30,11 @@ static void source_says(struct explorer *x, struct world *w, int say, enum how h
 {
     static const enum wire wire[] = { [CV_SAY_COMMIT] = W_COMMIT, [CV_SAY_ABORT] = W_ABORT, [CV_SAY_DONE] = W_DONE };
 
-    bool silent = say == CV_SAY_ABORT && w->s_told_no;      /* it knows, and DONE may follow on this channel */
+    bool silent = say == CV_SAY_ABORT && w->s_told_no; /* it knows, and DONE may follow on this channel */
     if (w->s_open && w->d_open && how != HOW_FAIL_NOTHING && !silent)
         w->to_d = queue_put(w->to_d, wire[say]);
     else if (say == CV_SAY_DONE && !w->s_open && how == HOW_OK && w->d_state == 0 && w->h_state == 0)
-        w->d_acked = 1;                                  /* on the recovery connection */
+        w->d_acked = 1; /* on the recovery connection */
     if (say == CV_SAY_ABORT && !silent)
         w->s_open = 0;
     if (say == CV_SAY_COMMIT && x->mutation == M_SRC_DESTROYS_EARLY)
@@ -64,9 +64,7 @@ bool source_acts(struct explorer *x, struct world *w, enum how how)
     struct cv_handover h = source(w);
 
     switch (cv_ho_action(&h, &arg)) {
-    case CV_ACT_JOURNAL:
-        source_journals(x, w, arg, how);
-        return true;
+    case CV_ACT_JOURNAL: source_journals(x, w, arg, how); return true;
     case CV_ACT_SEND:
         if (how == HOW_FAIL_SEEN || (how != HOW_OK && arg != CV_SAY_COMMIT))
             return false;
@@ -95,8 +93,7 @@ bool source_acts(struct explorer *x, struct world *w, enum how how)
         source_finished(x, w);
         return true;
     case CV_ACT_WAIT:
-    case CV_ACT_UNPAUSE:
-        return false;
+    case CV_ACT_UNPAUSE: return false;
     }
     if (how > HOW_FAIL_NOTHING)
         return false;
@@ -106,8 +103,11 @@ bool source_acts(struct explorer *x, struct world *w, enum how how)
 
 static void tell(struct world *w, bool handler, int say)
 {
-    static const enum answer answer[] = { [CV_SAY_YES] = A_YES, [CV_SAY_NO] = A_NO, [CV_SAY_GONE] = A_GONE,
-                                          [CV_SAY_NEVER] = A_NEVER, [CV_SAY_STUCK] = A_STUCK };
+    static const enum answer answer[] = { [CV_SAY_YES] = A_YES,
+                                          [CV_SAY_NO] = A_NO,
+                                          [CV_SAY_GONE] = A_GONE,
+                                          [CV_SAY_NEVER] = A_NEVER,
+                                          [CV_SAY_STUCK] = A_STUCK };
 
     if (handler) {
         if (w->h_for != LOCAL)
@@ -124,7 +124,8 @@ static bool destination_journals(struct explorer *x, struct world *w, int state,
 
     if (running && x->mutation == M_DST_UNPAUSES_FIRST)
         run_at_destination(x, w);
-    write_journal(x, CV_ROLE_DESTINATION, *how, (unsigned)state, &vis, &dur, !(running && x->mutation == M_DST_SKIPS_FSYNC));
+    write_journal(x, CV_ROLE_DESTINATION, *how, (unsigned)state, &vis, &dur,
+                  !(running && x->mutation == M_DST_SKIPS_FSYNC));
     if (state == CV_J_RUNNING_SETTLED && x->mutation == M_DST_FORGETS)
         vis = dur = CV_J_NONE;
     w->d_vis = vis;
@@ -143,9 +144,7 @@ bool destination_acts(struct explorer *x, struct world *w, bool handler, enum ho
     int arg;
 
     switch (cv_ho_action(&h, &arg)) {
-    case CV_ACT_JOURNAL:
-        destination_journals(x, w, arg, &how);
-        break;
+    case CV_ACT_JOURNAL: destination_journals(x, w, arg, &how); break;
     case CV_ACT_SEND:
         if (how > HOW_FAIL_NOTHING || (how && arg != CV_SAY_READY && arg != CV_SAY_YES))
             return false;
@@ -177,8 +176,7 @@ bool destination_acts(struct explorer *x, struct world *w, bool handler, enum ho
         return true;
     case CV_ACT_WAIT:
     case CV_ACT_ASK:
-    case CV_ACT_RESUME:
-        return false;
+    case CV_ACT_RESUME: return false;
     }
     state = machine_next(state, how == HOW_OK ? e : CV_EV_FAIL);
     if (handler)

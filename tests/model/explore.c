@@ -11,11 +11,11 @@ struct node {
 };
 
 struct search {
-    struct explorer x;             /* first, so that visit finds us */
+    struct explorer x; /* first, so that visit finds us */
     struct node *nodes;
     size_t count, cap;
-    uint32_t *slots;               /* index + 1 of a node, 0 = free */
-    size_t slot_count;             /* a power of two, at least twice the nodes */
+    uint32_t *slots;   /* index + 1 of a node, 0 = free */
+    size_t slot_count; /* a power of two, at least twice the nodes */
     size_t at;
     struct findings *f;
 };

@@ -10,11 +10,11 @@
 
 struct findings {
     size_t states, transitions, recoveries;
-    size_t unknown, none_lost;           /* ends where the source said unknown; recoveries without a guest (host lost) */
-    uint64_t reached;                    /* bit n: some process was in state n of the machines */
-    const char *broken;                  /* first broken rule, NULL if none */
-    char trace[8192];                    /* how to get there, one event per line */
-    bool exhausted;                      /* false: stopped by a broken rule, or out of memory */
+    size_t unknown, none_lost; /* ends where the source said unknown; recoveries without a guest (host lost) */
+    uint64_t reached;          /* bit n: some process was in state n of the machines */
+    const char *broken;        /* first broken rule, NULL if none */
+    char trace[8192];          /* how to get there, one event per line */
+    bool exhausted;            /* false: stopped by a broken rule, or out of memory */
 };
 
 void explore(const struct limits *l, enum mutation m, struct findings *f_out);

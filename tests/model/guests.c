@@ -74,10 +74,9 @@ void source_finished(struct explorer *x, struct world *w)
     case CV_OUT_LOST:
         if (w->s_copy != COPY_NONE)
             bad(x, "the source said lost and has a copy");
-        run_at_source(x, w, true);           /* the administrator believes it and starts the guest again */
+        run_at_source(x, w, true); /* the administrator believes it and starts the guest again */
         break;
-    default:
-        break;
+    default: break;
     }
     source_gone(w);
 }
@@ -91,7 +90,7 @@ void destination_finished(struct explorer *x, struct world *w, unsigned state)
         if (!w->d_ran && !w->lost_d)
             bad(x, "the destination said running and never ran");
         break;
-    case CV_OUT_ABORTED:                     /* a tombstone says nothing of a guest */
+    case CV_OUT_ABORTED: /* a tombstone says nothing of a guest */
         if (w->d_copy != COPY_NONE && w->d_vis != CV_J_NEVER)
             bad(x, "the destination said aborted and has a copy");
         break;
@@ -103,7 +102,6 @@ void destination_finished(struct explorer *x, struct world *w, unsigned state)
         if (w->d_copy != COPY_NONE)
             bad(x, "the destination said gone and has a copy");
         break;
-    default:
-        break;
+    default: break;
     }
 }

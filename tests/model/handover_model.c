@@ -26,10 +26,11 @@ static int run(const char *name, const struct limits *l, enum mutation m, bool s
     explore(l, m, &f);
     reached |= f.reached;
     printf("%-44s %9zu states %10zu transitions %9zu recoveries %8zu without a guest (host lost) %5.1f s: %s\n", name,
-           f.states, f.transitions, f.recoveries, f.none_lost, seconds() - start, f.broken ? f.broken : "all rules hold");
+           f.states, f.transitions, f.recoveries, f.none_lost, seconds() - start,
+           f.broken ? f.broken : "all rules hold");
     if (f.broken && show)
         fputs(f.trace, stdout);
-    return f.broken == NULL ? 0 : f.trace[0] ? 1 : 2;           /* 2: out of memory */
+    return f.broken == NULL ? 0 : f.trace[0] ? 1 : 2; /* 2: out of memory */
 }
 
 /* A state that is never reached is a state that was not checked. */
@@ -55,6 +56,7 @@ static int not_reached(void)
 static const struct limits small = { .crashes = 1, .reboots = 1, .faults = 1, .recovers = 1, .wrong = 1 };
 
 /* Several faults of each kind at once would be too many worlds for a minute: each budget goes deep in one direction. */
+/* clang-format off */
 static const struct { const char *name; struct limits l; } full[] = {
     { "processes die: 3 on each side", { .crashes = 3, .recovers = 3 } },
     { "hosts reboot: 2 on each side", { .crashes = 1, .reboots = 2, .recovers = 2 } },
@@ -62,6 +64,7 @@ static const struct { const char *name; struct limits l; } full[] = {
     { "two of each death and reboot, recover twice", { .crashes = 2, .reboots = 2, .recovers = 2 } },
     { "everything once, recover twice", { .crashes = 1, .reboots = 1, .faults = 1, .recovers = 2, .wrong = 1 } },
 };
+/* clang-format on */
 
 static int run_full(void)
 {

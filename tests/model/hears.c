@@ -62,7 +62,7 @@ bool query_arrives(struct explorer *x, struct world *w, unsigned k)
 bool answer_arrives(struct explorer *x, struct world *w)
 {
     unsigned shift = 3 * w->s_ask;
-    static const enum cv_ho_event event[] = { [A_YES] = CV_EV_YES, [A_NO] = CV_EV_NO, [A_GONE] = CV_EV_GONE,
+    static const enum cv_ho_event event[] = { [A_YES] = CV_EV_YES,    [A_NO] = CV_EV_NO,      [A_GONE] = CV_EV_GONE,
                                               [A_NEVER] = CV_EV_FAIL, [A_STUCK] = CV_EV_FAIL, [A_BUSY] = CV_EV_FAIL };
     enum answer a = w->answers >> shift & 7;
 

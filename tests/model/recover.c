@@ -2,7 +2,10 @@
 /* From any world: recover on both hosts, without further faults, and what must have become of the guest. */
 #include "tests/model/steps.h"
 
-struct closing { struct explorer x; const char *broken; };
+struct closing {
+    struct explorer x;
+    const char *broken;
+};
 
 static void note(struct explorer *x, const struct world *next, const char *what)
 {
@@ -27,14 +30,14 @@ static void run_source(struct closing *c, struct world *w)
 {
     for (int rounds = 0; w->s_state && rounds < 100; rounds++) {
         if (!w->s_asking && w->asks_used == ASKS)
-            w->asks_used = 0, w->queries = 0, w->answers = 0;        /* no fault, no limit */
+            w->asks_used = 0, w->queries = 0, w->answers = 0; /* no fault, no limit */
         if (source_acts(&c->x, w, HOW_OK) || source_hears(w))
             continue;
         if (w->s_asking) {
             run_destination(c, w);
             if (query_arrives(&c->x, w, (unsigned)w->s_ask))
                 run_destination(c, w);
-            if (!answer_arrives(&c->x, w)) {             /* that connection died with somebody: ask again */
+            if (!answer_arrives(&c->x, w)) { /* that connection died with somebody: ask again */
                 w->s_asking = 0;
                 source_step(w, CV_EV_FAIL);
             }

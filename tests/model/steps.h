@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The single steps of a world, between the files here: world.c (verbs), guests.c (effects, and what a process says at its end),
- * acts.c (one action of a process), hears.c (one message of it), successors.c (all that can happen), recover.c. */
+/* The single steps of a world, between the files here: world.c (verbs), guests.c (effects, and what a process says at
+ * its end), acts.c (one action of a process), hears.c (one message of it), successors.c (all that can happen),
+ * recover.c. */
 #ifndef CONVOY_TESTS_MODEL_STEPS_H
 #define CONVOY_TESTS_MODEL_STEPS_H
 

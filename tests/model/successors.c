@@ -6,28 +6,30 @@ static void emit(struct explorer *x, struct world *n, const char *what)
 {
     unsigned waiting = n->s_asking ? 7u << (3 * n->s_ask) : 0;
 
-    n->answers &= waiting;                     /* an answer on a closed connection is read by nobody */
+    n->answers &= waiting; /* an answer on a closed connection is read by nobody */
     if (n->h_state && n->h_for != LOCAL && !(n->s_asking && n->h_for == n->s_ask))
         n->h_for = LOCAL;
     unsigned stale = n->queries & ~(n->s_asking ? 1u << n->s_ask : 0);
-    if (stale != 0)                            /* one old query that is repeated stands for all old ones */
+    if (stale != 0) /* one old query that is repeated stands for all old ones */
         n->queries = (n->queries & ~stale) | (stale & -stale);
     if (!n->s_asking)
         n->s_ask = 0;
     x->visit(x, n, what);
 }
 
-#define TRY(what, condition)                \
-    do {                                    \
-        struct world n = *w;                \
-        if (condition)                      \
-            emit(x, &n, what);              \
+#define TRY(what, condition)   \
+    do {                       \
+        struct world n = *w;   \
+        if (condition)         \
+            emit(x, &n, what); \
     } while (0)
 #define DO(what, statement) TRY(what, ((statement), true))
 
 static const char *const how_source[] = { "source: ok", "source: fails", "source: fails, seen", "source: fails, done" };
-static const char *const how_receiver[] = { "receiver: ok", "receiver: fails", "receiver: fails, seen", "receiver: fails, done" };
-static const char *const how_handler[] = { "handler: ok", "handler: fails", "handler: fails, seen", "handler: fails, done" };
+static const char *const how_receiver[] = { "receiver: ok", "receiver: fails", "receiver: fails, seen",
+                                            "receiver: fails, done" };
+static const char *const how_handler[] = { "handler: ok", "handler: fails", "handler: fails, seen",
+                                           "handler: fails, done" };
 
 static void actions(struct explorer *x, const struct world *w)
 {

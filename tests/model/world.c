@@ -46,10 +46,7 @@ struct world world_start(const struct limits *l)
 
 /* ---- small verbs ------------------------------------------------------------------------------------------- */
 
-void bad(struct explorer *x, const char *rule)
-{
-    x->visit(x, NULL, rule);
-}
+void bad(struct explorer *x, const char *rule) { x->visit(x, NULL, rule); }
 
 unsigned queue_put(unsigned queue, enum wire m)
 {
@@ -91,7 +88,7 @@ void source_step(struct world *w, enum cv_ho_event e)
     w->s_gone = h.gone;
 }
 
-void source_gone(struct world *w)       /* the process ends, however */
+void source_gone(struct world *w) /* the process ends, however */
 {
     w->s_state = w->s_gone = w->s_asking = w->s_ask = w->s_told_no = 0;
     w->s_open = 0;
@@ -104,7 +101,4 @@ void receiver_gone(struct world *w)
     w->to_d = 0;
 }
 
-void handler_gone(struct world *w)
-{
-    w->h_state = w->h_for = 0;
-}
+void handler_gone(struct world *w) { w->h_state = w->h_for = 0; }

@@ -10,18 +10,18 @@
 
 #include "migrate/handover.h"
 
-enum copy { COPY_NONE, COPY_PAUSED, COPY_RUN };     /* PAUSED: suspended (source), built (destination) */
+enum copy { COPY_NONE, COPY_PAUSED, COPY_RUN }; /* PAUSED: suspended (source), built (destination) */
 enum wire { W_NONE, W_END, W_READY, W_COMMIT, W_ABORT, W_DONE, W_YES, W_NO };
 enum answer { A_NONE, A_YES, A_NO, A_GONE, A_NEVER, A_STUCK, A_BUSY };
 
 #define ASKS 3u
-#define LOCAL 3u          /* h_for: recover run by hand on the destination */
+#define LOCAL 3u /* h_for: recover run by hand on the destination */
 
 /* 16 bytes without holes, compared and hashed as memory. */
 struct world {
     /* source host */
-    uint64_t s_state : 6, s_gone : 1, s_asking : 1, s_ask : 2;      /* process; s_ask: its connection */
-    uint64_t s_copy : 2, s_vis : 4, s_dur : 4;                      /* vis: page cache, dur: survives a reboot */
+    uint64_t s_state : 6, s_gone : 1, s_asking : 1, s_ask : 2; /* process; s_ask: its connection */
+    uint64_t s_copy : 2, s_vis : 4, s_dur : 4;                 /* vis: page cache, dur: survives a reboot */
     /* destination host: the receiver, and whoever answers or recovers from the journal */
     uint64_t d_state : 6, h_state : 6, h_for : 2;
     uint64_t d_copy : 2, d_vis : 4, d_dur : 4, d_acked : 1;
@@ -32,10 +32,11 @@ struct world {
     /* recovery connections: a query may be under way (again) long after its asker is gone */
     uint64_t queries : 3, answers : 9, asks_used : 2;
     /* what is left of the faults that may still happen */
-    uint64_t crashes_s : 2, crashes_d : 2, reboots_s : 2, reboots_d : 2, faults : 2, recovers_s : 2, recovers_d : 2, wrong : 1;
+    uint64_t crashes_s : 2, crashes_d : 2, reboots_s : 2, reboots_d : 2, faults : 2, recovers_s : 2, recovers_d : 2,
+        wrong : 1;
     /* history */
-    uint64_t d_ran : 1, s_resumed : 1, lost_s : 1, lost_d : 1, failed : 1;    /* failed: some write or effect has */
-    uint64_t s_told_no : 1;    /* on the main channel: it stays open */
+    uint64_t d_ran : 1, s_resumed : 1, lost_s : 1, lost_d : 1, failed : 1; /* failed: some write or effect has */
+    uint64_t s_told_no : 1;                                                /* on the main channel: it stays open */
     uint64_t spare1 : 20;
 };
 _Static_assert(sizeof(struct world) == 16, "hashed as 16 bytes");
@@ -61,7 +62,9 @@ enum mutation {
 };
 const char *mutation_name(enum mutation m);
 
-struct limits { unsigned crashes, reboots, faults, recovers, wrong; };
+struct limits {
+    unsigned crashes, reboots, faults, recovers, wrong;
+};
 
 struct world world_start(const struct limits *l);
 

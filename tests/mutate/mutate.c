@@ -30,8 +30,13 @@ static void make_bases(void)
 {
     for (unsigned i = 0; i < BASES; i++) {
         /* Numbers 0 to 3 differ in nothing but contents: the likeliest to be mixed up. */
-        struct sample_options opt = { .seed = 100 + i, .emulators = i < 4 ? 3 : i % 9, .passes = i < 4 ? 2 : 1 + i % 3,
-                                      .pages_records = 1 + i % 2, .index = i % 2, .notes = i % 3 == 0, .zstd = 2 };
+        struct sample_options opt = { .seed = 100 + i,
+                                      .emulators = i < 4 ? 3 : i % 9,
+                                      .passes = i < 4 ? 2 : 1 + i % 3,
+                                      .pages_records = 1 + i % 2,
+                                      .index = i % 2,
+                                      .notes = i % 3 == 0,
+                                      .zstd = 2 };
         struct base *b = &bases[i];
         struct raw_stream *raw = calloc(1, sizeof *raw);
         sample_stream(&b->bytes, &opt);
@@ -54,10 +59,13 @@ static void add(struct cv_buf *out, const struct cv_buf *from, size_t start, siz
         abort();
 }
 
+/* clang-format off */
 enum kind { FLIP, BYTE, BURST, TRUNCATE, EXTEND, DELETE, INSERT, SPLICE, SPLICE_RECORDS, DUPLICATE, DROP, SWAP, LENGTH,
             REPLAY, KINDS };
-static const char *const kind_names[] = { "flip", "byte", "burst", "truncate", "extend", "delete", "insert", "splice",
-                                          "splice-records", "duplicate", "drop", "swap", "length", "replay" };
+/* clang-format on */
+static const char *const kind_names[] = { "flip",   "byte",   "burst",  "truncate",       "extend",
+                                          "delete", "insert", "splice", "splice-records", "duplicate",
+                                          "drop",   "swap",   "length", "replay" };
 
 static void mutate_bytes(struct cv_buf *out, enum kind kind, const struct base *b, struct rng *r)
 {
@@ -68,12 +76,24 @@ static void mutate_bytes(struct cv_buf *out, enum kind kind, const struct base *
     if (n > b->bytes.len - at)
         n = b->bytes.len - at;
     switch (kind) {
-    case FLIP: add(out, &b->bytes, 0, b->bytes.len); out->data[at] ^= (uint8_t)(1u << rng_below(r, 8)); return;
-    case BYTE: add(out, &b->bytes, 0, b->bytes.len); out->data[at] = junk[0]; return;
-    case BURST: add(out, &b->bytes, 0, b->bytes.len); memset(out->data + at, rng_below(r, 2) ? 0 : 0xff, n); return;
+    case FLIP:
+        add(out, &b->bytes, 0, b->bytes.len);
+        out->data[at] ^= (uint8_t)(1u << rng_below(r, 8));
+        return;
+    case BYTE:
+        add(out, &b->bytes, 0, b->bytes.len);
+        out->data[at] = junk[0];
+        return;
+    case BURST:
+        add(out, &b->bytes, 0, b->bytes.len);
+        memset(out->data + at, rng_below(r, 2) ? 0 : 0xff, n);
+        return;
     case TRUNCATE: add(out, &b->bytes, 0, at); return;
     case EXTEND: add(out, &b->bytes, 0, b->bytes.len); break;
-    case DELETE: add(out, &b->bytes, 0, at); add(out, &b->bytes, at + n, b->bytes.len); return;
+    case DELETE:
+        add(out, &b->bytes, 0, at);
+        add(out, &b->bytes, at + n, b->bytes.len);
+        return;
     default: add(out, &b->bytes, 0, at); break;
     }
     if (cv_buf_append(out, junk, n, NULL) < 0)
@@ -82,19 +102,24 @@ static void mutate_bytes(struct cv_buf *out, enum kind kind, const struct base *
         add(out, &b->bytes, at, b->bytes.len);
 }
 
-static void mutate_records(struct cv_buf *out, enum kind kind, const struct base *b, const struct base *other, struct rng *r)
+static void mutate_records(struct cv_buf *out, enum kind kind, const struct base *b, const struct base *other,
+                           struct rng *r)
 {
-    size_t i = (size_t)rng_below(r, b->count), j = (size_t)rng_below(r, b->count), k = (size_t)rng_below(r, other->count);
+    size_t i = (size_t)rng_below(r, b->count), j = (size_t)rng_below(r, b->count),
+           k = (size_t)rng_below(r, other->count);
     size_t lo = i < j ? i : j, hi = i < j ? j : i;
 
     add(out, &b->bytes, 0, b->at[lo]);
     switch (kind) {
     case SPLICE_RECORDS: add(out, &other->bytes, other->at[k], other->at[other->count]); return;
-    case REPLAY:                       /* the record at the same place of another stream */
+    case REPLAY: /* the record at the same place of another stream */
         k = lo < other->count ? lo : k;
         add(out, &other->bytes, other->at[k], other->at[k + 1]);
         break;
-    case DUPLICATE: add(out, &b->bytes, b->at[lo], b->at[lo + 1]); add(out, &b->bytes, b->at[lo], b->at[lo + 1]); break;
+    case DUPLICATE:
+        add(out, &b->bytes, b->at[lo], b->at[lo + 1]);
+        add(out, &b->bytes, b->at[lo], b->at[lo + 1]);
+        break;
     case DROP: break;
     case SWAP:
         if (lo == hi)
@@ -115,7 +140,8 @@ static void mutate_length(struct cv_buf *out, const struct base *b, struct rng *
     static const uint64_t values[] = { 0, 1, 7, 8, 1u << 20, 0xffffffffu, UINT64_MAX, UINT64_MAX - 40 };
 
     add(out, &b->bytes, 0, b->bytes.len);
-    cv_store64(out->data + at, rng_below(r, 2) ? values[rng_below(r, 8)] : cv_load64(out->data + at) + rng_below(r, 16) - 8);
+    cv_store64(out->data + at,
+               rng_below(r, 2) ? values[rng_below(r, 8)] : cv_load64(out->data + at) + rng_below(r, 16) - 8);
 }
 
 static enum kind mutate(struct cv_buf *out, struct rng *r)
@@ -127,7 +153,8 @@ static enum kind mutate(struct cv_buf *out, struct rng *r)
     out->len = 0;
     if (kind == SPLICE) {
         add(out, &b->bytes, 0, (size_t)rng_below(r, b->bytes.len));
-        size_t from = rng_below(r, 2) && out->len < other->bytes.len ? out->len : (size_t)rng_below(r, other->bytes.len);
+        size_t from =
+            rng_below(r, 2) && out->len < other->bytes.len ? out->len : (size_t)rng_below(r, other->bytes.len);
         add(out, &other->bytes, from, other->bytes.len);
     } else if (kind == LENGTH) {
         mutate_length(out, b, r);
@@ -159,7 +186,8 @@ static bool refused(const struct cv_buf *s)
         while ((rc = cv_reader_next(r, &rec, &err)) == 1)
             ;
     cv_reader_free(r);
-    return rc < 0 && (err.code == CV_E_STREAM || err.code == CV_E_STREAM_VERSION) && strstr(err.text, " at offset ") != NULL;
+    return rc < 0 && (err.code == CV_E_STREAM || err.code == CV_E_STREAM_VERSION) &&
+           strstr(err.text, " at offset ") != NULL;
 }
 
 static int run(unsigned long count, uint64_t seed)
@@ -175,11 +203,12 @@ static int run(unsigned long count, uint64_t seed)
             none++;
         } else if (!refused(&s)) {
             missed++;
-            fprintf(stderr, "seed %llu, mutation %lu (%s) was accepted\n", (unsigned long long)seed, i, kind_names[kind]);
+            fprintf(stderr, "seed %llu, mutation %lu (%s) was accepted\n", (unsigned long long)seed, i,
+                    kind_names[kind]);
         }
     }
-    printf("seed %llu: %lu mutations, %lu of them changed nothing, %lu not found;", (unsigned long long)seed, count, none,
-           missed);
+    printf("seed %llu: %lu mutations, %lu of them changed nothing, %lu not found;", (unsigned long long)seed, count,
+           none, missed);
     for (unsigned k = 0; k < KINDS; k++)
         printf(" %s %lu", kind_names[k], by_kind[k]);
     printf("\n");
@@ -233,8 +262,9 @@ static int run_jobs(unsigned long count, uint64_t seed, unsigned jobs)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = { { "count", 1, NULL, 'c' }, { "seed", 1, NULL, 's' }, { "jobs", 1, NULL, 'j' },
-                                             { "write", 1, NULL, 'w' }, { 0 } };
+    static const struct option options[] = {
+        { "count", 1, NULL, 'c' }, { "seed", 1, NULL, 's' }, { "jobs", 1, NULL, 'j' }, { "write", 1, NULL, 'w' }, { 0 }
+    };
     unsigned long count = 20000;
     uint64_t seed = 1;
     unsigned jobs = 1;

@@ -40,10 +40,7 @@ const char *emu_text(const struct cv_error *err)
     return cv_error_string(err, buf, sizeof buf);
 }
 
-struct cv_emu_wait emu_wait(int timeout_ms)
-{
-    return (struct cv_emu_wait){ .deadline_ms = cv_after_ms(timeout_ms) };
-}
+struct cv_emu_wait emu_wait(int timeout_ms) { return (struct cv_emu_wait){ .deadline_ms = cv_after_ms(timeout_ms) }; }
 
 static const char *program(void)
 {
@@ -55,12 +52,13 @@ static const char *program(void)
 
 static void write_config(char *text, size_t len, unsigned n, const char *const faults[CV_DM_MAX])
 {
-    size_t at = (size_t)snprintf(text, len, "type=\"hvm\"\nname=\"g\"\nmemory=64\nvnc=0\nserial=\"null\"\ndevice_models=[");
+    size_t at =
+        (size_t)snprintf(text, len, "type=\"hvm\"\nname=\"g\"\nmemory=64\nvnc=0\nserial=\"null\"\ndevice_models=[");
 
     for (unsigned i = 0; i < n; i++) {
         const char *more = faults != NULL && faults[i] != NULL ? faults[i] : "";
-        at += (size_t)snprintf(text + at, len - at, "\"name=%s%u,model=%s,%s%s,args=[--tag tag%u %s]\",\n", i ? "dm" : "main", i,
-                               program(), i ? "device=edu" : "default=1", "", i, more);
+        at += (size_t)snprintf(text + at, len - at, "\"name=%s%u,model=%s,%s%s,args=[--tag tag%u %s]\",\n",
+                               i ? "dm" : "main", i, program(), i ? "device=edu" : "default=1", "", i, more);
     }
     snprintf(text + at, len - at, "]\n");
 }
@@ -86,8 +84,13 @@ void emu_fixture_begin(struct emu_fixture *f, unsigned n, const char *const faul
 
 int emu_fixture_start(struct emu_fixture *f, enum cv_spawn_mode mode, int timeout_ms, struct cv_error *err)
 {
-    struct cv_spawn_options opt = { .mode = mode, .guest_name = "g", .run_dir = f->dir, .log_dir = f->dir, .no_sandbox = true,
-                                    .no_tap = true, .run_as = "" };
+    struct cv_spawn_options opt = { .mode = mode,
+                                    .guest_name = "g",
+                                    .run_dir = f->dir,
+                                    .log_dir = f->dir,
+                                    .no_sandbox = true,
+                                    .no_tap = true,
+                                    .run_as = "" };
     struct cv_emu_wait w = emu_wait(timeout_ms);
 
     return cv_emuset_start(&f->set, &f->layout, &opt, &w, err);

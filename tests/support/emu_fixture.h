@@ -8,7 +8,7 @@
 #include "emulators/spawn.h"
 
 struct emu_fixture {
-    char dir[64];             /* sockets, logs, states; removed at the end */
+    char dir[64]; /* sockets, logs, states; removed at the end */
     struct cv_guest_config config;
     struct cv_layout layout;
     struct cv_emuset set;

@@ -22,7 +22,9 @@ static void contract(bool ok, const char *what)
 /* Destroyed behind convoy's back.  What does not ask for a domain by its number goes on working. */
 static bool vanished(struct fake_host *f, const char *name)
 {
-    static const char *const others[] = { "fake_info", "fake_find", "fake_list", "fake_facts", "fake_xs", "fake_watch" };
+    static const char *const others[] = {
+        "fake_info", "fake_find", "fake_list", "fake_facts", "fake_xs", "fake_watch"
+    };
 
     if (f->vanish_at == 0 || f->calls < f->vanish_at || f->dom[1] == NULL)
         return false;
@@ -47,7 +49,11 @@ static int trip(struct fake_host *f, const char *name, struct cv_error *err)
     pthread_mutex_unlock(&f->lock);
     return fail ? cv_fail(err, CV_E_HYPERVISOR, EIO, "injected fault in %s", name) : 0;
 }
-#define TRIP(h, err) do { if (trip(fake(h), __func__, err) < 0) return -1; } while (0)
+#define TRIP(h, err)                          \
+    do {                                      \
+        if (trip(fake(h), __func__, err) < 0) \
+            return -1;                        \
+    } while (0)
 
 static struct fake_domain *domain(struct cv_host *h, uint32_t domid)
 {
@@ -61,18 +67,28 @@ static void fake_close(struct cv_host *h) { (void)h; }
 static int fake_facts(struct cv_host *h, struct cv_host_facts *out, struct cv_error *err)
 {
     TRIP(h, err);
-    *out = (struct cv_host_facts){ .hypervisor = "Model 1.0", .version_major = 1, .capabilities = "model",
-                                   .hostname = "model", .free_pages = 1 << 20, .total_pages = 1 << 21, .cpus = 2 };
+    *out = (struct cv_host_facts){ .hypervisor = "Model 1.0",
+                                   .version_major = 1,
+                                   .capabilities = "model",
+                                   .hostname = "model",
+                                   .free_pages = 1 << 20,
+                                   .total_pages = 1 << 21,
+                                   .cpus = 2 };
     return 0;
 }
 
 static void fill(const struct fake_domain *d, struct cv_domain_info *out)
 {
-    *out = (struct cv_domain_info){ .domid = d->domid, .hvm = true, .paused = d->paused,
+    *out = (struct cv_domain_info){ .domid = d->domid,
+                                    .hvm = true,
+                                    .paused = d->paused,
                                     .shutdown = d->suspended || d->ended,
-                                    .shutdown_reason = d->ended ? d->end_reason : d->suspended ? CV_SHUTDOWN_SUSPEND : 0,
+                                    .shutdown_reason = d->ended       ? d->end_reason
+                                                       : d->suspended ? CV_SHUTDOWN_SUSPEND
+                                                                      : 0,
                                     .vcpus = 1,
-                                    .vcpus_online = 1, .max_pages = FAKE_PFNS + 64 };
+                                    .vcpus_online = 1,
+                                    .max_pages = FAKE_PFNS + 64 };
     snprintf(out->name, sizeof out->name, "%s", d->spec.name);
     memcpy(out->uuid, d->spec.uuid, sizeof out->uuid);
     for (unsigned i = 0; i < FAKE_PFNS; i++)
@@ -102,7 +118,8 @@ static int fake_find(struct cv_host *h, const char *who, struct cv_domain_info *
     return cv_fail(err, CV_E_NOT_FOUND, 0, "there is no domain '%s'", who);
 }
 
-static int fake_list(struct cv_host *h, int (*each)(void *, const struct cv_domain_info *), void *user, struct cv_error *err)
+static int fake_list(struct cv_host *h, int (*each)(void *, const struct cv_domain_info *), void *user,
+                     struct cv_error *err)
 {
     TRIP(h, err);
     for (unsigned i = 1; i < 8; i++) {
@@ -165,9 +182,9 @@ static int fake_destroy(struct cv_host *h, uint32_t domid, struct cv_error *err)
     domain(h, domid)->exists = false;
     snprintf(dom, sizeof dom, "/local/domain/%u/", domid);
     snprintf(dms, sizeof dms, "/local/domain/0/dms/%u/", domid);
-    json_object_foreach_safe(fake(h)->store, tmp, key, value)
-        if (strncmp(key, dom, strlen(dom)) == 0 || strncmp(key, dms, strlen(dms)) == 0)
-            json_object_del(fake(h)->store, key);
+    json_object_foreach_safe(fake(h)->store, tmp, key,
+                             value) if (strncmp(key, dom, strlen(dom)) == 0 || strncmp(key, dms, strlen(dms)) == 0)
+        json_object_del(fake(h)->store, key);
     return 0;
 }
 
@@ -189,13 +206,14 @@ static int fake_unpause(struct cv_host *h, uint32_t domid, struct cv_error *err)
 {
     TRIP(h, err);
     contract(domain(h, domid)->introduced, "unpaused before it was introduced");
-    if (!domain(h, domid)->paused)     /* as Xen */
+    if (!domain(h, domid)->paused) /* as Xen */
         return cv_fail(err, CV_E_HYPERVISOR, EINVAL, "cannot unpause domain %u", domid);
     domain(h, domid)->paused = false;
     return 0;
 }
 
-static int fake_sched_cap(struct cv_host *h, uint32_t domid, unsigned percent, unsigned *before_out, struct cv_error *err)
+static int fake_sched_cap(struct cv_host *h, uint32_t domid, unsigned percent, unsigned *before_out,
+                          struct cv_error *err)
 {
     TRIP(h, err);
     if (before_out != NULL)
@@ -211,7 +229,8 @@ static int fake_check_saveable(struct cv_host *h, uint32_t domid, struct cv_erro
     return 0;
 }
 
-static int fake_suspend(struct cv_host *h, uint32_t domid, int64_t deadline_ms, struct cv_cancel *cancel, struct cv_error *err)
+static int fake_suspend(struct cv_host *h, uint32_t domid, int64_t deadline_ms, struct cv_cancel *cancel,
+                        struct cv_error *err)
 {
     (void)deadline_ms, (void)cancel;
     TRIP(h, err);
@@ -294,11 +313,19 @@ static int fake_dirty_take(struct cv_host *h, uint32_t domid, uint64_t *bitmap, 
     return 0;
 }
 
-struct fake_source { struct cv_page_source base; struct cv_host *h; uint32_t domid; };
-struct fake_sink { struct cv_page_sink base; struct cv_host *h; uint32_t domid; };
+struct fake_source {
+    struct cv_page_source base;
+    struct cv_host *h;
+    uint32_t domid;
+};
+struct fake_sink {
+    struct cv_page_sink base;
+    struct cv_host *h;
+    uint32_t domid;
+};
 
-static int source_map(struct cv_page_source *b, const uint64_t *pfns, size_t n, uint8_t *types_out, const void **pages_out,
-                      void **handle_out, struct cv_error *err)
+static int source_map(struct cv_page_source *b, const uint64_t *pfns, size_t n, uint8_t *types_out,
+                      const void **pages_out, void **handle_out, struct cv_error *err)
 {
     struct fake_source *s = (struct fake_source *)b;
 
@@ -352,7 +379,8 @@ static int sink_zero(struct cv_page_sink *b, const uint64_t *pfns, size_t n, str
     return 0;
 }
 
-static int sink_special(struct cv_page_sink *b, const uint64_t *pfns, const uint8_t *types, size_t n, struct cv_error *err)
+static int sink_special(struct cv_page_sink *b, const uint64_t *pfns, const uint8_t *types, size_t n,
+                        struct cv_error *err)
 {
     struct fake_sink *s = (struct fake_sink *)b;
 
@@ -373,12 +401,17 @@ static int fake_page_source(struct cv_host *h, uint32_t domid, struct cv_page_so
     return 0;
 }
 
-static void fake_page_source_free(struct cv_host *h, struct cv_page_source *s) { (void)h; free(s); }
+static void fake_page_source_free(struct cv_host *h, struct cv_page_source *s)
+{
+    (void)h;
+    free(s);
+}
 
 static int fake_page_sink(struct cv_host *h, uint32_t domid, struct cv_page_sink **out, struct cv_error *err)
 {
-    static const struct cv_page_sink_ops ops = { .map = sink_map, .unmap = sink_unmap, .zero = sink_zero,
-                                                 .special = sink_special };
+    static const struct cv_page_sink_ops ops = {
+        .map = sink_map, .unmap = sink_unmap, .zero = sink_zero, .special = sink_special
+    };
     TRIP(h, err);
     struct fake_sink *s = calloc(1, sizeof *s);
     *s = (struct fake_sink){ .base = { .ops = &ops }, .h = h, .domid = domid };
@@ -386,14 +419,19 @@ static int fake_page_sink(struct cv_host *h, uint32_t domid, struct cv_page_sink
     return 0;
 }
 
-static void fake_page_sink_free(struct cv_host *h, struct cv_page_sink *s) { (void)h; free(s); }
+static void fake_page_sink_free(struct cv_host *h, struct cv_page_sink *s)
+{
+    (void)h;
+    free(s);
+}
 
 static int fake_get_cpu_policy(struct cv_host *h, uint32_t domid, struct cv_cpu_policy *out, struct cv_error *err)
 {
     TRIP(h, err);
     (void)domain(h, domid);
-    *out = (struct cv_cpu_policy){ .leaves = calloc(2, sizeof *out->leaves), .leaf_count = 2,
-                                   .msrs = calloc(1, sizeof *out->msrs), .msr_count = 1 };
+    *out = (struct cv_cpu_policy){
+        .leaves = calloc(2, sizeof *out->leaves), .leaf_count = 2, .msrs = calloc(1, sizeof *out->msrs), .msr_count = 1
+    };
     out->leaves[0] = (struct cv_policy_leaf){ 0, UINT32_MAX, 1, 2, 3, 4 };
     out->leaves[1] = (struct cv_policy_leaf){ 1, UINT32_MAX, 5, 6, 7, 8 };
     out->msrs[0] = (struct cv_policy_msr){ 0xce, 0, 42 };
@@ -419,7 +457,9 @@ static int fake_get_state(struct cv_host *h, uint32_t domid, struct cv_guest_sta
 {
     TRIP(h, err);
     contract(domain(h, domid)->suspended, "state read from a guest that runs");
-    *out = (struct cv_guest_state){ .tsc = { 2, 1000, 3, 4 }, .params = { { 1, 0xfeff }, { 17, 0xfefe } }, .param_count = 2 };
+    *out = (struct cv_guest_state){ .tsc = { 2, 1000, 3, 4 },
+                                    .params = { { 1, 0xfeff }, { 17, 0xfefe } },
+                                    .param_count = 2 };
     return cv_buf_append(&out->hvm_context, "0123456789abcdef", 16, err);
 }
 
@@ -500,15 +540,44 @@ static int fake_watch_path(struct cv_host *h, const char *path, struct cv_error 
 }
 
 static const struct cv_host_ops fake_ops = {
-    .name = "model", .close = fake_close, .facts = fake_facts, .find = fake_find, .info = fake_info, .list = fake_list,
-    .create = fake_create, .build = fake_build, .introduce = fake_introduce, .destroy = fake_destroy,
-    .rename = fake_rename, .pause = fake_pause, .unpause = fake_unpause, .dump = fake_dump, .sched_cap = fake_sched_cap, .check_saveable = fake_check_saveable,
-    .suspend = fake_suspend, .resume = fake_resume, .pfn_count = fake_pfn_count, .populated = fake_populated, .dirty_log = fake_dirty_log,
-    .dirty_take = fake_dirty_take, .page_source = fake_page_source, .page_source_free = fake_page_source_free,
-    .page_sink = fake_page_sink, .page_sink_free = fake_page_sink_free, .get_cpu_policy = fake_get_cpu_policy,
-    .set_cpu_policy = fake_set_cpu_policy, .check_cpu_policy = fake_check_cpu_policy, .get_state = fake_get_state, .set_state = fake_set_state,
-    .xs_read = fake_xs_read, .xs_write = fake_xs_write, .xs_remove = fake_xs_remove, .xs_list = fake_xs_list,
-    .watch_fd = fake_watch_fd, .watch_drain = fake_watch_drain, .watch_path = fake_watch_path,
+    .name = "model",
+    .close = fake_close,
+    .facts = fake_facts,
+    .find = fake_find,
+    .info = fake_info,
+    .list = fake_list,
+    .create = fake_create,
+    .build = fake_build,
+    .introduce = fake_introduce,
+    .destroy = fake_destroy,
+    .rename = fake_rename,
+    .pause = fake_pause,
+    .unpause = fake_unpause,
+    .dump = fake_dump,
+    .sched_cap = fake_sched_cap,
+    .check_saveable = fake_check_saveable,
+    .suspend = fake_suspend,
+    .resume = fake_resume,
+    .pfn_count = fake_pfn_count,
+    .populated = fake_populated,
+    .dirty_log = fake_dirty_log,
+    .dirty_take = fake_dirty_take,
+    .page_source = fake_page_source,
+    .page_source_free = fake_page_source_free,
+    .page_sink = fake_page_sink,
+    .page_sink_free = fake_page_sink_free,
+    .get_cpu_policy = fake_get_cpu_policy,
+    .set_cpu_policy = fake_set_cpu_policy,
+    .check_cpu_policy = fake_check_cpu_policy,
+    .get_state = fake_get_state,
+    .set_state = fake_set_state,
+    .xs_read = fake_xs_read,
+    .xs_write = fake_xs_write,
+    .xs_remove = fake_xs_remove,
+    .xs_list = fake_xs_list,
+    .watch_fd = fake_watch_fd,
+    .watch_drain = fake_watch_drain,
+    .watch_path = fake_watch_path,
 };
 
 struct fake_host *fake_host_new(void)
@@ -533,8 +602,14 @@ void fake_host_free(struct fake_host *f)
 
 uint32_t fake_host_add_guest(struct fake_host *f, const char *name)
 {
-    struct cv_domain_spec spec = { .uuid = { 1, 2, 3 }, .ram_kb = 1024, .ram_target_kb = 1024, .target_kb = 1024,
-                                   .max_kb = 1024, .vcpus = 1, .vcpus_online = 1, .emulation_flags = 1 };
+    struct cv_domain_spec spec = { .uuid = { 1, 2, 3 },
+                                   .ram_kb = 1024,
+                                   .ram_target_kb = 1024,
+                                   .target_kb = 1024,
+                                   .max_kb = 1024,
+                                   .vcpus = 1,
+                                   .vcpus_online = 1,
+                                   .emulation_flags = 1 };
     uint32_t domid = 0;
 
     snprintf(spec.name, sizeof spec.name, "%s", name);

@@ -15,7 +15,7 @@
 
 struct fake_domain {
     bool exists, paused, suspended, logging, introduced, has_policy, has_state;
-    bool ended;                        /* stopped by itself, for end_reason (CV_SHUTDOWN_*) */
+    bool ended; /* stopped by itself, for end_reason (CV_SHUTDOWN_*) */
     int end_reason;
     uint32_t domid;
     unsigned cap;
@@ -27,16 +27,16 @@ struct fake_domain {
 
 struct fake_host {
     struct cv_host base;
-    struct fake_domain *dom[8];        /* index = domid */
-    json_t *store;                     /* path -> value */
-    unsigned calls, fail_at;           /* fail_at 0: never; counts every call that can fail, from any thread */
-    unsigned dumps;                    /* how often a domain was dumped */
-    int watch_fd;                      /* given out as the watch's, -1: none */
-    unsigned gone_at_drain;            /* all domains are gone (xl destroy) when the watch is drained for the n-th time */
-    const char *failed_in;             /* name of the call that failed */
-    unsigned fail_next_too;            /* so many further calls fail as well (faults within undo) */
-    unsigned vanish_at;                /* before this call somebody destroys domain 1; 0: never */
-    bool suspends_late;                /* suspend() runs into its time limit */
+    struct fake_domain *dom[8]; /* index = domid */
+    json_t *store;              /* path -> value */
+    unsigned calls, fail_at;    /* fail_at 0: never; counts every call that can fail, from any thread */
+    unsigned dumps;             /* how often a domain was dumped */
+    int watch_fd;               /* given out as the watch's, -1: none */
+    unsigned gone_at_drain;     /* all domains are gone (xl destroy) when the watch is drained for the n-th time */
+    const char *failed_in;      /* name of the call that failed */
+    unsigned fail_next_too;     /* so many further calls fail as well (faults within undo) */
+    unsigned vanish_at;         /* before this call somebody destroys domain 1; 0: never */
+    bool suspends_late;         /* suspend() runs into its time limit */
     pthread_mutex_t lock;
 };
 

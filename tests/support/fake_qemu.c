@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fake-qemu: a model of QEMU as convoy sees it, for tests without Xen.  It speaks QMP on the sockets of its command line,
- * keeps a run state, saves and loads a device state that carries its name, and breaks where it is told to.
+/* fake-qemu: a model of QEMU as convoy sees it, for tests without Xen.  It speaks QMP on the sockets of its command
+ * line, keeps a run state, saves and loads a device state that carries its name, and breaks where it is told to.
  *
  *   fake-qemu [QEMU's arguments] [--socket PATH] [fault...]
  *     -chardev socket,id=convoy,fd=N,...   its monitor (or --socket PATH: it listens there itself)
@@ -34,8 +34,8 @@
 #define FDS_MAX 16
 
 enum fault { DELAY, FAIL, DIE, SILENT, GARBAGE, HALF, CLOSE, LONG, DEEP, FLOOD };
-static const char *const fault_options[] = { "--delay", "--fail", "--die-at", "--silent-at", "--garbage-at", "--half-at",
-                                             "--close-at", "--long-at", "--deep-at", "--flood" };
+static const char *const fault_options[] = { "--delay",   "--fail",     "--die-at",  "--silent-at", "--garbage-at",
+                                             "--half-at", "--close-at", "--long-at", "--deep-at",   "--flood" };
 struct planned {
     enum fault fault;
     char command[40];
@@ -50,9 +50,9 @@ struct fake {
     char blocks[512];
     int pci[8];
     unsigned pci_count;
-    int fdset[FDS_MAX];       /* by fdset id */
-    int named_fd;             /* of getfd */
-    int received_fd;          /* came with the last bytes */
+    int fdset[FDS_MAX]; /* by fdset id */
+    int named_fd;       /* of getfd */
+    int received_fd;    /* came with the last bytes */
     bool dirty_log, no_eof, leak_fdset, no_events, negotiated;
     int own_slot[32];
     unsigned own_count;
@@ -111,7 +111,8 @@ static void put_event(struct fake *f, const char *name, json_t *data)
         json_decref(data);
         return;
     }
-    put_json(f, json_pack("{s:s, s:{s:i, s:i}, s:o*}", "event", name, "timestamp", "seconds", 1, "microseconds", 2, "data", data));
+    put_json(f, json_pack("{s:s, s:{s:i, s:i}, s:o*}", "event", name, "timestamp", "seconds", 1, "microseconds", 2,
+                          "data", data));
 }
 
 /* Faults in place of an answer.  True: there is none. */
@@ -143,16 +144,18 @@ static bool misbehave(struct fake *f, const char *command)
         shutdown(f->client, SHUT_RDWR);
     else if (plan(f, LONG, command) != NULL)
         for (int i = 0; i < 1400; i++)
-            put(f, "                                                                                "
-                   "                                                                                "
-                   "                                                                                "
-                   "                                                                                "
-                   "                                                                                "
-                   "                                                                                "
-                   "                                                                                "
-                   "                                                                                "
-                   "                                                                                "
-                   "                                                                                ", 800);
+            put(f,
+                "                                                                                "
+                "                                                                                "
+                "                                                                                "
+                "                                                                                "
+                "                                                                                "
+                "                                                                                "
+                "                                                                                "
+                "                                                                                "
+                "                                                                                "
+                "                                                                                ",
+                800);
     else if (plan(f, DEEP, command) != NULL) {
         for (int i = 0; i < 3000; i++)
             put(f, "[", 1);
@@ -163,7 +166,8 @@ static bool misbehave(struct fake *f, const char *command)
     return true;
 }
 
-/* --- device state -------------------------------------------------------------------------------------------------- */
+/* --- device state --------------------------------------------------------------------------------------------------
+ */
 
 static int save_state(struct fake *f, int fd)
 {
@@ -173,7 +177,7 @@ static int save_state(struct fake *f, int fd)
     data[n++] = 4;
     memcpy(data + n, "fake", 4);
     n += 4 + 4 + 3;
-    data[n++] = 1;            /* version 1 */
+    data[n++] = 1; /* version 1 */
     data[n++] = (unsigned char)tag;
     memcpy(data + n, f->tag, tag);
     n += tag;
@@ -196,7 +200,8 @@ static int load_state(struct fake *f, int fd)
     return data[26] == tag && memcmp(data + 27, f->tag, tag) == 0 ? 0 : -1;
 }
 
-/* --- commands ------------------------------------------------------------------------------------------------------ */
+/* --- commands ------------------------------------------------------------------------------------------------------
+ */
 
 static json_t *refuse(const char *text, char *why, size_t len)
 {
@@ -248,7 +253,7 @@ static json_t *do_incoming(struct fake *f, const json_t *args, char *why, size_t
         return refuse("'-incoming' was not specified on the command line", why, len);
     if (uri == NULL || strcmp(uri, "fd:convoy-state") != 0 || f->named_fd < 0)
         return refuse("File descriptor not found", why, len);
-    return json_object();     /* the rest follows after the answer, see after() */
+    return json_object(); /* the rest follows after the answer, see after() */
 }
 
 static json_t *do_pci(struct fake *f)
@@ -256,11 +261,11 @@ static json_t *do_pci(struct fake *f)
     json_t *devices = json_array();
 
     for (unsigned i = 0; i < f->own_count; i++)
-        json_array_append_new(devices, json_pack("{s:i, s:i, s:i, s:s}", "bus", 0, "slot", f->own_slot[i] >> 3, "function",
-                                                 f->own_slot[i] & 7, "qdev_id", ""));
+        json_array_append_new(devices, json_pack("{s:i, s:i, s:i, s:s}", "bus", 0, "slot", f->own_slot[i] >> 3,
+                                                 "function", f->own_slot[i] & 7, "qdev_id", ""));
     for (unsigned i = 0; i < f->pci_count; i++)
-        json_array_append_new(devices, json_pack("{s:i, s:i, s:i, s:s}", "bus", 0, "slot", f->pci[i], "function", 0,
-                                                 "qdev_id", "extra"));
+        json_array_append_new(
+            devices, json_pack("{s:i, s:i, s:i, s:s}", "bus", 0, "slot", f->pci[i], "function", 0, "qdev_id", "extra"));
     return json_pack("[{s:i, s:o}]", "bus", 0, "devices", devices);
 }
 
@@ -268,8 +273,10 @@ static json_t *do_blocks(struct fake *f)
 {
     char text[1024];
 
-    snprintf(text, sizeof text, "              Block Name    PSize              Offset               Used              Total\r\n"
-             "                 xen.ram    4 KiB  0x0000000000000000 0x000000000f000000 0x000000000f000000\r\n%s", f->blocks);
+    snprintf(text, sizeof text,
+             "              Block Name    PSize              Offset               Used              Total\r\n"
+             "                 xen.ram    4 KiB  0x0000000000000000 0x000000000f000000 0x000000000f000000\r\n%s",
+             f->blocks);
     return json_string(text);
 }
 
@@ -292,7 +299,8 @@ static json_t *execute(struct fake *f, const char *command, const json_t *args, 
         return refuse("Expecting capabilities negotiation with 'qmp_capabilities'", why, len);
     else if (IS("query-version")) {
         sscanf(f->version, "%d.%d.%d", &major, &minor, &micro);
-        return json_pack("{s:{s:i, s:i, s:i}, s:s}", "qemu", "major", major, "minor", minor, "micro", micro, "package", "fake");
+        return json_pack("{s:{s:i, s:i, s:i}, s:s}", "qemu", "major", major, "minor", minor, "micro", micro, "package",
+                         "fake");
     } else if (IS("query-status"))
         return json_pack("{s:s, s:b}", "status", f->status, "running", strcmp(f->status, "running") == 0);
     else if (IS("stop"))
@@ -369,8 +377,9 @@ static void serve_line(struct fake *f, const char *line)
         put_json(f, json_pack("{s:{s:s, s:s}}", "error", "class", "GenericError", "desc", "Invalid JSON syntax"));
     } else if (!misbehave(f, command)) {
         json_t *id = json_incref(json_object_get(object, "id"));
-        json_t *result = plan(f, FAIL, command) ? refuse("model: told to fail", why, sizeof why)
-                                                : execute(f, command, json_object_get(object, "arguments"), why, sizeof why);
+        json_t *result = plan(f, FAIL, command)
+                             ? refuse("model: told to fail", why, sizeof why)
+                             : execute(f, command, json_object_get(object, "arguments"), why, sizeof why);
         if (result != NULL)
             put_json(f, json_pack("{s:o, s:o*}", "return", result, "id", id));
         else
@@ -405,8 +414,8 @@ static void serve_client(struct fake *f)
 
     f->negotiated = false;
     if (!misbehave(f, "greeting"))
-        put_json(f, json_pack("{s:{s:{s:{s:i, s:i, s:i}, s:s}, s:[]}}", "QMP", "version", "qemu", "major", 7, "minor", 2,
-                              "micro", 0, "package", "fake", "capabilities"));
+        put_json(f, json_pack("{s:{s:{s:{s:i, s:i, s:i}, s:s}, s:[]}}", "QMP", "version", "qemu", "major", 7, "minor",
+                              2, "micro", 0, "package", "fake", "capabilities"));
     for (;;) {
         ssize_t n = receive(f, buf + have, sizeof buf - 1 - have);
         if (n <= 0)
@@ -422,7 +431,8 @@ static void serve_client(struct fake *f)
     }
 }
 
-/* --- command line -------------------------------------------------------------------------------------------------- */
+/* --- command line --------------------------------------------------------------------------------------------------
+ */
 
 static int fd_of(const char *text)
 {
@@ -462,7 +472,8 @@ static void take_block(struct fake *f, const char *value)
 
     if (sscanf(value, "%99[^@]@%llx:%llx", name, &offset, &size) != 3)
         die("--block NAME@OFFSET:SIZE");
-    snprintf(f->blocks + len, sizeof f->blocks - len, "%24s    4 KiB  0x%016llx 0x%016llx 0x%016llx\r\n", name, offset, size, size);
+    snprintf(f->blocks + len, sizeof f->blocks - len, "%24s    4 KiB  0x%016llx 0x%016llx 0x%016llx\r\n", name, offset,
+             size, size);
 }
 
 static void listen_at(struct fake *f, const char *path)
@@ -508,8 +519,14 @@ static void take_option(struct fake *f, const char *option, const char *value)
 
 int main(int argc, char **argv)
 {
-    static struct fake f = { .listener = -1, .client = -1, .gate = -1, .tag = "fake", .version = "7.2.0", .status = "prelaunch",
-                             .named_fd = -1, .received_fd = -1 };
+    static struct fake f = { .listener = -1,
+                             .client = -1,
+                             .gate = -1,
+                             .tag = "fake",
+                             .version = "7.2.0",
+                             .status = "prelaunch",
+                             .named_fd = -1,
+                             .received_fd = -1 };
 
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         const char *delay = getenv("FAKE_QEMU_VERSION_DELAY");

@@ -20,14 +20,17 @@
 const char guest_image_config[] =
     "type = \"hvm\"\nname = \"sample\"\nuuid = \"01234567-89ab-cdef-0123-456789abcdef\"\n"
     "memory = 32\nmaxmem = 64\nvcpus = 2\nmaxvcpus = 3\nvga = \"stdvga\"\ntsc_mode = \"native\"\n"
-    "kernel = \"/boot/vmlinuz\"\ncmdline = \"console=ttyS0 \\\"quoted\\\"\"\nserial = \"pty\"\non_crash = \"preserve\"\n"
+    "kernel = \"/boot/vmlinuz\"\ncmdline = \"console=ttyS0 \\\"quoted\\\"\"\nserial = \"pty\"\non_crash = "
+    "\"preserve\"\n"
     "vif = [ \"mac=00:16:3e:00:00:05,model=e1000,bridge=xenbr0\" ]\n"
-    "disk = [ \"format=raw,vdev=hda,access=rw,target=/dev/vg/disk\", \"format=raw,vdev=hdc,devtype=cdrom,access=ro,target=/iso/x.iso\" ]\n";
+    "disk = [ \"format=raw,vdev=hda,access=rw,target=/dev/vg/disk\", "
+    "\"format=raw,vdev=hdc,devtype=cdrom,access=ro,target=/iso/x.iso\" ]\n";
 
 const char guest_image_config3[] =
     "type = \"hvm\"\nname = \"three\"\nuuid = \"fedcba98-7654-3210-fedc-ba9876543210\"\nmemory = 32\nvga = \"stdvga\"\n"
     "vif = [ \"mac=00:16:3e:00:00:05,model=e1000,bridge=xenbr0\" ]\n"
-    "disk = [ \"format=raw,vdev=hda,access=rw,target=/dev/vg/disk\", \"format=raw,vdev=xvdb,access=rw,model=virtio-blk,target=/dev/vg/b\" ]\n"
+    "disk = [ \"format=raw,vdev=hda,access=rw,target=/dev/vg/disk\", "
+    "\"format=raw,vdev=xvdb,access=rw,model=virtio-blk,target=/dev/vg/b\" ]\n"
     "device_models = [ \"name=net,vifs=0\", \"name=storage,disks=xvdb\" ]\n";
 
 static struct cv_error err;
@@ -98,7 +101,8 @@ static void device_state(struct make *m, const struct cv_layout_dm *dm, struct c
         char name[80], bdf[12];
         if (dm->devices[i].bdf == CV_BDF_NONE)
             continue;
-        snprintf(name, sizeof name, "0000:%s/%.40s", cv_bdf_string(dm->devices[i].bdf, bdf, sizeof bdf), dm->devices[i].driver);
+        snprintf(name, sizeof name, "0000:%s/%.40s", cv_bdf_string(dm->devices[i].bdf, bdf, sizeof bdf),
+                 dm->devices[i].driver);
         section(m, b, &n, name, 2, 400);
     }
     must(cv_buf_put_u8(b, 0, &err));
@@ -113,7 +117,9 @@ static void put_states(struct make *m)
         uint8_t head[CV_DEVICE_STATE_HEAD];
         CV_AUTO_BUF b = { 0 };
         device_state(m, &m->layout.dms[order[i]], &b);
-        struct cv_rec_device_state rec = { .dmid = order[i], .format = CV_STATE_QEMU, .blob = b.data, .blob_len = b.len };
+        struct cv_rec_device_state rec = {
+            .dmid = order[i], .format = CV_STATE_QEMU, .blob = b.data, .blob_len = b.len
+        };
         must(cv_rec_device_state_head(&rec, head, &err));
         struct iovec iov[2] = { { head, sizeof head }, { b.data, b.len } };
         must(cv_writer_put(m->w, CV_REC_DEVICE_STATE, iov, 2, &err));
@@ -132,15 +138,23 @@ static void put_head(struct make *m)
 
     must(cv_spec_encode(&m->spec, &spec, &err));
     must(cv_layout_encode(&m->layout, &layout, &err));
-    struct cv_rec_host h = { .schema = 1, .xen_major = 4, .xen_minor = 17, .time = 1700000000, .json = host, .json_len = sizeof host - 1 };
+    struct cv_rec_host h = {
+        .schema = 1, .xen_major = 4, .xen_minor = 17, .time = 1700000000, .json = host, .json_len = sizeof host - 1
+    };
     must(cv_rec_host_encode(&h, &b, &err));
     put(m, CV_REC_HOST, &b);
-    struct cv_rec_guest g = { .schema = 1, .type = CV_GUEST_HVM, .json = spec, .json_len = (uint32_t)strlen(spec), .config = config,
+    struct cv_rec_guest g = { .schema = 1,
+                              .type = CV_GUEST_HVM,
+                              .json = spec,
+                              .json_len = (uint32_t)strlen(spec),
+                              .config = config,
                               .config_len = (uint32_t)strlen(config) };
     memcpy(g.uuid, m->spec.uuid, sizeof g.uuid);
     must(cv_rec_guest_encode(&g, &b, &err));
     put(m, CV_REC_GUEST, &b);
-    struct cv_rec_layout l = { .schema = 1, .count = m->layout.count, .json = layout, .json_len = (uint32_t)strlen(layout) };
+    struct cv_rec_layout l = {
+        .schema = 1, .count = m->layout.count, .json = layout, .json_len = (uint32_t)strlen(layout)
+    };
     cv_layout_rank_order(&m->layout, order);
     for (unsigned i = 0; i < l.count; i++) {
         l.emulator[i].dmid = order[i];
@@ -154,10 +168,15 @@ static void put_machine(struct make *m)
 {
     CV_AUTO_BUF b = { 0 };
     struct cv_rec_vcpus v = { .max = m->spec.vcpus, .online = { (UINT64_C(1) << m->spec.vcpus_online) - 1 } };
-    struct cv_rec_memory mem = { .pfn_count = PFN_COUNT, .target_kib = m->spec.target_kb, .static_max_kib = m->spec.max_kb,
-                                 .videoram_kib = m->spec.video_kb, .e820_count = 1,
+    struct cv_rec_memory mem = { .pfn_count = PFN_COUNT,
+                                 .target_kib = m->spec.target_kb,
+                                 .static_max_kib = m->spec.max_kb,
+                                 .videoram_kib = m->spec.video_kb,
+                                 .e820_count = 1,
                                  .e820 = { { 0x100000, (m->spec.ram_kb << 10) - 0x100000, 1 } } };
-    const struct cv_cpuid_leaf leaves[] = { { 0, 0xffffffff, 13, 1, 2, 3 }, { 4, 0, 1, 2, 3, 4 }, { 4, 1, 5, 6, 7, 8 } };
+    const struct cv_cpuid_leaf leaves[] = { { 0, 0xffffffff, 13, 1, 2, 3 },
+                                            { 4, 0, 1, 2, 3, 4 },
+                                            { 4, 1, 5, 6, 7, 8 } };
     const struct cv_msr_entry msrs[] = { { 0xce, 0, 0x80000000 }, { 0x10a, 0, 5 } };
 
     must(cv_rec_vcpus_encode(&v, &b, &err));
@@ -175,15 +194,20 @@ static void put_machine(struct make *m)
 static void put_pass(struct make *m, struct cv_saver *s, struct cv_chunk *c, uint32_t pass, bool last)
 {
     static uint64_t bitmap[PFN_COUNT / 64];
-    static const struct { uint64_t first, count; } all[] = { { 0, 160 }, { 256, 700 }, { 0x8000, 10 }, { 0xfeff0, 16 } };
-    static const struct { uint64_t first, count; } few[] = { { 0, 6 }, { 0x8000, 0 }, { 0xfeffc, 1 }, { 0xfefff, 1 } };
+    static const struct {
+        uint64_t first, count;
+    } all[] = { { 0, 160 }, { 256, 700 }, { 0x8000, 10 }, { 0xfeff0, 16 } };
+    static const struct {
+        uint64_t first, count;
+    } few[] = { { 0, 6 }, { 0x8000, 0 }, { 0xfeffc, 1 }, { 0xfefff, 1 } };
     struct cv_mem_stats before = *cv_saver_stats(s);
     uint8_t page[CV_PAGE_SIZE];
 
     c->n = 0;
     memset(bitmap, 0, sizeof bitmap);
     for (size_t r = 0; r < sizeof all / sizeof *all; r++) {
-        uint64_t first = m->opt->small ? few[r].first : all[r].first, count = m->opt->small ? few[r].count : all[r].count;
+        uint64_t first = m->opt->small ? few[r].first : all[r].first,
+                 count = m->opt->small ? few[r].count : all[r].count;
         for (uint64_t pfn = first; pfn < first + count; pfn++) {
             unsigned kind = (unsigned)rng_below(&m->rng, 16);
             bool special = pfn >= 0xfeff0;
@@ -192,15 +216,23 @@ static void put_pass(struct make *m, struct cv_saver *s, struct cv_chunk *c, uin
             memset(page, 0, sizeof page);
             if (kind > 4 || special)
                 rng_fill(&m->rng, page, kind > 12 ? sizeof page : 200);
-            cv_chunk_add(c, pfn, kind == 0 && pass > 0 && !special ? CV_PAGE_ABSENT : kind == 1 && !special ? CV_PAGE_ALLOC : CV_PAGE_DATA, page);
+            cv_chunk_add(c, pfn,
+                         kind == 0 && pass > 0 && !special ? CV_PAGE_ABSENT
+                         : kind == 1 && !special           ? CV_PAGE_ALLOC
+                                                           : CV_PAGE_DATA,
+                         page);
             bitmap[pfn / 64] |= UINT64_C(1) << pfn % 64;
         }
     }
     must(cv_saver_pass(s, pass, bitmap, PFN_COUNT, NULL, NULL, &err));
     const struct cv_mem_stats *now = cv_saver_stats(s);
-    struct cv_rec_pass_end e = { .pass = pass, .flags = last ? CV_PASS_LAST : 0, .records = now->records - before.records,
-                                 .data_pages = (now->bytes_raw - before.bytes_raw) / CV_PAGE_SIZE, .pages = now->pages - before.pages,
-                                 .dirty_left = last ? 0 : 12, .duration_us = 1000 };
+    struct cv_rec_pass_end e = { .pass = pass,
+                                 .flags = last ? CV_PASS_LAST : 0,
+                                 .records = now->records - before.records,
+                                 .data_pages = (now->bytes_raw - before.bytes_raw) / CV_PAGE_SIZE,
+                                 .pages = now->pages - before.pages,
+                                 .dirty_left = last ? 0 : 12,
+                                 .duration_us = 1000 };
     CV_AUTO_BUF b = { 0 };
     must(cv_rec_pass_end_encode(&e, &b, &err));
     put(m, CV_REC_PASS_END, &b);

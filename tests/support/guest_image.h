@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A small but complete image of a guest, made without Xen and QEMU: the layout is decided from a real configuration, and the
- * device states have the sections that a QEMU of that layout would write.  It passes cv_image_check. */
+/* A small but complete image of a guest, made without Xen and QEMU: the layout is decided from a real configuration,
+ * and the device states have the sections that a QEMU of that layout would write.  It passes cv_image_check. */
 #ifndef CONVOY_TESTS_SUPPORT_GUEST_IMAGE_H
 #define CONVOY_TESTS_SUPPORT_GUEST_IMAGE_H
 
@@ -13,12 +13,12 @@ extern const char guest_image_config[];
 extern const char guest_image_config3[];
 
 struct guest_image_options {
-    const char *config;                /* NULL = guest_image_config */
-    uint64_t seed;                     /* contents of pages and states, stream_id */
-    unsigned passes;                   /* 0 = 1 */
-    const char *without_section;       /* begins with this: left out of the device states */
+    const char *config;          /* NULL = guest_image_config */
+    uint64_t seed;               /* contents of pages and states, stream_id */
+    unsigned passes;             /* 0 = 1 */
+    const char *without_section; /* begins with this: left out of the device states */
     bool no_policy, no_nodes, nic_roms;
-    bool small;                        /* few pages, for seeds */
+    bool small; /* few pages, for seeds */
 };
 
 /* Appends the stream to *out.  Aborts on failure: it has to work. */

@@ -62,7 +62,7 @@ static int source_map(struct cv_page_source *s, const uint64_t *pfns, size_t n, 
         types_out[i] = m->types[pfns[i]];
         pages_out[i] = types_out[i] == CV_PAGE_DATA ? m->data + pfns[i] * CV_PAGE_SIZE : NULL;
     }
-    *handle_out = malloc(1);                     /* found by the leak checker when unmap is forgotten */
+    *handle_out = malloc(1); /* found by the leak checker when unmap is forgotten */
     count_mapped(m, 1);
     return 0;
 }
@@ -97,7 +97,11 @@ static int source_read(struct cv_page_source *s, const uint64_t *pfns, size_t n,
 
 /* ---- sink ---- */
 
-struct scattered { size_t n; uint64_t pfns[CV_MAP_MAX]; uint8_t *copy; };
+struct scattered {
+    size_t n;
+    uint64_t pfns[CV_MAP_MAX];
+    uint8_t *copy;
+};
 
 static int sink_map(struct cv_page_sink *s, const uint64_t *pfns, size_t n, void **pages_out, void **handle_out,
                     struct cv_error *err)
@@ -146,7 +150,8 @@ static int sink_zero(struct cv_page_sink *s, const uint64_t *pfns, size_t n, str
     return trip(m, "sink zero", err);
 }
 
-static int sink_special(struct cv_page_sink *s, const uint64_t *pfns, const uint8_t *types, size_t n, struct cv_error *err)
+static int sink_special(struct cv_page_sink *s, const uint64_t *pfns, const uint8_t *types, size_t n,
+                        struct cv_error *err)
 {
     struct model *m = of_sink(s);
 
@@ -161,8 +166,9 @@ static int sink_special(struct cv_page_sink *s, const uint64_t *pfns, const uint
 
 static const struct cv_page_source_ops source_ops = { .map = source_map, .unmap = source_unmap };
 static const struct cv_page_source_ops reading_ops = { .read = source_read };
-static const struct cv_page_sink_ops sink_ops = { .map = sink_map, .unmap = sink_unmap, .zero = sink_zero,
-                                                  .special = sink_special };
+static const struct cv_page_sink_ops sink_ops = {
+    .map = sink_map, .unmap = sink_unmap, .zero = sink_zero, .special = sink_special
+};
 
 /* ---- life and contents ---- */
 
@@ -176,15 +182,9 @@ void model_init_shared(struct model *m, uint64_t pfn_count)
     pthread_mutex_init(&m->lock, NULL);
 }
 
-void model_init(struct model *m, uint64_t pfn_count)
-{
-    model_init_shared(m, pfn_count);
-}
+void model_init(struct model *m, uint64_t pfn_count) { model_init_shared(m, pfn_count); }
 
-void model_read_instead(struct model *m)
-{
-    m->source.ops = &reading_ops;
-}
+void model_read_instead(struct model *m) { m->source.ops = &reading_ops; }
 
 void model_dispose(struct model *m)
 {
@@ -198,17 +198,17 @@ void model_dispose(struct model *m)
 static void fill_page(struct rng *r, uint8_t *page, unsigned kind)
 {
     memset(page, 0, CV_PAGE_SIZE);
-    if (kind < 5)                                /* zero */
+    if (kind < 5) /* zero */
         return;
     for (unsigned i = 0; i < CV_PAGE_SIZE; i += 8) {
         uint64_t v = rng_next(r);
         if (kind == 5)
-            v &= 0x0f0f0f;                       /* compressible */
+            v &= 0x0f0f0f; /* compressible */
         memcpy(page + i, &v, 8);
         if (kind == 6 && i >= 64)
-            break;                               /* a little at the start */
+            break; /* a little at the start */
     }
-    if (kind == 7) {                             /* one byte, at the very end */
+    if (kind == 7) { /* one byte, at the very end */
         memset(page, 0, CV_PAGE_SIZE);
         page[CV_PAGE_SIZE - 1] = 1;
     }
@@ -326,8 +326,9 @@ static int load_records(struct cv_reader *r, struct cv_loader **l, struct cv_pag
 
     while ((rc = cv_reader_next(r, &rec, err)) == 1) {
         if (rec.type == CV_REC_MEMORY)
-            rc = cv_rec_memory_decode(&m, rec.body.data, rec.body.len, err) < 0 ? -1
-                                                                                : cv_loader_new(l, sink, m.pfn_count, opt, err);
+            rc = cv_rec_memory_decode(&m, rec.body.data, rec.body.len, err) < 0
+                     ? -1
+                     : cv_loader_new(l, sink, m.pfn_count, opt, err);
         else
             rc = rec.type == CV_REC_PAGES ? cv_loader_record(*l, &rec, err) : cv_loader_pass_end(*l, &rec, err);
         if (rc < 0)
@@ -366,12 +367,6 @@ static unsigned count_entries(const char *path)
     return n;
 }
 
-unsigned model_thread_count(void)
-{
-    return count_entries("/proc/self/task");
-}
+unsigned model_thread_count(void) { return count_entries("/proc/self/task"); }
 
-unsigned model_fd_count(void)
-{
-    return count_entries("/proc/self/fd");
-}
+unsigned model_fd_count(void) { return count_entries("/proc/self/fd"); }

@@ -19,13 +19,13 @@ struct model {
     struct cv_page_source source;
     struct cv_page_sink sink;
     uint64_t pfn_count;
-    uint8_t *data;                   /* pfn_count pages */
-    uint8_t *types;                  /* enum cv_page_type */
-    uint8_t *state;                  /* enum model_state */
-    bool scattered;                  /* the sink maps pages that are not contiguous */
+    uint8_t *data;  /* pfn_count pages */
+    uint8_t *types; /* enum cv_page_type */
+    uint8_t *state; /* enum model_state */
+    bool scattered; /* the sink maps pages that are not contiguous */
     pthread_mutex_t lock;
-    unsigned calls, fail_at;         /* fail_at 0: never */
-    unsigned mapped, most_mapped;    /* source and sink maps not yet unmapped */
+    unsigned calls, fail_at;      /* fail_at 0: never */
+    unsigned mapped, most_mapped; /* source and sink maps not yet unmapped */
 };
 
 /* Zero memory, all types DATA. */

@@ -104,10 +104,7 @@ static unsigned count(const struct one_host *s, const char *names)
     return n;
 }
 
-unsigned one_host_leftovers(const struct one_host *s)
-{
-    return count(s, "^(qemu-save|qemu-resume|convoy-|\\..*part)");
-}
+unsigned one_host_leftovers(const struct one_host *s) { return count(s, "^(qemu-save|qemu-resume|convoy-|\\..*part)"); }
 
 void one_host_is_bare(const struct one_host *s)
 {

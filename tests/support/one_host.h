@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A model of a host with a folder of its own and models of QEMU, and the guest "g" on it.  For tests: whatever is not as it should
- * be ends the test. */
+/* A model of a host with a folder of its own and models of QEMU, and the guest "g" on it.  For tests: whatever is not
+ * as it should be ends the test. */
 #ifndef CONVOY_TESTS_ONE_HOST_H
 #define CONVOY_TESTS_ONE_HOST_H
 
@@ -13,9 +13,9 @@
 struct one_host {
     struct fake_host *host;
     struct cv_host_dirs dirs;
-    char dir[64], config[96], image[96], store[96];    /* paths in dir; nothing is there yet but the configuration */
-    unsigned fds;                      /* that were open at the beginning */
-    unsigned others;                   /* domains that have nothing to do with us */
+    char dir[64], config[96], image[96], store[96]; /* paths in dir; nothing is there yet but the configuration */
+    unsigned fds;                                   /* that were open at the beginning */
+    unsigned others;                                /* domains that have nothing to do with us */
 };
 
 /* faults[i] (or NULL) are options of emulator i (fake_qemu.c), here and in one_host_config. */

@@ -75,7 +75,9 @@ void raw_emit(const struct raw_stream *s, struct cv_buf *out)
             end_body(s, out, index_offset, digest, end);
             body = end;
         }
-        struct cv_frame f = { .type = r->type, .tag = r->tag, .length = r->body.len + r->length_error,
+        struct cv_frame f = { .type = r->type,
+                              .tag = r->tag,
+                              .length = r->body.len + r->length_error,
                               .number = i + r->number_error,
                               .body_hash = cv_body_hash(body, r->body.len) + r->hash_error };
         chain = cv_frame_encode(&f, chain, frame) + r->check_error;

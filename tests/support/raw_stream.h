@@ -11,17 +11,17 @@
 
 struct raw_record {
     uint32_t type, tag;
-    struct cv_buf body;                /* owned */
+    struct cv_buf body; /* owned */
     /* Added to what would be right, so that 0 leaves it right. */
     uint64_t number_error, length_error, hash_error, check_error;
-    uint8_t padding;                   /* value of the padding bytes */
+    uint8_t padding; /* value of the padding bytes */
 };
 
 struct raw_stream {
     struct cv_stream_header header;
     struct raw_record record[RAW_RECORDS_MAX];
     size_t count;
-    bool keep_end;                     /* put END's body as it is instead of with right totals and digest */
+    bool keep_end; /* put END's body as it is instead of with right totals and digest */
 };
 
 /* data: a stream whose lengths make sense; checks are not looked at.  Returns -1 if it makes no sense. */

@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct rng { uint64_t s; };
+struct rng {
+    uint64_t s;
+};
 
 static inline struct rng rng_seed(uint64_t seed) { return (struct rng){ (seed ^ 0x9e3779b97f4a7c15ull) | 1 }; }
 static inline uint64_t rng_next(struct rng *r)

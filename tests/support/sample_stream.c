@@ -41,7 +41,7 @@ void sample_pages(struct cv_buf *out, uint64_t seed, uint32_t pass, uint64_t fir
     for (unsigned i = 0; i < pages; i++) {
         runs[h.runs_length++] = (uint8_t)(1 << 3 | (i % 2 == 0 ? 0 : 4));
         if (i % 2 == 0)
-            rng_fill(&r, raw + PAGE * h.data_pages++, 48);     /* the rest of the page is zero: it packs well */
+            rng_fill(&r, raw + PAGE * h.data_pages++, 48); /* the rest of the page is zero: it packs well */
     }
     h.raw_length = h.payload_length = PAGE * h.data_pages;
     if (zstd) {
@@ -60,17 +60,27 @@ void sample_pages(struct cv_buf *out, uint64_t seed, uint32_t pass, uint64_t fir
 static void put_identity(struct cv_writer *w, const struct sample_options *opt, struct rng *r, struct cv_buf *b)
 {
     const char host[] = "{\"convoy\":\"0.1.0\",\"xen_extra\":\".4\",\"caps\":\"hvm-3.0-x86_64\"}";
-    const char guest[] = "{\"name\":\"b\xc3\xbc" "cher\"}", config[] = "name = \"sample\"\ntype = \"hvm\"\nmemory = 64\n";
+    const char guest[] = "{\"name\":\"b\xc3\xbc"
+                         "cher\"}",
+               config[] = "name = \"sample\"\ntype = \"hvm\"\nmemory = 64\n";
     const char layout[] = "{\"emulators\":[]}";
-    struct cv_rec_host h = { .schema = 1, .xen_major = 4, .xen_minor = 17, .time = 1700000000 + rng_below(r, 1000),
-                             .json = host, .json_len = sizeof host - 1 };
-    struct cv_rec_guest g = { .schema = 1, .type = CV_GUEST_HVM, .json = guest, .json_len = sizeof guest - 1,
-                              .config = config, .config_len = (uint32_t)rng_below(r, sizeof config) };
+    struct cv_rec_host h = { .schema = 1,
+                             .xen_major = 4,
+                             .xen_minor = 17,
+                             .time = 1700000000 + rng_below(r, 1000),
+                             .json = host,
+                             .json_len = sizeof host - 1 };
+    struct cv_rec_guest g = { .schema = 1,
+                              .type = CV_GUEST_HVM,
+                              .json = guest,
+                              .json_len = sizeof guest - 1,
+                              .config = config,
+                              .config_len = (uint32_t)rng_below(r, sizeof config) };
     struct cv_rec_layout l = { .schema = 1, .count = opt->emulators, .json = layout, .json_len = sizeof layout - 1 };
 
     rng_fill(r, g.uuid, sizeof g.uuid);
     for (unsigned i = 0; i < opt->emulators; i++)
-        l.emulator[i].dmid = (i + 1) % opt->emulators;          /* secondaries first, the default one (0) last */
+        l.emulator[i].dmid = (i + 1) % opt->emulators; /* secondaries first, the default one (0) last */
     l.emulator[opt->emulators - 1].flags = CV_LAYOUT_DEFAULT;
     must(cv_rec_host_encode(&h, b, &err));
     put(w, CV_REC_HOST, b);
@@ -82,8 +92,14 @@ static void put_identity(struct cv_writer *w, const struct sample_options *opt, 
 
 static void put_memory(struct cv_writer *w, struct cv_buf *b)
 {
-    struct cv_rec_memory m = { .pfn_count = 0x100000, .max_pages = 0x4400, .owned_pages = 0x4200, .target_kib = 65536,
-                               .static_max_kib = 65536, .videoram_kib = 8192, .paging_pool_kib = 2048, .e820_count = 2,
+    struct cv_rec_memory m = { .pfn_count = 0x100000,
+                               .max_pages = 0x4400,
+                               .owned_pages = 0x4200,
+                               .target_kib = 65536,
+                               .static_max_kib = 65536,
+                               .videoram_kib = 8192,
+                               .paging_pool_kib = 2048,
+                               .e820_count = 2,
                                .e820 = { { 0, 0xa0000, 1 }, { 0x100000, 0x3f00000, 1 } } };
 
     must(cv_rec_memory_encode(&m, b, &err));
@@ -94,7 +110,8 @@ static void put_static(struct cv_writer *w, struct cv_buf *b)
 {
     struct cv_rec_vcpus v = { .max = 70, .online = { 0x3, 0x20 } };
     const struct cv_cpuid_leaf leaves[] = { { 0, 0xffffffff, 13, 0x756e6547, 0x6c65746e, 0x49656e69 },
-                                            { 4, 0, 1, 2, 3, 4 }, { 4, 1, 5, 6, 7, 8 } };
+                                            { 4, 0, 1, 2, 3, 4 },
+                                            { 4, 1, 5, 6, 7, 8 } };
     const struct cv_msr_entry msrs[] = { { 0xce, 0, 0x80000000 } };
 
     must(cv_rec_vcpus_encode(&v, b, &err));
@@ -108,8 +125,9 @@ static void put_passes(struct cv_writer *w, const struct sample_options *opt, st
 {
     for (uint32_t pass = 0; pass < opt->passes; pass++) {
         bool last = pass + 1 == opt->passes;
-        struct cv_rec_pass_end end = { .pass = pass, .flags = last ? CV_PASS_LAST : 0, .dirty_left = last ? 0 : 7,
-                                       .duration_us = 1000 };
+        struct cv_rec_pass_end end = {
+            .pass = pass, .flags = last ? CV_PASS_LAST : 0, .dirty_left = last ? 0 : 7, .duration_us = 1000
+        };
         uint64_t pfn = 0;
         for (unsigned i = 0; i < opt->pages_records; i++) {
             unsigned pages = 1 + (unsigned)rng_below(r, 4);
@@ -129,7 +147,9 @@ static void put_passes(struct cv_writer *w, const struct sample_options *opt, st
 static void put_state(struct cv_writer *w, uint32_t dmid, struct rng *r)
 {
     uint8_t blob[64], head[CV_DEVICE_STATE_HEAD];
-    struct cv_rec_device_state v = { .dmid = dmid, .format = CV_STATE_OPAQUE, .blob = blob, .blob_len = 1 + rng_below(r, 64) };
+    struct cv_rec_device_state v = {
+        .dmid = dmid, .format = CV_STATE_OPAQUE, .blob = blob, .blob_len = 1 + rng_below(r, 64)
+    };
 
     rng_fill(r, blob, sizeof blob);
     must(cv_rec_device_state_head(&v, head, &err));
@@ -177,7 +197,8 @@ void sample_stream(struct cv_buf *out, const struct sample_options *opt)
     int fd = memfd_create("sample", MFD_CLOEXEC);
 
     rng_fill(&r, id, sizeof id);
-    struct cv_writer_options wo = { .stream_id = id, .index = opt->index,
+    struct cv_writer_options wo = { .stream_id = id,
+                                    .index = opt->index,
                                     .required_features = opt->emulators == 0 ? CV_FEATURE_MEMORY_ONLY : 0 };
     must(cv_writer_new(&w, fd, &wo, &err));
     put_note(w, opt, &b);

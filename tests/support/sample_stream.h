@@ -7,12 +7,12 @@
 #include "stream-format/stream.h"
 
 struct sample_options {
-    uint64_t seed;                     /* contents and stream_id */
-    unsigned emulators;                /* 1 to 8; 0 = a memory-only stream */
-    unsigned passes;                   /* 1 or more */
-    unsigned pages_records;            /* in each pass */
+    uint64_t seed;          /* contents and stream_id */
+    unsigned emulators;     /* 1 to 8; 0 = a memory-only stream */
+    unsigned passes;        /* 1 or more */
+    unsigned pages_records; /* in each pass */
     bool index, notes;
-    unsigned zstd;                     /* 0: no PAGES packed, 1: every other one, 2: all */
+    unsigned zstd; /* 0: no PAGES packed, 1: every other one, 2: all */
 };
 
 /* Appends the stream to *out.  Aborts on failure: it has to work. */

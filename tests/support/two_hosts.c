@@ -66,12 +66,10 @@ struct fake_domain *guest_of(struct one_host *s)
     return NULL;
 }
 
-bool runs(const struct fake_domain *d)
-{
-    return d != NULL && !d->paused && !d->suspended;
-}
+bool runs(const struct fake_domain *d) { return d != NULL && !d->paused && !d->suspended; }
 
-/* ---- the channel ----------------------------------------------------------------------------------------------------- */
+/* ---- the channel
+ * ----------------------------------------------------------------------------------------------------- */
 
 /* Whoever dies from here on has left a record that is not settled: somebody comes by and starts the monitor again. */
 static void monitor(void *user, uint32_t domid, const char *name)
@@ -92,8 +90,10 @@ static void monitor(void *user, uint32_t domid, const char *name)
 static void *receiver(void *arg)
 {
     struct connection *c = arg;
-    struct cv_receive_options o = { .store = c->w->dst.store, .mem = { .threads = 1, .codec = CV_CODEC_ZSTD, .level = 1 },
-                                    .watch_over = monitor, .watch_user = c->w,
+    struct cv_receive_options o = { .store = c->w->dst.store,
+                                    .mem = { .threads = 1, .codec = CV_CODEC_ZSTD, .level = 1 },
+                                    .watch_over = monitor,
+                                    .watch_user = c->w,
                                     .times = { .commit_ms = 3000, .effect_ms = 5000 } };
     enum cv_ho_outcome outcome;
     struct cv_error err = CV_ERROR_INIT;
@@ -173,14 +173,22 @@ void join_all(struct world *w)
     w->connections = 0;
 }
 
-/* ---- a migration and its end ---------------------------------------------------------------------------------------- */
+/* ---- a migration and its end ----------------------------------------------------------------------------------------
+ */
 
-static const struct cv_handover_times quick = { .ready_ms = 10000, .answer_ms = 3000, .ask_ms = 5000, .effect_ms = 5000 };
+static const struct cv_handover_times quick = {
+    .ready_ms = 10000, .answer_ms = 3000, .ask_ms = 5000, .effect_ms = 5000
+};
 
 int migrate(struct world *w, bool live, struct cv_migrate_result *r, struct cv_error *err)
 {
-    struct cv_migrate_options o = { .command = "none", .peer = "there", .store = w->src.store, .live = live,
-                                    .mem = { .threads = 1, .codec = CV_CODEC_ZSTD, .level = 1 }, .dial = dial_world, .dial_user = w,
+    struct cv_migrate_options o = { .command = "none",
+                                    .peer = "there",
+                                    .store = w->src.store,
+                                    .live = live,
+                                    .mem = { .threads = 1, .codec = CV_CODEC_ZSTD, .level = 1 },
+                                    .dial = dial_world,
+                                    .dial_user = w,
                                     .times = quick };
     o.times.silence_ms = w->silence_ms;
     o.times.ready_ms = 20000;
@@ -215,7 +223,7 @@ bool one_runs(struct world *w, bool after_recovery)
         return false;
     }
     if ((runs(s) && d != NULL) || (runs(d) && s != NULL))
-        return false;                  /* the other one's copy is still there */
+        return false; /* the other one's copy is still there */
     struct fake_domain *one = runs(s) ? s : d;
     ck_assert_str_eq(one->spec.name, "g");
     ck_assert(!one->logging || one == d);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Two models of hosts, with models of QEMU, and a migration between them over a socket pair whose channel may be cut.  For tests:
- * whatever is not as it should be ends the test. */
+/* Two models of hosts, with models of QEMU, and a migration between them over a socket pair whose channel may be cut.
+ * For tests: whatever is not as it should be ends the test. */
 #ifndef CONVOY_TESTS_TWO_HOSTS_H
 #define CONVOY_TESTS_TWO_HOSTS_H
 
@@ -15,8 +15,8 @@
 struct connection {
     struct world *w;
     pthread_t receiver, relay;
-    int fd;                            /* the receiver's end */
-    int a, b;                          /* of the relay, when the channel is to be cut */
+    int fd;   /* the receiver's end */
+    int a, b; /* of the relay, when the channel is to be cut */
     bool has_relay;
 };
 
@@ -25,12 +25,12 @@ struct world {
     unsigned fds;
     struct connection conn[CONNECTIONS];
     unsigned connections;
-    long cut_forth, cut_back;          /* bytes after which the first connection breaks; -1 = never */
-    long passed_forth;                 /* bytes that the last relay carried */
+    long cut_forth, cut_back; /* bytes after which the first connection breaks; -1 = never */
+    long passed_forth;        /* bytes that the last relay carried */
     int64_t silence_ms;
-    struct cv_sink *sink;              /* the source's */
-    unsigned monitors;                 /* how often a guest's monitor was to be started */
-    bool ran_there;                    /* then it still ran at the source */
+    struct cv_sink *sink; /* the source's */
+    unsigned monitors;    /* how often a guest's monitor was to be started */
+    bool ran_there;       /* then it still ran at the source */
     bool verbose;
 };
 
@@ -52,7 +52,8 @@ void join_all(struct world *w);
 int migrate(struct world *w, bool live, struct cv_migrate_result *r, struct cv_error *err);
 /* convoy recover g, on this host. */
 void recover(struct world *w, struct one_host *s);
-/* Ends the guest if exactly one copy is left and runs, whole; false if it is not so (after recovery that ends the test). */
+/* Ends the guest if exactly one copy is left and runs, whole; false if it is not so (after recovery that ends the
+ * test). */
 bool one_runs(struct world *w, bool after_recovery);
 /* Exactly one runs, perhaps after recovery on both hosts; ends it. */
 void settle(struct world *w);

@@ -31,7 +31,9 @@ static void image(const char *folder, const char *name, struct guest_image_optio
 
 static void xl(const char *folder, const char *name, struct guest_image_options opt)
 {
-    const struct cv_convert_options co = { .mem = { .codec = CV_CODEC_ZSTD, .level = 1 }, .version = "0", .default_model = "/q" };
+    const struct cv_convert_options co = { .mem = { .codec = CV_CODEC_ZSTD, .level = 1 },
+                                           .version = "0",
+                                           .default_model = "/q" };
     struct cv_error err = CV_ERROR_INIT;
     CV_AUTO_BUF b = { 0 }, out = { 0 };
 

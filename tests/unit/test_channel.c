@@ -35,8 +35,13 @@ static void tear_down(void)
 
 static struct cv_msg_hello hello(int role)
 {
-    struct cv_msg_hello h = { .role = (uint16_t)role, .version_min = 1, .version_max = 1, .stream_version = 1,
-                              .keepalive_ms = 100, .host = role ? "host2" : "host1", .software = "convoy test" };
+    struct cv_msg_hello h = { .role = (uint16_t)role,
+                              .version_min = 1,
+                              .version_max = 1,
+                              .stream_version = 1,
+                              .keepalive_ms = 100,
+                              .host = role ? "host2" : "host1",
+                              .software = "convoy test" };
     memset(h.migration.b, role ? 0 : 5, 16);
     return h;
 }
@@ -84,8 +89,10 @@ START_TEST(a_whole_conversation)
     opened();
     ck_assert_int_eq(cv_strs_append(&emus, &list, "0", &err), 0);
     ck_assert_int_eq(cv_strs_append(&emus, &list, "default", &err), 0);
-    struct cv_msg offer = { .type = CV_MSG_OFFER, .offer = { .name = "g", .memory_bytes = 1ull << 40, .vcpus = 2,
-                            .config = { "a = 1\n", 6 }, .emulators = list } };
+    struct cv_msg offer = {
+        .type = CV_MSG_OFFER,
+        .offer = { .name = "g", .memory_bytes = 1ull << 40, .vcpus = 2, .config = { "a = 1\n", 6 }, .emulators = list }
+    };
     ck_assert_int_eq(cv_chan_send(&s, &offer, soon(), NULL, &err), 0);
     cv_buf_dispose(&emus);
     ck_assert_int_eq(cv_chan_recv(&d, &m, soon(), NULL, &err), 0);
@@ -108,7 +115,8 @@ START_TEST(a_whole_conversation)
     memset(raw, 'x', sizeof raw);
     ck_assert_int_eq(cv_chan_poll(&s, &m, &err), 0);
     ck_assert_int_eq(cv_write_full(s.out, raw, sizeof raw, soon(), NULL, &err), 0);
-    ck_assert_int_eq(cv_chan_send(&d, &(struct cv_msg){ .type = CV_MSG_PROGRESS, .progress.pages = 3 }, soon(), NULL, &err), 0);
+    ck_assert_int_eq(
+        cv_chan_send(&d, &(struct cv_msg){ .type = CV_MSG_PROGRESS, .progress.pages = 3 }, soon(), NULL, &err), 0);
     ck_assert_int_eq(cv_chan_poll(&s, &m, &err), 1);
     ck_assert_uint_eq(m.progress.pages, 3);
     cv_msg_dispose(&m);
@@ -119,8 +127,10 @@ START_TEST(a_whole_conversation)
     ck_assert_mem_eq(got, raw, sizeof raw);
     cv_chan_stream_ended(&d);
 
-    static const struct { int from; enum cv_msg_type type; } rest[] = {
-        { 1, CV_MSG_READY }, { 0, CV_MSG_COMMIT }, { 1, CV_MSG_RUNNING }, { 0, CV_MSG_DONE } };
+    static const struct {
+        int from;
+        enum cv_msg_type type;
+    } rest[] = { { 1, CV_MSG_READY }, { 0, CV_MSG_COMMIT }, { 1, CV_MSG_RUNNING }, { 0, CV_MSG_DONE } };
     for (unsigned i = 0; i < 4; i++) {
         struct cv_msg say = { .type = rest[i].type };
         ck_assert_int_eq(cv_chan_send(rest[i].from ? &d : &s, &say, soon(), NULL, &err), 0);
@@ -135,8 +145,10 @@ END_TEST
 
 START_TEST(versions)
 {
-    static const struct { unsigned a, b, c, d, want; } rows[] = {
-        { 1, 1, 1, 1, 1 }, { 1, 3, 2, 5, 3 }, { 2, 5, 1, 3, 3 }, { 1, 2, 3, 4, 0 }, { 3, 4, 1, 2, 0 }, { 2, 2, 1, 9, 2 } };
+    static const struct {
+        unsigned a, b, c, d, want;
+    } rows[] = { { 1, 1, 1, 1, 1 }, { 1, 3, 2, 5, 3 }, { 2, 5, 1, 3, 3 },
+                 { 1, 2, 3, 4, 0 }, { 3, 4, 1, 2, 0 }, { 2, 2, 1, 9, 2 } };
     for (unsigned i = 0; i < 6; i++)
         ck_assert_uint_eq(cv_chan_version(rows[i].a, rows[i].b, rows[i].c, rows[i].d), rows[i].want);
 }
@@ -392,7 +404,7 @@ START_TEST(limits)
     cv_store16(h + 4, f.type);
     cv_store16(h + 6, 0);
     cv_store32(h + 8, f.length);
-    ck_assert_int_eq(cv_frame_get(h, &f, &err), -1);                  /* before a byte of it is allocated */
+    ck_assert_int_eq(cv_frame_get(h, &f, &err), -1); /* before a byte of it is allocated */
 }
 END_TEST
 
@@ -402,10 +414,10 @@ START_TEST(docs_have_the_same_tables)
     char *text, line[256];
     struct cv_error e;
     ck_assert_int_eq(cv_file_read("docs/migrate-protocol.md", 1 << 20, &text, NULL, &e), 0);
-#define WANT(...)                                                                                        \
-    do {                                                                                                 \
-        snprintf(line, sizeof line, __VA_ARGS__);                                                        \
-        ck_assert_msg(strstr(text, line) != NULL, "docs/migrate-protocol.md lacks: %s", line);           \
+#define WANT(...)                                                                              \
+    do {                                                                                       \
+        snprintf(line, sizeof line, __VA_ARGS__);                                              \
+        ck_assert_msg(strstr(text, line) != NULL, "docs/migrate-protocol.md lacks: %s", line); \
     } while (0)
 #define M(NAME, name, id, from, max) WANT("\n| %d | %s | %s | %u |", id, #NAME, #from, (unsigned)max);
 #define R(NAME, number, text_) WANT("\n| %d | %s | %s |", number, #NAME, text_);

@@ -51,20 +51,20 @@ END_TEST
 
 START_TEST(a_full_configuration)
 {
-    struct cv_guest_config c = good(
-        "# comment = 1\n"
-        "builder = 'hvm'; name = \"a.b-c_d\"\n"
-        "uuid = \"11111111-2222-3333-4444-555555555555\"\n"
-        "memory = 512\nmaxmem = 1024\nvcpus = 2\nmaxvcpus = 4\n"
-        "kernel = \"/k\"\nramdisk = \"/r\"\nroot = \"/dev/sda\"\nextra = \"quiet\"\nboot = \"dc\"\n"
-        "disk = [ '/a,raw,hda,w', 'format=qcow2, vdev=hdb, access=rw, model=ahci, target=/b,c=model=nvme',\n"
-        "         ',,hdc:cdrom', 'model=nvme,/n,raw,xvdd,ro',\n"
-        "       ]\n"
-        "vif = [ 'mac=00:16:3e:01:02:03, model=e1000, bridge=br7, vifname=lan0', '' ]\n"
-        "vga = \"stdvga\"\nvideoram = 32\nserial = [ 'pty', 'null' ]\nsoundhw = \"hda\"\nusbdevice = 'tablet'\n"
-        "vnc = 1\nvnclisten = \"0.0.0.0\"\nvncdisplay = 3\nvncpasswd = \"secret\"\n"
-        "tsc_mode = \"native\"\nviridian = 1\nacpi = 0\non_crash = \"preserve\"\nrtc_timeoffset = \"-3600\"\n"
-        "device_model_override = \"/q\"\ndevice_model_args = [ '-trace', 'x' ]\n");
+    struct cv_guest_config c =
+        good("# comment = 1\n"
+             "builder = 'hvm'; name = \"a.b-c_d\"\n"
+             "uuid = \"11111111-2222-3333-4444-555555555555\"\n"
+             "memory = 512\nmaxmem = 1024\nvcpus = 2\nmaxvcpus = 4\n"
+             "kernel = \"/k\"\nramdisk = \"/r\"\nroot = \"/dev/sda\"\nextra = \"quiet\"\nboot = \"dc\"\n"
+             "disk = [ '/a,raw,hda,w', 'format=qcow2, vdev=hdb, access=rw, model=ahci, target=/b,c=model=nvme',\n"
+             "         ',,hdc:cdrom', 'model=nvme,/n,raw,xvdd,ro',\n"
+             "       ]\n"
+             "vif = [ 'mac=00:16:3e:01:02:03, model=e1000, bridge=br7, vifname=lan0', '' ]\n"
+             "vga = \"stdvga\"\nvideoram = 32\nserial = [ 'pty', 'null' ]\nsoundhw = \"hda\"\nusbdevice = 'tablet'\n"
+             "vnc = 1\nvnclisten = \"0.0.0.0\"\nvncdisplay = 3\nvncpasswd = \"secret\"\n"
+             "tsc_mode = \"native\"\nviridian = 1\nacpi = 0\non_crash = \"preserve\"\nrtc_timeoffset = \"-3600\"\n"
+             "device_model_override = \"/q\"\ndevice_model_args = [ '-trace', 'x' ]\n");
 
     ck_assert_uint_eq(c.uuid[0], 0x11);
     ck_assert(!c.uuid_generated);
@@ -101,13 +101,14 @@ END_TEST
 
 START_TEST(several_emulators)
 {
-    struct cv_guest_config c = good(HEAD
-        "disk=['/a,raw,hda,w','/b,raw,xvdb,w','/c,raw,hdc,w,model=ahci']\nvif=['','mac=00:16:3e:00:00:09,vifname=wan']\nsoundhw='hda'\n"
-        "device_models = [\n"
-        "  'name=net, model=/opt/qemu, version=7.2, vifs=0+wan, caps=audio, rank=5, arg=-d, args=[-trace foo]',\n"
-        "  [ 'name=disk', 'disks=xvdb+2', 'device=edu,dma_mask=0xff,id=e', 'arg=-x a,b', 'reserve=4' ],\n"
-        "  'name=main, caps=ui+serial',\n"
-        "  'name=far, qmp=/run/far-@{domid}.sock, pid=4711', ]\n");
+    struct cv_guest_config c = good(
+        HEAD "disk=['/a,raw,hda,w','/b,raw,xvdb,w','/"
+             "c,raw,hdc,w,model=ahci']\nvif=['','mac=00:16:3e:00:00:09,vifname=wan']\nsoundhw='hda'\n"
+             "device_models = [\n"
+             "  'name=net, model=/opt/qemu, version=7.2, vifs=0+wan, caps=audio, rank=5, arg=-d, args=[-trace foo]',\n"
+             "  [ 'name=disk', 'disks=xvdb+2', 'device=edu,dma_mask=0xff,id=e', 'arg=-x a,b', 'reserve=4' ],\n"
+             "  'name=main, caps=ui+serial',\n"
+             "  'name=far, qmp=/run/far-@{domid}.sock, pid=4711', ]\n");
 
     ck_assert_uint_eq(c.dm_count, 4);
     ck_assert_str_eq(c.dms[0].name, "main");
@@ -169,12 +170,14 @@ static const struct {
     { CV_E_INVALID, HEAD "vnclisten='::1'\n", "x.cfg:4: vnclisten: '::1' must be ADDRESS or ADDRESS:DISPLAY" },
     { CV_E_INVALID, HEAD "vnclisten='[::1'\n", "x.cfg:4: vnclisten: '[::1' must be" },
     { CV_E_INVALID, HEAD "vnclisten='0.0.0.0:x'\n", "x.cfg:4: vnclisten:" },
-    { CV_E_INVALID, HEAD "vnclisten='0.0.0.0:1'\nvncdisplay=2\n", "x.cfg:5: vncdisplay: vnclisten has a display already" },
+    { CV_E_INVALID, HEAD "vnclisten='0.0.0.0:1'\nvncdisplay=2\n",
+      "x.cfg:5: vncdisplay: vnclisten has a display already" },
     { CV_E_INVALID, HEAD "vncpasswd='123456789'\n", "x.cfg:4: vncpasswd: VNC passwords have at most 8" },
     { CV_E_INVALID, HEAD "keymap='../x'\n", "x.cfg:4: keymap: '../x' is no name of a keymap" },
     { CV_E_INVALID, HEAD "hdtype='mfm'\n", "x.cfg:4: hdtype: 'mfm' must be ide or ahci" },
     { CV_E_INVALID, HEAD "device_model_args='-d foo'\n", "x.cfg:4: device_model_args: must be a list" },
-    { CV_E_INVALID, HEAD "vcpus=8\nmax_event_channels=19\ndevice_models=['name=a,device=edu']\n", "x.cfg:5: max_event_channels: 19 are too few: the emulators alone need 20" },
+    { CV_E_INVALID, HEAD "vcpus=8\nmax_event_channels=19\ndevice_models=['name=a,device=edu']\n",
+      "x.cfg:5: max_event_channels: 19 are too few: the emulators alone need 20" },
     { CV_E_INVALID, HEAD "usb=1\nusbversion=2\n", "x.cfg:5: usbversion: cannot be given together" },
     { CV_E_UNSUPPORTED, "name='g'\nmemory=256\n", "x.cfg: type: not given, which means a PV guest" },
     { CV_E_UNSUPPORTED, "type='pvh'\nname='g'\nmemory=256\n", "x.cfg:1: type: 'pvh': convoy serves HVM guests only" },
@@ -190,7 +193,8 @@ static const struct {
     { CV_E_INVALID, HEAD "acpi=2\n", "x.cfg:4: acpi: must be 0 or 1" },
     { CV_E_INVALID, HEAD "acpi=['1']\n", "x.cfg:4: acpi: must be 0 or 1" },
     { CV_E_INVALID, HEAD "ramdisk='/r'\n", "x.cfg:4: ramdisk: is of no use without kernel" },
-    { CV_E_INVALID, HEAD "kernel='/k'\ncmdline='a'\nextra='b'\n", "x.cfg:6: extra: cannot be given together with cmdline" },
+    { CV_E_INVALID, HEAD "kernel='/k'\ncmdline='a'\nextra='b'\n",
+      "x.cfg:6: extra: cannot be given together with cmdline" },
     { CV_E_INVALID, HEAD "boot='cc'\n", "x.cfg:4: boot:" },
     { CV_E_UNSUPPORTED, HEAD "bios='ovmf'\n", "x.cfg:4: bios: 'ovmf': only seabios" },
     { CV_E_INVALID, HEAD "tsc_mode='fast'\n", "x.cfg:4: tsc_mode:" },
@@ -206,70 +210,118 @@ static const struct {
     { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,xvda,w']\n", "x.cfg:4: disk: entry 1 'xvda': is a PV disk by its name" },
     { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,sda,w']\n", "x.cfg:4: disk: entry 1 'sda': emulated SCSI" },
     { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hde,w']\n", "x.cfg:4: disk: entry 1 'hde': the chipset's IDE has room" },
-    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,r']\n", "x.cfg:4: disk: entry 1 'hda': IDE and AHCI disks cannot be read-only" },
-    { CV_E_INVALID, HEAD "disk=['/a,raw,hda,w','/b,raw,hda,w']\n", "x.cfg:4: disk: entry 2 '/b,raw,hda,w': another disk has the same vdev" },
-    { CV_E_INVALID, HEAD "disk=['/a,raw,hda,w,model=mfm']\n", "x.cfg:4: disk: entry 1 '/a,raw,hda,w,model=mfm': model must be" },
+    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,r']\n",
+      "x.cfg:4: disk: entry 1 'hda': IDE and AHCI disks cannot be read-only" },
+    { CV_E_INVALID, HEAD "disk=['/a,raw,hda,w','/b,raw,hda,w']\n",
+      "x.cfg:4: disk: entry 2 '/b,raw,hda,w': another disk has the same vdev" },
+    { CV_E_INVALID, HEAD "disk=['/a,raw,hda,w,model=mfm']\n",
+      "x.cfg:4: disk: entry 1 '/a,raw,hda,w,model=mfm': model must be" },
     { CV_E_INVALID, HEAD "disk=['/a,raw,hda,w,model=ide,model=ide']\n", "x.cfg:4: disk: entry 1" },
     { CV_E_INVALID, HEAD "disk=['/a,raw,hda,w,colour=red']\n", "x.cfg:4: disk: entry 1" },
     { CV_E_INVALID, HEAD "disk=['/a,raw,disk1,w']\n", "x.cfg:4: disk: entry 1 '/a,raw,disk1,w': vdev must be" },
-    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w,backend=d1']\n", "x.cfg:4: disk: entry 1 '/a,raw,hda,w,backend=d1': disks of driver domains" },
-    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w,script=x']\n", "x.cfg:4: disk: entry 1 '/a,raw,hda,w,script=x': block scripts" },
-    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w,backendtype=phy']\n", "x.cfg:4: disk: entry 1 '/a,raw,hda,w,backendtype=phy': backendtype belongs" },
+    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w,backend=d1']\n",
+      "x.cfg:4: disk: entry 1 '/a,raw,hda,w,backend=d1': disks of driver domains" },
+    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w,script=x']\n",
+      "x.cfg:4: disk: entry 1 '/a,raw,hda,w,script=x': block scripts" },
+    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w,backendtype=phy']\n",
+      "x.cfg:4: disk: entry 1 '/a,raw,hda,w,backendtype=phy': backendtype belongs" },
     { CV_E_UNSUPPORTED, HEAD "disk=['drbd:/a,hda,w']\n", "x.cfg:4: disk: entry 1 'drbd:/a,hda,w': block scripts" },
-    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w,direct-io-safe']\n", "x.cfg:4: disk: entry 1 '/a,raw,hda,w,direct-io-safe': direct-io-safe" },
+    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w,direct-io-safe']\n",
+      "x.cfg:4: disk: entry 1 '/a,raw,hda,w,direct-io-safe': direct-io-safe" },
     { CV_E_UNSUPPORTED, HEAD "disk=[',,hda']\n", "x.cfg:4: disk: entry 1 'hda': only a CD-ROM drive can be empty" },
-    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,xvdb,cdrom,model=nvme']\n", "x.cfg:4: disk: entry 1 'xvdb': a CD-ROM drive is on ide or ahci" },
+    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,xvdb,cdrom,model=nvme']\n",
+      "x.cfg:4: disk: entry 1 'xvdb': a CD-ROM drive is on ide or ahci" },
     { CV_E_INVALID, HEAD "disk=[['/a']]\n", "x.cfg:4: disk: entry 1 is not a string" },
     /* vifs */
-    { CV_E_UNSUPPORTED, HEAD "vif=['type=vif']\n", "x.cfg:4: vif: entry 1: 'type=vif': PV interfaces are not supported yet" },
+    { CV_E_UNSUPPORTED, HEAD "vif=['type=vif']\n",
+      "x.cfg:4: vif: entry 1: 'type=vif': PV interfaces are not supported yet" },
     { CV_E_INVALID, HEAD "vif=['model=ne9000']\n", "x.cfg:4: vif: entry 1: 'model=ne9000': unknown model" },
-    { CV_E_INVALID, HEAD "vif=['mac=01:00:00:00:00:00']\n", "x.cfg:4: vif: entry 1: 'mac=01:00:00:00:00:00': is no unicast" },
+    { CV_E_INVALID, HEAD "vif=['mac=01:00:00:00:00:00']\n",
+      "x.cfg:4: vif: entry 1: 'mac=01:00:00:00:00:00': is no unicast" },
     { CV_E_INVALID, HEAD "vif=['colour=red']\n", "x.cfg:4: vif: entry 1: 'colour=red': unknown key" },
     { CV_E_INVALID, HEAD "vif=['bridge=a b']\n", "x.cfg:4: vif: entry 1: 'bridge=a b': is no interface name" },
-    { CV_E_INVALID, HEAD "vif=['mac=00:16:3e:0:0:1','mac=00:16:3e:0:0:1']\n", "x.cfg:4: vif: entry 2: 'mac=00:16:3e:0:0:1': another card has the same MAC" },
-    { CV_E_INVALID, HEAD "vif=['mac=00:00:00:00:00:00']\n", "x.cfg:4: vif: entry 1: 'mac=00:00:00:00:00:00': is no unicast" },
-    { CV_E_INVALID, HEAD "vif=['mac=00:16:3e:0x:0:1']\n", "x.cfg:4: vif: entry 1: 'mac=00:16:3e:0x:0:1': is no unicast" },
-    { CV_E_INVALID, HEAD "vif=['mac=00:16:3e:00:00:01:']\n", "x.cfg:4: vif: entry 1: 'mac=00:16:3e:00:00:01:': is no unicast" },
+    { CV_E_INVALID, HEAD "vif=['mac=00:16:3e:0:0:1','mac=00:16:3e:0:0:1']\n",
+      "x.cfg:4: vif: entry 2: 'mac=00:16:3e:0:0:1': another card has the same MAC" },
+    { CV_E_INVALID, HEAD "vif=['mac=00:00:00:00:00:00']\n",
+      "x.cfg:4: vif: entry 1: 'mac=00:00:00:00:00:00': is no unicast" },
+    { CV_E_INVALID, HEAD "vif=['mac=00:16:3e:0x:0:1']\n",
+      "x.cfg:4: vif: entry 1: 'mac=00:16:3e:0x:0:1': is no unicast" },
+    { CV_E_INVALID, HEAD "vif=['mac=00:16:3e:00:00:01:']\n",
+      "x.cfg:4: vif: entry 1: 'mac=00:16:3e:00:00:01:': is no unicast" },
     { CV_E_INVALID, HEAD "vif=['bridge=a, bridge=b']\n", "x.cfg:4: vif: entry 1: 'bridge=b': given twice" },
-    { CV_E_INVALID, HEAD "vif=['vifname=abcdefghijkl']\n", "x.cfg:4: vif: entry 1: 'vifname=abcdefghijkl': must be 1 to 11" },
-    { CV_E_INVALID, HEAD "vif=['bridge=abcdefghijklmnop']\n", "x.cfg:4: vif: entry 1: 'bridge=abcdefghijklmnop': is no interface name" },
-    { CV_E_UNSUPPORTED, HEAD "vif=['script=vif-route']\n", "x.cfg:4: vif: entry 1: 'script=vif-route': only vif-bridge" },
+    { CV_E_INVALID, HEAD "vif=['vifname=abcdefghijkl']\n",
+      "x.cfg:4: vif: entry 1: 'vifname=abcdefghijkl': must be 1 to 11" },
+    { CV_E_INVALID, HEAD "vif=['bridge=abcdefghijklmnop']\n",
+      "x.cfg:4: vif: entry 1: 'bridge=abcdefghijklmnop': is no interface name" },
+    { CV_E_UNSUPPORTED, HEAD "vif=['script=vif-route']\n",
+      "x.cfg:4: vif: entry 1: 'script=vif-route': only vif-bridge" },
     { CV_E_UNSUPPORTED, HEAD "vif=['rate=1Mb/s']\n", "x.cfg:4: vif: entry 1: 'rate=1Mb/s': is not supported" },
     /* emulators */
     { CV_E_INVALID, HEAD "device_models='name=a'\n", "x.cfg:4: device_models: must be a list" },
-    { CV_E_INVALID, HEAD "device_models=['caps=usb']\n", "x.cfg:4: device_models: entry 1: 'name=': an emulator needs a name" },
+    { CV_E_INVALID, HEAD "device_models=['caps=usb']\n",
+      "x.cfg:4: device_models: entry 1: 'name=': an emulator needs a name" },
     { CV_E_INVALID, HEAD "device_models=['name=a b']\n", "x.cfg:4: device_models: entry 1: 'name=a b': a name has" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,name=b']\n", "x.cfg:4: device_models: entry 1 ('a'): 'name=b': given twice" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,rank=1,rank=2']\n", "x.cfg:4: device_models: entry 1 ('a'): 'rank=2': given twice" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,version=new']\n", "x.cfg:4: device_models: entry 1 ('a'): 'version=new': must be numbers" },
-    { CV_E_INVALID, HEAD "vif=['']\ndevice_models=['name=a,vifs=1']\n", "x.cfg:5: device_models: emulator 'a' claims vif '1', and there is no such vif" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,disks=xvdb']\n", "x.cfg:4: device_models: emulator 'a' claims disk 'xvdb', and there is no such disk" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,colour=red']\n", "x.cfg:4: device_models: entry 1 ('a'): 'colour=red': unknown key" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,caps=flight']\n", "x.cfg:4: device_models: entry 1 ('a'): 'caps=flight': capabilities are" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,model=qemu']\n", "x.cfg:4: device_models: entry 1 ('a'): 'model=qemu': must be an absolute path" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,devices=[edu']\n", "x.cfg:4: device_models: entry 1 ('a'): 'devices=[edu': must be [device]" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,device=']\n", "x.cfg:4: device_models: entry 1 ('a'): 'device=': a device is" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,devices=[edu,addr=5]']\n", "x.cfg:4: device_models: entry 1 ('a'): 'devices=[edu,addr=5]': the PCI address" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,devices=[edu,fast]']\n", "x.cfg:4: device_models: entry 1 ('a'): 'devices=[edu,fast]': a device is" },
-    { CV_E_INVALID, HEAD "device_models=[['name=a',['b']]]\n", "x.cfg:4: device_models: entry 1 ('a'): '...': lists are not nested deeper" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,pid=7']\n", "x.cfg:4: device_models: entry 1 ('a'): 'pid=': an emulator to attach needs its QMP socket" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,qmp=/s,model=/q']\n", "x.cfg:4: device_models: entry 1 ('a'): 'qmp=': an emulator to attach has no model" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,qmp=/s,caps=usb']\n", "x.cfg:4: device_models: entry 1 ('a'): 'qmp=': an emulator to attach brings" },
-    { CV_E_UNSUPPORTED, HEAD "device_models=['name=a,qmp=/s,default=1']\n", "x.cfg:4: device_models: the default emulator cannot be attached" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,caps=usb','name=a,caps=audio']\n", "x.cfg:4: device_models: entries 1 and 2 have the same name 'a'" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,name=b']\n",
+      "x.cfg:4: device_models: entry 1 ('a'): 'name=b': given twice" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,rank=1,rank=2']\n",
+      "x.cfg:4: device_models: entry 1 ('a'): 'rank=2': given twice" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,version=new']\n",
+      "x.cfg:4: device_models: entry 1 ('a'): 'version=new': must be numbers" },
+    { CV_E_INVALID, HEAD "vif=['']\ndevice_models=['name=a,vifs=1']\n",
+      "x.cfg:5: device_models: emulator 'a' claims vif '1', and there is no such vif" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,disks=xvdb']\n",
+      "x.cfg:4: device_models: emulator 'a' claims disk 'xvdb', and there is no such disk" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,colour=red']\n",
+      "x.cfg:4: device_models: entry 1 ('a'): 'colour=red': unknown key" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,caps=flight']\n",
+      "x.cfg:4: device_models: entry 1 ('a'): 'caps=flight': capabilities are" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,model=qemu']\n",
+      "x.cfg:4: device_models: entry 1 ('a'): 'model=qemu': must be an absolute path" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,devices=[edu']\n",
+      "x.cfg:4: device_models: entry 1 ('a'): 'devices=[edu': must be [device]" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,device=']\n",
+      "x.cfg:4: device_models: entry 1 ('a'): 'device=': a device is" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,devices=[edu,addr=5]']\n",
+      "x.cfg:4: device_models: entry 1 ('a'): 'devices=[edu,addr=5]': the PCI address" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,devices=[edu,fast]']\n",
+      "x.cfg:4: device_models: entry 1 ('a'): 'devices=[edu,fast]': a device is" },
+    { CV_E_INVALID, HEAD "device_models=[['name=a',['b']]]\n",
+      "x.cfg:4: device_models: entry 1 ('a'): '...': lists are not nested deeper" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,pid=7']\n",
+      "x.cfg:4: device_models: entry 1 ('a'): 'pid=': an emulator to attach needs its QMP socket" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,qmp=/s,model=/q']\n",
+      "x.cfg:4: device_models: entry 1 ('a'): 'qmp=': an emulator to attach has no model" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,qmp=/s,caps=usb']\n",
+      "x.cfg:4: device_models: entry 1 ('a'): 'qmp=': an emulator to attach brings" },
+    { CV_E_UNSUPPORTED, HEAD "device_models=['name=a,qmp=/s,default=1']\n",
+      "x.cfg:4: device_models: the default emulator cannot be attached" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,caps=usb','name=a,caps=audio']\n",
+      "x.cfg:4: device_models: entries 1 and 2 have the same name 'a'" },
     { CV_E_INVALID, HEAD "device_models=['name=default,caps=usb']\n", "x.cfg:4: device_models: 'default' is the name" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,caps=usb','name=b,caps=usb']\n", "x.cfg:4: device_models: emulators 'a' and 'b' both claim the capability usb" },
-    { CV_E_INVALID, HEAD "vif=['']\ndevice_models=['name=a,vifs=0','name=b,vifs=nic0']\n", "x.cfg:5: device_models: emulators 'a' and 'b' both claim vif 'nic0'" },
-    { CV_E_INVALID, HEAD "disk=['/a,raw,xvda,w']\ndevice_models=['name=a,disks=xvda','name=b,disks=0']\n", "x.cfg:5: device_models: emulators 'a' and 'b' both claim disk '0'" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,vifs=0']\n", "x.cfg:4: device_models: emulator 'a' claims vif '0', and there is no such vif" },
-    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w']\ndevice_models=['name=a,disks=hda']\n", "x.cfg:4: disk: entry 1 'hda': the chipset's IDE stays with the default emulator" },
-    { CV_E_UNSUPPORTED, HEAD "device_models=['name=a,caps=ui','name=b,caps=ide']\n", "x.cfg:4: device_models: 'a' is the default emulator, but 'b' claims a capability that stock QEMU cannot" },
-    { CV_E_UNSUPPORTED, HEAD "device_models=['name=a,default=1','name=b,caps=ui']\n", "x.cfg:4: device_models: 'a' is the default emulator, but 'b' claims" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,default=1','name=b,default=1']\n", "x.cfg:4: device_models: emulators 'a' and 'b' are both default=1" },
-    { CV_E_INVALID, HEAD "device_models=['name=a','name=b']\n", "x.cfg:4: device_models: 'a' is the default emulator, and 'b' claims nothing" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,rank=1,default=1','name=b,rank=2,caps=usb']\n", "x.cfg:4: device_models: the default emulator 'a' must have the highest rank" },
-    { CV_E_INVALID, HEAD "device_models=['name=a,rank=1,caps=audio','name=b,rank=1,caps=usb']\n", "x.cfg:4: device_models: emulators 'a' and 'b' have the same rank 1" },
-    { CV_E_INVALID, HEAD "device_models=['name=m,default=1,model=/x']\ndevice_model_override='/q'\n", "x.cfg:5: device_model_override: the default emulator 'm' has a model already" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,caps=usb','name=b,caps=usb']\n",
+      "x.cfg:4: device_models: emulators 'a' and 'b' both claim the capability usb" },
+    { CV_E_INVALID, HEAD "vif=['']\ndevice_models=['name=a,vifs=0','name=b,vifs=nic0']\n",
+      "x.cfg:5: device_models: emulators 'a' and 'b' both claim vif 'nic0'" },
+    { CV_E_INVALID, HEAD "disk=['/a,raw,xvda,w']\ndevice_models=['name=a,disks=xvda','name=b,disks=0']\n",
+      "x.cfg:5: device_models: emulators 'a' and 'b' both claim disk '0'" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,vifs=0']\n",
+      "x.cfg:4: device_models: emulator 'a' claims vif '0', and there is no such vif" },
+    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w']\ndevice_models=['name=a,disks=hda']\n",
+      "x.cfg:4: disk: entry 1 'hda': the chipset's IDE stays with the default emulator" },
+    { CV_E_UNSUPPORTED, HEAD "device_models=['name=a,caps=ui','name=b,caps=ide']\n",
+      "x.cfg:4: device_models: 'a' is the default emulator, but 'b' claims a capability that stock QEMU cannot" },
+    { CV_E_UNSUPPORTED, HEAD "device_models=['name=a,default=1','name=b,caps=ui']\n",
+      "x.cfg:4: device_models: 'a' is the default emulator, but 'b' claims" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,default=1','name=b,default=1']\n",
+      "x.cfg:4: device_models: emulators 'a' and 'b' are both default=1" },
+    { CV_E_INVALID, HEAD "device_models=['name=a','name=b']\n",
+      "x.cfg:4: device_models: 'a' is the default emulator, and 'b' claims nothing" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,rank=1,default=1','name=b,rank=2,caps=usb']\n",
+      "x.cfg:4: device_models: the default emulator 'a' must have the highest rank" },
+    { CV_E_INVALID, HEAD "device_models=['name=a,rank=1,caps=audio','name=b,rank=1,caps=usb']\n",
+      "x.cfg:4: device_models: emulators 'a' and 'b' have the same rank 1" },
+    { CV_E_INVALID, HEAD "device_models=['name=m,default=1,model=/x']\ndevice_model_override='/q'\n",
+      "x.cfg:5: device_model_override: the default emulator 'm' has a model already" },
 };
 
 START_TEST(refusals)
@@ -279,7 +331,8 @@ START_TEST(refusals)
 
     int rc = cv_guest_config_parse(bad[_i].text, strlen(bad[_i].text), "x.cfg", &c, &err);
     ck_assert_msg(rc == -1, "accepted: %s", bad[_i].text);
-    ck_assert_msg(strncmp(err.text, bad[_i].words, strlen(bad[_i].words)) == 0, "'%s' is not '%s'", err.text, bad[_i].words);
+    ck_assert_msg(strncmp(err.text, bad[_i].words, strlen(bad[_i].words)) == 0, "'%s' is not '%s'", err.text,
+                  bad[_i].words);
     ck_assert_msg(err.code == bad[_i].code, "code %d: %s", err.code, err.text);
 }
 END_TEST
@@ -358,7 +411,7 @@ START_TEST(paths_are_absolute)
     ck_assert_str_eq(c.serials.items[0], path);
     snprintf(path, sizeof path, "%s/no-such-image", cwd);
     ck_assert_str_eq(c.disks[0].path, path);
-    ck_assert_str_eq(c.disks[1].path, "/dev/null");     /* xl's rule: a name without '/' is a device */
+    ck_assert_str_eq(c.disks[1].path, "/dev/null"); /* xl's rule: a name without '/' is a device */
     cv_guest_config_dispose(&c);
 }
 END_TEST

@@ -16,14 +16,14 @@
 
 static struct cv_error err;
 
-static void setup(void)
-{
-    err = (struct cv_error)CV_ERROR_INIT;
-}
+static void setup(void) { err = (struct cv_error)CV_ERROR_INIT; }
 
 static const struct cv_convert_options options = {
-    .mem = { .threads = 0, .codec = CV_CODEC_ZSTD, .level = 1 }, .default_model = "/usr/bin/qemu-system-i386", .version = "test",
-    .time = 1700000000, .stream_id = (const uint8_t *)"0123456789abcdef",
+    .mem = { .threads = 0, .codec = CV_CODEC_ZSTD, .level = 1 },
+    .default_model = "/usr/bin/qemu-system-i386",
+    .version = "test",
+    .time = 1700000000,
+    .stream_id = (const uint8_t *)"0123456789abcdef",
 };
 
 typedef int conversion(int in_fd, int out_fd, const struct cv_convert_options *opt, struct cv_error *e);
@@ -40,7 +40,10 @@ static int convert(conversion *f, const struct cv_buf *in, struct cv_buf *out)
 
 /* ---- there and back ---- */
 
-struct memory { struct cv_file_sink *sink; int fd; };
+struct memory {
+    struct cv_file_sink *sink;
+    int fd;
+};
 
 static int open_sink(void *user, const struct cv_rec_memory *m, struct cv_page_sink **sink_out, struct cv_error *e)
 {
@@ -108,8 +111,10 @@ static void same_guest(const struct cv_image *a, const struct cv_image *b)
 
 START_TEST(there_and_back_is_the_same_guest)
 {
-    static const struct guest_image_options kinds[] = {
-        { .seed = 1 }, { .seed = 2, .passes = 3 }, { .seed = 3, .nic_roms = true }, { .seed = 4, .no_policy = true, .no_nodes = true } };
+    static const struct guest_image_options kinds[] = { { .seed = 1 },
+                                                        { .seed = 2, .passes = 3 },
+                                                        { .seed = 3, .nic_roms = true },
+                                                        { .seed = 4, .no_policy = true, .no_nodes = true } };
     CV_AUTO_BUF first = { 0 }, xl = { 0 }, second = { 0 }, again = { 0 };
     struct memory ma = { 0 }, mb = { 0 };
 
@@ -134,9 +139,12 @@ END_TEST
 /* ---- to xl: refusals ---- */
 
 #define ONE "type=\"hvm\"\nname=\"g\"\nuuid=\"01234567-89ab-cdef-0123-456789abcdef\"\nmemory=32\n"
-static const struct { const char *config, *text; } refused[] = {
+static const struct {
+    const char *config, *text;
+} refused[] = {
     { guest_image_config3, "record 2 LAYOUT at offset " },
-    { ONE "disk=[\"format=raw,vdev=hda,access=rw,model=virtio-blk,target=/dev/x\"]\n", "disk hda is on virtio-blk, which xl does not know" },
+    { ONE "disk=[\"format=raw,vdev=hda,access=rw,model=virtio-blk,target=/dev/x\"]\n",
+      "disk hda is on virtio-blk, which xl does not know" },
     { ONE "device_models=[\"name=default,default=1,device=edu\"]\n", "devices of its own" },
     { ONE "vga=\"none\"\n", "without a VGA card" },
     { ONE "usbversion=2\n", "usbversion" },
@@ -149,7 +157,10 @@ START_TEST(what_xl_cannot_hold_is_refused)
     CV_AUTO_BUF in = { 0 }, out = { 0 };
 
     if (_i == 6)
-        guest_image(&in, &(struct guest_image_options){ .config = "type=\"hvm\"\nname=\"g\"\nuuid=\"01234567-89ab-cdef-0123-456789abcdef\"\nmemory=3845\n" });
+        guest_image(
+            &in,
+            &(struct guest_image_options){
+                .config = "type=\"hvm\"\nname=\"g\"\nuuid=\"01234567-89ab-cdef-0123-456789abcdef\"\nmemory=3845\n" });
     else
         guest_image(&in, &(struct guest_image_options){ .config = refused[_i].config });
     ck_assert_int_eq(convert(cv_convert_to_xl, &in, &out), -1);
@@ -293,7 +304,11 @@ static void policy_odd(struct cv_buf *b)
     cv_store32(b->data + at + 4, cv_load32(b->data + at + 4) - 8);
     cut_out(b, at + 16, 8);
 }
-static void policy_same_leaf(struct cv_buf *b) { size_t at = find(b, CV_LIBXC_CPUID_POLICY, 0); memcpy(b->data + at + 8, b->data + at + 32, 8); }
+static void policy_same_leaf(struct cv_buf *b)
+{
+    size_t at = find(b, CV_LIBXC_CPUID_POLICY, 0);
+    memcpy(b->data + at + 8, b->data + at + 32, 8);
+}
 static void pages_late(struct cv_buf *b)
 {
     size_t at = find(b, CV_LIBXC_PAGE_DATA, 0);
@@ -317,10 +332,20 @@ static void verify_record(struct cv_buf *b)
     uint8_t r[8] = { CV_LIBXC_VERIFY };
     put_in(b, find(b, CV_LIBXC_TSC_INFO, 0), r, sizeof r);
 }
-static void context_first(struct cv_buf *b) { size_t at = find(b, LIBXL(1), 0); uint8_t r[16] = { 3, 0, 0, 0, 8 }; r[4] = 16; put_in(b, at, r, 16); }
+static void context_first(struct cv_buf *b)
+{
+    size_t at = find(b, LIBXL(1), 0);
+    uint8_t r[16] = { 3, 0, 0, 0, 8 };
+    r[4] = 16;
+    put_in(b, at, r, 16);
+}
 static void trailing(struct cv_buf *b) { ck_assert_int_eq(cv_buf_put_u8(b, 0, &err), 0); }
 static void no_hvm(struct cv_buf *b) { config_edit(b, "\"type\": \"hvm\"", "\"type\": \"pvh\""); }
-static void unplugged(struct cv_buf *b) { char *at = memmem(b->data, b->len, "0000:00:04.0/e1000", 18); memcpy(at, "0000:00:09.0/e1000", 18); }
+static void unplugged(struct cv_buf *b)
+{
+    char *at = memmem(b->data, b->len, "0000:00:04.0/e1000", 18);
+    memcpy(at, "0000:00:09.0/e1000", 18);
+}
 static void unknown_member(struct cv_buf *b) { config_edit(b, "\"on_watchdog\"", "\"on_watchcat\""); }
 
 static const struct {
@@ -328,31 +353,56 @@ static const struct {
     enum cv_code code;
     const char *text;
 } hostile[] = {
-    { magic, CV_E_STREAM, "header: no save file of xl" }, { byteorder, CV_E_UNSUPPORTED, "byte order" },
-    { flag, CV_E_STREAM_VERSION, "mandatory flags" }, { no_json, CV_E_UNSUPPORTED, "before Xen 4.6" },
-    { optional_flag, CV_E_STREAM_VERSION, "optional flags" }, { config_huge, CV_E_STREAM, "optional data of 4294967295" },
-    { config_beyond, CV_E_STREAM, "a configuration of" }, { config_zero, CV_E_STREAM, "a configuration of" },
-    { config_no_json, CV_E_STREAM, "configuration: no JSON" }, { libxl_ident, CV_E_STREAM, "libxl's stream does not begin" },
-    { libxl_version, CV_E_STREAM_VERSION, "libxl's stream has version" }, { libxl_endian, CV_E_UNSUPPORTED, "options 0x1" },
-    { libxc_marker, CV_E_STREAM, "libxc's stream does not begin" }, { libxc_version, CV_E_STREAM_VERSION, "libxc's stream has version" },
-    { libxc_pv, CV_E_UNSUPPORTED, "no HVM guest" }, { libxc_shift, CV_E_STREAM, "pages of 2^13" },
-    { xen_zero, CV_E_UNSUPPORTED, "Xen 4.4" }, { length_wraps, CV_E_STREAM, "EMULATOR_CONTEXT of libxl" },
-    { length_of_pages, CV_E_STREAM, "PAGE_DATA of libxc" }, { length_of_end, CV_E_STREAM, "END of libxc" },
-    { unknown_mandatory, CV_E_STREAM_VERSION, "type 0x77" }, { unknown_libxl, CV_E_STREAM_VERSION, "type 0x80000077" },
-    { pages_zero, CV_E_STREAM, "0 pages" }, { pages_many, CV_E_STREAM, "536870913 pages" },
-    { page_type_pv, CV_E_UNSUPPORTED, "page type 1" }, { page_beyond, CV_E_STREAM, "behind the end" },
-    { no_static_end, CV_E_STREAM, "before STATIC_DATA_END" }, { static_end_twice, CV_E_STREAM, "a second one" },
-    { no_tsc, CV_E_STREAM, "X86_TSC_INFO is missing" }, { no_context, CV_E_STREAM, "HVM_CONTEXT is missing" },
-    { no_params, CV_E_STREAM, "HVM_PARAMS is missing" }, { context_twice, CV_E_STREAM, "a second one" },
-    { params_count, CV_E_STREAM, "parameters in" }, { policy_late, CV_E_STREAM, "behind STATIC_DATA_END" },
-    { policy_again, CV_E_STREAM, "a second one" }, { policy_odd, CV_E_STREAM, "no whole entries" },
-    { policy_same_leaf, CV_E_STREAM, "CPU policy" }, { pages_late, CV_E_STREAM, "behind the state" },
-    { no_emulator, CV_E_STREAM, "the emulator's state is missing" }, { second_emulator, CV_E_UNSUPPORTED, "a second emulator" },
-    { emulator_index, CV_E_UNSUPPORTED, "emulator index 1" }, { emulator_traditional, CV_E_UNSUPPORTED, "not upstream QEMU" },
-    { emulator_no_qemu, CV_E_EMULATOR, "EMULATOR_CONTEXT" }, { nodes_unpaired, CV_E_STREAM, "EMULATOR_XENSTORE_DATA" },
-    { checkpoint, CV_E_UNSUPPORTED, "checkpoints" }, { verify_record, CV_E_UNSUPPORTED, "--debug" },
-    { context_first, CV_E_STREAM, "before LIBXC_CONTEXT" }, { trailing, CV_E_STREAM, "bytes follow" },
-    { no_hvm, CV_E_UNSUPPORTED, "c_info.type" }, { unplugged, CV_E_UNSUPPORTED, "unplugged" },
+    { magic, CV_E_STREAM, "header: no save file of xl" },
+    { byteorder, CV_E_UNSUPPORTED, "byte order" },
+    { flag, CV_E_STREAM_VERSION, "mandatory flags" },
+    { no_json, CV_E_UNSUPPORTED, "before Xen 4.6" },
+    { optional_flag, CV_E_STREAM_VERSION, "optional flags" },
+    { config_huge, CV_E_STREAM, "optional data of 4294967295" },
+    { config_beyond, CV_E_STREAM, "a configuration of" },
+    { config_zero, CV_E_STREAM, "a configuration of" },
+    { config_no_json, CV_E_STREAM, "configuration: no JSON" },
+    { libxl_ident, CV_E_STREAM, "libxl's stream does not begin" },
+    { libxl_version, CV_E_STREAM_VERSION, "libxl's stream has version" },
+    { libxl_endian, CV_E_UNSUPPORTED, "options 0x1" },
+    { libxc_marker, CV_E_STREAM, "libxc's stream does not begin" },
+    { libxc_version, CV_E_STREAM_VERSION, "libxc's stream has version" },
+    { libxc_pv, CV_E_UNSUPPORTED, "no HVM guest" },
+    { libxc_shift, CV_E_STREAM, "pages of 2^13" },
+    { xen_zero, CV_E_UNSUPPORTED, "Xen 4.4" },
+    { length_wraps, CV_E_STREAM, "EMULATOR_CONTEXT of libxl" },
+    { length_of_pages, CV_E_STREAM, "PAGE_DATA of libxc" },
+    { length_of_end, CV_E_STREAM, "END of libxc" },
+    { unknown_mandatory, CV_E_STREAM_VERSION, "type 0x77" },
+    { unknown_libxl, CV_E_STREAM_VERSION, "type 0x80000077" },
+    { pages_zero, CV_E_STREAM, "0 pages" },
+    { pages_many, CV_E_STREAM, "536870913 pages" },
+    { page_type_pv, CV_E_UNSUPPORTED, "page type 1" },
+    { page_beyond, CV_E_STREAM, "behind the end" },
+    { no_static_end, CV_E_STREAM, "before STATIC_DATA_END" },
+    { static_end_twice, CV_E_STREAM, "a second one" },
+    { no_tsc, CV_E_STREAM, "X86_TSC_INFO is missing" },
+    { no_context, CV_E_STREAM, "HVM_CONTEXT is missing" },
+    { no_params, CV_E_STREAM, "HVM_PARAMS is missing" },
+    { context_twice, CV_E_STREAM, "a second one" },
+    { params_count, CV_E_STREAM, "parameters in" },
+    { policy_late, CV_E_STREAM, "behind STATIC_DATA_END" },
+    { policy_again, CV_E_STREAM, "a second one" },
+    { policy_odd, CV_E_STREAM, "no whole entries" },
+    { policy_same_leaf, CV_E_STREAM, "CPU policy" },
+    { pages_late, CV_E_STREAM, "behind the state" },
+    { no_emulator, CV_E_STREAM, "the emulator's state is missing" },
+    { second_emulator, CV_E_UNSUPPORTED, "a second emulator" },
+    { emulator_index, CV_E_UNSUPPORTED, "emulator index 1" },
+    { emulator_traditional, CV_E_UNSUPPORTED, "not upstream QEMU" },
+    { emulator_no_qemu, CV_E_EMULATOR, "EMULATOR_CONTEXT" },
+    { nodes_unpaired, CV_E_STREAM, "EMULATOR_XENSTORE_DATA" },
+    { checkpoint, CV_E_UNSUPPORTED, "checkpoints" },
+    { verify_record, CV_E_UNSUPPORTED, "--debug" },
+    { context_first, CV_E_STREAM, "before LIBXC_CONTEXT" },
+    { trailing, CV_E_STREAM, "bytes follow" },
+    { no_hvm, CV_E_UNSUPPORTED, "c_info.type" },
+    { unplugged, CV_E_UNSUPPORTED, "unplugged" },
     { unknown_member, CV_E_UNSUPPORTED, "on_watchcat: is unknown here" },
 };
 
@@ -383,8 +433,17 @@ START_TEST(every_cut_is_found)
 END_TEST
 
 /* What Xen's own tools have written at times, and is right. */
-static void no_policy(struct cv_buf *b) { drop(b, CV_LIBXC_CPUID_POLICY); drop(b, CV_LIBXC_MSR_POLICY); }
-static void version2(struct cv_buf *b) { b->data[find(b, LIBXL(1), 0) + 8 + 15] = 2; no_static_end(b); no_policy(b); }
+static void no_policy(struct cv_buf *b)
+{
+    drop(b, CV_LIBXC_CPUID_POLICY);
+    drop(b, CV_LIBXC_MSR_POLICY);
+}
+static void version2(struct cv_buf *b)
+{
+    b->data[find(b, LIBXL(1), 0) + 8 + 15] = 2;
+    no_static_end(b);
+    no_policy(b);
+}
 static void no_nodes(struct cv_buf *b) { drop(b, LIBXL(2)); }
 static void params_before_context(struct cv_buf *b)
 {
@@ -406,8 +465,8 @@ static void optional_record(struct cv_buf *b)
 }
 static void pages_again(struct cv_buf *b) { twice(b, CV_LIBXC_PAGE_DATA); }
 
-static void (*const harmless[])(struct cv_buf *b) = { no_policy, version2, no_nodes, params_before_context, empty_params,
-                                                      optional_record, pages_again };
+static void (*const harmless[])(struct cv_buf *b) = { no_policy,    version2,        no_nodes,   params_before_context,
+                                                      empty_params, optional_record, pages_again };
 
 START_TEST(what_xen_has_written_is_taken)
 {

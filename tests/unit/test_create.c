@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Create, and a guest's own end, against a model of a host and models of QEMU: every call fails once; what is missing on the host;
- * what the monitor does.  What they do on a real host is seen in tests/e2e. */
+/* Create, and a guest's own end, against a model of a host and models of QEMU: every call fails once; what is missing
+ * on the host; what the monitor does.  What they do on a real host is seen in tests/e2e. */
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -219,8 +219,8 @@ START_TEST(a_preserved_guest_is_watched_until_it_is_gone)
     ck_assert_uint_eq(w.host->gone_at_drain, 0);
     close(w.host->watch_fd);
     reap();
-    ck_assert_uint_eq(emu_children(), 0);      /* its emulators, though xl ended the domain */
-    json_object_clear(w.host->store);          /* the model's domain leaves its nodes; Xen's toolstack does not */
+    ck_assert_uint_eq(emu_children(), 0); /* its emulators, though xl ended the domain */
+    json_object_clear(w.host->store);     /* the model's domain leaves its nodes; Xen's toolstack does not */
     one_host_is_bare(&w);
     one_host_end(&w);
 }

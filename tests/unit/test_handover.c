@@ -113,20 +113,22 @@ struct end {
     struct cv_journal journal;
     struct cv_chan chan;
     int fd;
-    bool runs, gone;                    /* the guest here */
+    bool runs, gone; /* the guest here */
     enum cv_effect run_result;
-    struct end *other;                  /* for connect */
+    struct end *other; /* for connect */
     pthread_t answerer;
     int ask_fd;
     struct cv_msg_hello hello;
-    int die_at;                         /* destination: close before performing the n-th message (test of lost answers) */
+    int die_at; /* destination: close before performing the n-th message (test of lost answers) */
     enum cv_ho_outcome outcome;
 };
 
 static enum cv_effect do_resume(void *user, const struct cv_journal_record *rec, int64_t d, struct cv_error *err)
 {
     struct end *e = user;
-    (void)rec; (void)d; (void)err;
+    (void)rec;
+    (void)d;
+    (void)err;
     e->runs = true;
     return CV_EFFECT_DONE;
 }
@@ -134,7 +136,8 @@ static enum cv_effect do_resume(void *user, const struct cv_journal_record *rec,
 static enum cv_effect do_run(void *user, const struct cv_journal_record *rec, int64_t d, struct cv_error *err)
 {
     struct end *e = user;
-    (void)rec; (void)d;
+    (void)rec;
+    (void)d;
     if (e->gone)
         return CV_EFFECT_GONE;
     if (e->run_result == CV_EFFECT_DONE)
@@ -147,7 +150,9 @@ static enum cv_effect do_run(void *user, const struct cv_journal_record *rec, in
 static enum cv_effect do_destroy(void *user, const struct cv_journal_record *rec, int64_t d, struct cv_error *err)
 {
     struct end *e = user;
-    (void)rec; (void)d; (void)err;
+    (void)rec;
+    (void)d;
+    (void)err;
     ck_assert(!e->runs);
     e->gone = true;
     return CV_EFFECT_DONE;
@@ -165,7 +170,7 @@ static void *answer_thread(void *arg)
     uint8_t guest[16];
     memcpy(guest, m.hello.guest.b, 16);
     cv_msg_dispose(&m);
-    if (cv_chan_recv(&c, &m, cv_after_ms(5000), NULL, &err) < 0) {      /* it does not trust us */
+    if (cv_chan_recv(&c, &m, cv_after_ms(5000), NULL, &err) < 0) { /* it does not trust us */
         cv_chan_dispose(&c);
         close(d->ask_fd);
         return NULL;
@@ -189,7 +194,10 @@ static int do_connect(void *user, const struct cv_journal_record *rec, int *in, 
 {
     struct end *s = user;
     int fds[2];
-    (void)rec; (void)d; (void)cancel; (void)err;
+    (void)rec;
+    (void)d;
+    (void)cancel;
+    (void)err;
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     s->ask_fd = *in = *out = fds[0];
     s->other->ask_fd = fds[1];
@@ -218,8 +226,9 @@ static struct cv_connect_port connect_port(struct end *s)
 static void open_end(struct end *e, int role, int fd, struct cv_guest_ports *ports)
 {
     struct cv_error err = CV_ERROR_INIT;
-    struct cv_journal_record rec = { .role = (enum cv_journal_role)role, .state = CV_J_OPEN, .domid = 7, .name = "g",
-                                     .peer = "there" };
+    struct cv_journal_record rec = {
+        .role = (enum cv_journal_role)role, .state = CV_J_OPEN, .domid = 7, .name = "g", .peer = "there"
+    };
     memset(rec.migration, 0x11, 16);
     memset(rec.guest, 0x22, 16);
     ck_assert_int_eq(cv_journal_boot_id(rec.boot, &err), 0);
@@ -230,13 +239,18 @@ static void open_end(struct end *e, int role, int fd, struct cv_guest_ports *por
     ck_assert_msg(cv_journal_create(&e->journal, store, &rec, &err) == 0, "%s", err.text);
     ck_assert_int_eq(cv_chan_init(&e->chan, fd, fd, role, &err), 0);
     e->chan.state = CV_CHAN_LOADING;
-    e->hello = (struct cv_msg_hello){ .role = (uint16_t)role, .version_min = 1, .version_max = 1, .stream_version = 1,
-                                      .host = "h", .software = "test" };
+    e->hello = (struct cv_msg_hello){
+        .role = (uint16_t)role, .version_min = 1, .version_max = 1, .stream_version = 1, .host = "h", .software = "test"
+    };
     memcpy(e->hello.migration.b, rec.migration, 16);
     memcpy(e->hello.guest.b, rec.guest, 16);
     ck_assert_int_eq(cv_journal_store_id(store, e->hello.store.b, &err), 0);
-    e->run = (struct cv_handover_run){ .journal = &e->journal, .chan = &e->chan, .guest = ports, .store = store,
-                                       .hello = &e->hello, .times = { .answer_ms = 3000, .ask_ms = 3000, .ready_ms = 5000 } };
+    e->run = (struct cv_handover_run){ .journal = &e->journal,
+                                       .chan = &e->chan,
+                                       .guest = ports,
+                                       .store = store,
+                                       .hello = &e->hello,
+                                       .times = { .answer_ms = 3000, .ask_ms = 3000, .ready_ms = 5000 } };
     memcpy(e->run.boot, rec.boot, 16);
     e->run.machine = role == CV_ROLE_SOURCE ? cv_ho_source() : cv_ho_destination();
 }
@@ -415,7 +429,8 @@ static void recover(struct end *e, bool source)
     uint8_t id[16];
     memset(id, 0x11, 16);
     ck_assert_msg(cv_journal_open(&e->journal, source ? store_s : store_d, id,
-                                  source ? CV_ROLE_SOURCE : CV_ROLE_DESTINATION, &err) == 0, "%s", err.text);
+                                  source ? CV_ROLE_SOURCE : CV_ROLE_DESTINATION, &err) == 0,
+                  "%s", err.text);
     enum cv_journal_state state = e->journal.rec.state;
     e->run.machine = source ? cv_ho_source_recover(state) : cv_ho_destination_recover(state);
     e->run.chan = NULL;
@@ -424,7 +439,9 @@ static void recover(struct end *e, bool source)
     cv_journal_close(&e->journal);
 }
 
-struct nth { unsigned seen, at; };
+struct nth {
+    unsigned seen, at;
+};
 
 static int fail_nth(void *user, const char *step)
 {

@@ -14,10 +14,7 @@
 
 static struct cv_error err;
 
-static void setup(void)
-{
-    err = (struct cv_error)CV_ERROR_INIT;
-}
+static void setup(void) { err = (struct cv_error)CV_ERROR_INIT; }
 
 static int look(const struct cv_buf *b, struct cv_image *img)
 {
@@ -92,7 +89,10 @@ END_TEST
 START_TEST(good_images_are_good)
 {
     const struct guest_image_options options[] = {
-        { .seed = 1 }, { .seed = 2, .passes = 3 }, { .seed = 3, .config = guest_image_config3 }, { .seed = 4, .no_policy = true, .no_nodes = true },
+        { .seed = 1 },
+        { .seed = 2, .passes = 3 },
+        { .seed = 3, .config = guest_image_config3 },
+        { .seed = 4, .no_policy = true, .no_nodes = true },
     };
     struct cv_image *img = calloc(1, sizeof *img);
     CV_AUTO_BUF b = { 0 };
@@ -143,10 +143,15 @@ static const struct {
     void (*change)(struct raw_stream *s);
     const char *text;
 } faults[] = {
-    { other_uuid, "record GUEST: the guest's UUID" }, { other_order, "record LAYOUT: its head and its JSON differ" },
-    { other_vcpus, "record VCPUS: " }, { other_max, "record MEMORY: static-max" },
-    { no_store_page, "record HVM_PARAMS: STORE_PFN is" }, { bad_context, "record HVM_CONTEXT: " },
-    { foreign_node, "record XENSTORE: " }, { bad_spec, "record GUEST: guest: " }, { bad_layout, "record LAYOUT: " },
+    { other_uuid, "record GUEST: the guest's UUID" },
+    { other_order, "record LAYOUT: its head and its JSON differ" },
+    { other_vcpus, "record VCPUS: " },
+    { other_max, "record MEMORY: static-max" },
+    { no_store_page, "record HVM_PARAMS: STORE_PFN is" },
+    { bad_context, "record HVM_CONTEXT: " },
+    { foreign_node, "record XENSTORE: " },
+    { bad_spec, "record GUEST: guest: " },
+    { bad_layout, "record LAYOUT: " },
 };
 
 START_TEST(parts_of_different_guests_are_found)
@@ -160,7 +165,8 @@ START_TEST(parts_of_different_guests_are_found)
     faults[_i].change(s);
     raw_emit(s, &changed);
     ck_assert_int_eq(look(&changed, img), -1);
-    ck_assert_msg(strncmp(err.text, faults[_i].text, strlen(faults[_i].text)) == 0, "'%s', not '%s'", err.text, faults[_i].text);
+    ck_assert_msg(strncmp(err.text, faults[_i].text, strlen(faults[_i].text)) == 0, "'%s', not '%s'", err.text,
+                  faults[_i].text);
     ck_assert(err.code == CV_E_STREAM || err.code == CV_E_STREAM_VERSION);
     cv_image_dispose(img);
     raw_dispose(s);
@@ -176,8 +182,10 @@ START_TEST(a_device_without_state_is_found)
 
     guest_image(&b, &(struct guest_image_options){ .config = guest_image_config3, .without_section = "0000:00:04.0/" });
     ck_assert_int_eq(look(&b, img), -1);
-    ck_assert_str_eq(err.text, "record DEVICE_STATE dmid 1: emulator 'net': the layout has e1000 at 00:04.0, and the device state says "
-                               "nothing of it");
+    ck_assert_str_eq(
+        err.text,
+        "record DEVICE_STATE dmid 1: emulator 'net': the layout has e1000 at 00:04.0, and the device state says "
+        "nothing of it");
     cv_image_dispose(img);
     free(img);
 }
@@ -220,7 +228,8 @@ START_TEST(names_reach_no_terminal_as_commands)
 
     guest_image(&b, &(struct guest_image_options){ .seed = 1 });
     ck_assert_int_eq(look(&b, img), 0);
-    strcpy(img->spec.name, "a\x1b[2Jb\xc2\x9b" "c");
+    strcpy(img->spec.name, "a\x1b[2Jb\xc2\x9b"
+                           "c");
     FILE *f = open_memstream(&text, &len);
     cv_report_text(img, f);
     ck_assert_int_eq(cv_report_picture(img, f, &err), 0);
@@ -235,8 +244,15 @@ END_TEST
 
 START_TEST(sizes_read_well)
 {
-    static const struct { uint64_t bytes; const char *text; } rows[] = {
-        { 0, "0 bytes" }, { 1, "1 bytes" }, { 4096, "4 KiB" }, { 9999, "9999 bytes" }, { 1536 * 1024, "1.50 MiB" }, { UINT64_C(3) << 40, "3 TiB" } };
+    static const struct {
+        uint64_t bytes;
+        const char *text;
+    } rows[] = { { 0, "0 bytes" },
+                 { 1, "1 bytes" },
+                 { 4096, "4 KiB" },
+                 { 9999, "9999 bytes" },
+                 { 1536 * 1024, "1.50 MiB" },
+                 { UINT64_C(3) << 40, "3 TiB" } };
     char buf[32];
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -32,8 +32,12 @@ static void tear_down(void)
 
 static struct cv_journal_record record(enum cv_journal_role role)
 {
-    struct cv_journal_record r = { .role = role, .state = CV_J_OPEN, .domid = 12, .name = "db 100%\n\xc3\xa4",
-                                   .peer = "root@host2", .command = "ssh host2 convoy migrate-receive" };
+    struct cv_journal_record r = { .role = role,
+                                   .state = CV_J_OPEN,
+                                   .domid = 12,
+                                   .name = "db 100%\n\xc3\xa4",
+                                   .peer = "root@host2",
+                                   .command = "ssh host2 convoy migrate-receive" };
     memset(r.migration, 0xab, 16);
     memset(r.guest, 0x01, 16);
     r.boot[15] = 9;
@@ -94,7 +98,7 @@ START_TEST(too_long_is_refused)
     struct cv_journal_record r = record(CV_ROLE_SOURCE);
     char small[100];
     ck_assert_int_eq(cv_journal_encode(&r, small, sizeof small, &err), -1);
-    memset(r.command, '\n', sizeof r.command - 1);           /* the longest that can be: all fits */
+    memset(r.command, '\n', sizeof r.command - 1); /* the longest that can be: all fits */
     memset(r.note, '\n', sizeof r.note - 1);
     memset(r.peer, '\n', sizeof r.peer - 1);
     memset(r.name, '\n', sizeof r.name - 1);
@@ -128,7 +132,11 @@ START_TEST(transitions)
 END_TEST
 
 /* The step that fails, or at which the process dies; each with the two writers. */
-struct fault { const char *step; bool die; unsigned seen; };
+struct fault {
+    const char *step;
+    bool die;
+    unsigned seen;
+};
 
 static int at_step(void *user, const char *step)
 {
@@ -183,7 +191,7 @@ START_TEST(a_dead_writer_leaves_old_or_new_and_no_lock)
     struct cv_journal j = CV_JOURNAL_INIT;
     struct cv_journal_record r = record(CV_ROLE_DESTINATION);
     ck_assert_msg(cv_journal_open(&j, store, r.migration, CV_ROLE_DESTINATION, &err) == 0, "%s", err.text);
-    bool published = _i % 5 == 4 || prepared;      /* with it prepared only the last two steps are left to die at */
+    bool published = _i % 5 == 4 || prepared; /* with it prepared only the last two steps are left to die at */
     if (prepared && _i % 5 == 3)
         published = false;
     ck_assert_int_eq(j.rec.state, published ? CV_J_RUNNING : CV_J_OPEN);
@@ -227,7 +235,7 @@ START_TEST(a_failed_beginning_leaves_nothing)
     ck_assert_int_lt(j.lock_fd, 0);
     ck_assert_int_eq(cv_journal_read(store, r.migration, CV_ROLE_SOURCE, &r, &err), -1);
     ck_assert_int_eq(err.code, CV_E_NOT_FOUND);
-    ck_assert_int_eq(rmdir(store), 0);                       /* not even a directory */
+    ck_assert_int_eq(rmdir(store), 0); /* not even a directory */
     j.fault = NULL;
     ck_assert_int_eq(cv_journal_create(&j, store, &r, &err), 0);
     cv_journal_close(&j);
@@ -334,9 +342,9 @@ START_TEST(prune_only_what_nobody_asks_for)
     struct cv_journal_record r = record(CV_ROLE_DESTINATION);
     ck_assert_int_eq(cv_journal_open(&j, store, r.migration, CV_ROLE_DESTINATION, &err), 0);
     ck_assert_int_eq(cv_journal_acknowledge(&j, &err), 0);
-    ck_assert_int_eq(cv_journal_prune(store, UINT64_MAX, 0, &err), 0);       /* locked */
+    ck_assert_int_eq(cv_journal_prune(store, UINT64_MAX, 0, &err), 0); /* locked */
     cv_journal_close(&j);
-    ck_assert_int_eq(cv_journal_prune(store, 0, 0, &err), 0);                /* from the future */
+    ck_assert_int_eq(cv_journal_prune(store, 0, 0, &err), 0); /* from the future */
     ck_assert_int_eq(cv_journal_prune(store, UINT64_MAX, 0, &err), 1);
     ck_assert_int_eq(cv_journal_read(store, r.migration, CV_ROLE_DESTINATION, &r, &err), -1);
 }
@@ -351,7 +359,7 @@ START_TEST(identities)
     char path[128];
     snprintf(path, sizeof path, "%s/store-id", store);
     ck_assert_int_eq(truncate(path, 3), 0);
-    ck_assert_int_eq(cv_journal_store_id(store, b, &err), -1);               /* never a new one in its place */
+    ck_assert_int_eq(cv_journal_store_id(store, b, &err), -1); /* never a new one in its place */
     ck_assert_int_eq(err.code, CV_E_STREAM);
     ck_assert_int_eq(cv_journal_boot_id(a, &err), 0);
     ck_assert_int_eq(cv_id_parse("abc", a), -1);

@@ -59,22 +59,25 @@ static const char *device_arg(const struct cv_layout_dm *dm, const char *id)
 
 START_TEST(command_lines)
 {
-    struct cv_layout l = decide(HEAD "memory=256\nvcpus=2\nmaxvcpus=4\nvga='stdvga'\nserial='pty'\nsoundhw='hda'\nusb=1\n"
-                                "usbdevice='tablet'\nkernel='/k'\nramdisk='/r'\ncmdline='console=ttyS0'\n"
-                                "disk=['/a,raw,hda,w','/b,raw,xvdb,w','model=ahci,/c,raw,xvdc,w']\n"
-                                "vif=['mac=00:16:3e:00:00:01,model=e1000','mac=00:16:3e:00:00:02,model=virtio-net']\n"
-                                "device_models=['name=net,vifs=0','name=disk,disks=xvdb+xvdc,devices=[edu,id=e]']\n");
+    struct cv_layout l =
+        decide(HEAD "memory=256\nvcpus=2\nmaxvcpus=4\nvga='stdvga'\nserial='pty'\nsoundhw='hda'\nusb=1\n"
+                    "usbdevice='tablet'\nkernel='/k'\nramdisk='/r'\ncmdline='console=ttyS0'\n"
+                    "disk=['/a,raw,hda,w','/b,raw,xvdb,w','model=ahci,/c,raw,xvdc,w']\n"
+                    "vif=['mac=00:16:3e:00:00:01,model=e1000','mac=00:16:3e:00:00:02,model=virtio-net']\n"
+                    "device_models=['name=net,vifs=0','name=disk,disks=xvdb+xvdc,devices=[edu,id=e]']\n");
     const struct cv_layout_dm *def = &l.dms[0], *net = &l.dms[1], *disk = &l.dms[2];
 
     ck_assert_uint_eq(l.ram_kib, 240 << 10);
     ck_assert_uint_eq(def->rank, 2);
-    ck_assert(has_arg(def, "xenfv,suppress-vmdesc=on") && has_arg(def, "/k") && has_arg(def, "-usb") && has_arg(def, "240"));
+    ck_assert(has_arg(def, "xenfv,suppress-vmdesc=on") && has_arg(def, "/k") && has_arg(def, "-usb") &&
+              has_arg(def, "240"));
     ck_assert(!has_arg(def, "-xen-domid-restrict") && has_arg(net, "-xen-domid-restrict"));
     ck_assert(has_arg(def, "2,maxcpus=4") && has_arg(net, "2,maxcpus=4") && has_arg(disk, "2,maxcpus=4"));
     ck_assert(!has_arg(net, "-kernel") && !has_arg(net, "-serial"));
     ck_assert_str_eq(device_arg(def, "vga"), "VGA,id=vga,vgamem_mb=16,bus=pci.0,addr=03.0");
     ck_assert_str_eq(device_arg(def, "sound"), "intel-hda,id=sound,bus=pci.0,addr=04.0");
-    ck_assert_str_eq(device_arg(def, "nic1"), "virtio-net-pci,id=nic1,netdev=net1,mac=00:16:3e:00:00:02,bus=pci.0,addr=05.0");
+    ck_assert_str_eq(device_arg(def, "nic1"),
+                     "virtio-net-pci,id=nic1,netdev=net1,mac=00:16:3e:00:00:02,bus=pci.0,addr=05.0");
     ck_assert_str_eq(device_arg(net, "nic0"),
                      "e1000,id=nic0,netdev=net0,mac=00:16:3e:00:00:01,romfile=,bus=pci.0,addr=06.0");
     ck_assert(has_arg(net, "tap,id=net0,fd=@{tap-fd:0}"));
@@ -100,8 +103,12 @@ static const char *after(const struct cv_layout_dm *dm, const char *option)
 static const struct {
     const char *lines, *vnc;
 } displays[] = {
-    { "", "127.0.0.1:0,to=99" }, { "vnc=0\n", "none" }, { "nographic=1\n", "none" }, { "vga='none'\n", "none" },
-    { "vncunused=0\nvncdisplay=5\n", "127.0.0.1:5" }, { "vnclisten='0.0.0.0:3'\n", "0.0.0.0:3,to=99" },
+    { "", "127.0.0.1:0,to=99" },
+    { "vnc=0\n", "none" },
+    { "nographic=1\n", "none" },
+    { "vga='none'\n", "none" },
+    { "vncunused=0\nvncdisplay=5\n", "127.0.0.1:5" },
+    { "vnclisten='0.0.0.0:3'\n", "0.0.0.0:3,to=99" },
     { "vnclisten='[::1]'\nvncdisplay=200\nvncpasswd='secret'\n", "[::1]:200,password=on,to=299" },
 };
 
@@ -128,15 +135,17 @@ START_TEST(a_text_that_looks_like_a_placeholder)
 
     ck_assert_int_eq(cv_guest_config_parse(text, strlen(text), "x.cfg", &c, &err), 0);
     ck_assert_int_eq(cv_layout_decide(&c, &host, &l, &err), -1);
-    ck_assert_msg(strstr(err.text, "emulator 0 'default'") != NULL && strstr(err.text, "'a=@{b}'") != NULL, "%s", err.text);
+    ck_assert_msg(strstr(err.text, "emulator 0 'default'") != NULL && strstr(err.text, "'a=@{b}'") != NULL, "%s",
+                  err.text);
     cv_guest_config_dispose(&c);
 }
 END_TEST
 
 START_TEST(serial_audio_and_usb_can_move)
 {
-    struct cv_layout l = decide(HEAD "memory=256\nserial=['pty','file:/x,y']\nsoundhw='ac97'\nusbversion=2\nusbdevice=[]\n"
-                                "device_models=['name=a,caps=serial+audio+usb']\n");
+    struct cv_layout l =
+        decide(HEAD "memory=256\nserial=['pty','file:/x,y']\nsoundhw='ac97'\nusbversion=2\nusbdevice=[]\n"
+                    "device_models=['name=a,caps=serial+audio+usb']\n");
     const struct cv_layout_dm *def = &l.dms[0], *a = &l.dms[1];
 
     ck_assert(!has_arg(def, "-serial") && !has_arg(def, "-usb"));
@@ -151,16 +160,20 @@ START_TEST(serial_audio_and_usb_can_move)
 END_TEST
 
 /* Windows: behind the RAM, out of the PCI hole, apart from each other, and where QEMU's -m puts them. */
-static const unsigned memories[] = { 32, 256, 2048, 3072, 3830, 3835, 3840, 3848, 3850, 3856, 3860, 3900, 4096, 5000, 65536 };
+static const unsigned memories[] = { 32,   256,  2048, 3072, 3830, 3835, 3840, 3848,
+                                     3850, 3856, 3860, 3900, 4096, 5000, 65536 };
 
 START_TEST(windows_for_every_size)
 {
     char text[700];
     const uint64_t hole = 0xf0000000ULL, gib4 = 0x100000000ULL;
 
-    snprintf(text, sizeof text, HEAD "memory=%u\nvif=['model=e1000','model=e1000','model=e1000','model=e1000']\n"
+    snprintf(text, sizeof text,
+             HEAD
+             "memory=%u\nvif=['model=e1000','model=e1000','model=e1000','model=e1000']\n"
              "device_models=['name=a,vifs=0','name=b,vifs=1','name=c,vifs=2','name=d,device=edu','name=e,device=edu',"
-             "'name=f,device=edu','name=g,device=edu,reserve=300']\n", memories[_i]);
+             "'name=f,device=edu','name=g,device=edu,reserve=300']\n",
+             memories[_i]);
     struct cv_layout l = decide(text);
     uint64_t sum = 0;
     ck_assert_uint_eq(l.count, 8);
@@ -225,14 +238,20 @@ START_TEST(too_many_devices_for_one_bus)
 }
 END_TEST
 
-/* --- conflicts ----------------------------------------------------------------------------------------------------- */
+/* --- conflicts -----------------------------------------------------------------------------------------------------
+ */
 
-#define SOME HEAD "memory=256\nvif=['model=e1000','model=e1000']\ndisk=['/a,raw,xvda,w']\n" \
-    "device_models=['name=net,vifs=0','name=disk,disks=xvda']\n"
+#define SOME                                                                       \
+    HEAD "memory=256\nvif=['model=e1000','model=e1000']\ndisk=['/a,raw,xvda,w']\n" \
+         "device_models=['name=net,vifs=0','name=disk,disks=xvda']\n"
 
 static void same_bdf(struct cv_layout *l) { l->dms[2].devices[0].bdf = l->dms[1].devices[0].bdf; }
 static void same_rank(struct cv_layout *l) { l->dms[1].rank = l->dms[2].rank; }
-static void default_not_last(struct cv_layout *l) { l->dms[0].rank = 0; l->dms[1].rank = 2; }
+static void default_not_last(struct cv_layout *l)
+{
+    l->dms[0].rank = 0;
+    l->dms[1].rank = 2;
+}
 static void same_name(struct cv_layout *l) { l->dms[1].name = l->dms[2].name; }
 static void same_cap(struct cv_layout *l) { l->dms[1].caps = CV_CAP_AUDIO; }
 static void same_disk(struct cv_layout *l) { l->dms[1].devices[0].vdev = "xvda"; }
@@ -289,7 +308,7 @@ START_TEST(conflicts_are_named)
 
     conflicts[_i].spoil(&l);
     int rc = cv_layout_check(&l, &err);
-    if (conflicts[_i].spoil == same_id)      /* names the one emulator twice otherwise */
+    if (conflicts[_i].spoil == same_id) /* names the one emulator twice otherwise */
         ck_assert_msg(strstr(err.text, "two devices have the id 'vga'") != NULL, "%s", err.text);
     else
         ck_assert_msg(strncmp(err.text, conflicts[_i].words, strlen(conflicts[_i].words)) == 0, "%s", err.text);
@@ -299,7 +318,8 @@ START_TEST(conflicts_are_named)
 }
 END_TEST
 
-/* --- JSON ---------------------------------------------------------------------------------------------------------- */
+/* --- JSON ----------------------------------------------------------------------------------------------------------
+ */
 
 START_TEST(json_and_back)
 {
@@ -307,7 +327,8 @@ START_TEST(json_and_back)
     struct cv_layout l = decide(SOME), m;
 
     l.dms[1].version = "7.2.0";
-    l.dms[1].regions[0] = (struct cv_layout_region){ "0000:00:04.0/e1000.rom", l.dms[1].window_gfn, 64, "0123456789abcdef0123456789abcdef" };
+    l.dms[1].regions[0] = (struct cv_layout_region){ "0000:00:04.0/e1000.rom", l.dms[1].window_gfn, 64,
+                                                     "0123456789abcdef0123456789abcdef" };
     l.dms[1].region_count = 1;
     char *json = encode(&l);
     ck_assert_msg(cv_layout_decode(json, strlen(json), &m, &err) == 0, "%s", text_of(&err));
@@ -336,11 +357,12 @@ static void spoil_members(json_t *root, json_t *object)
     const char *key;
     json_t *value, *copy = json_copy(object);
 
-    json_object_foreach(copy, key, value) {
+    json_object_foreach(copy, key, value)
+    {
         json_t *saved = json_incref(value);
         json_object_del(object, key);
         char *text = json_dumps(root, JSON_COMPACT);
-        if (strcmp(key, "digest") != 0)        /* came later: may be missing */
+        if (strcmp(key, "digest") != 0) /* came later: may be missing */
             refused(text, strlen(text), CV_E_STREAM);
         free(text);
         json_object_set_new(object, key, json_pack("{s:i}", "x", 1));
@@ -385,18 +407,30 @@ START_TEST(json_is_taken_strictly)
 }
 END_TEST
 
-/* --- command line -------------------------------------------------------------------------------------------------- */
+/* --- command line --------------------------------------------------------------------------------------------------
+ */
 
 START_TEST(placeholders)
 {
-    struct cv_cmdline c = { .domid = 12, .qmp_fd = 3, .xl_qmp_fd = -1, .gate_fd = -1, .tap_fds = { 7, 8 }, .run_as = "",
-                            .disks = { { "xvda", 5, 6, false }, { "hda", 7, 8, true } }, .disk_count = 2 };
+    struct cv_cmdline c = { .domid = 12,
+                            .qmp_fd = 3,
+                            .xl_qmp_fd = -1,
+                            .gate_fd = -1,
+                            .tap_fds = { 7, 8 },
+                            .run_as = "",
+                            .disks = { { "xvda", 5, 6, false }, { "hda", 7, 8, true } },
+                            .disk_count = 2 };
     struct cv_error err = CV_ERROR_INIT;
     struct cv_pool pool = { 0 };
-    static const char *const wrong[] = { "@{xl-qmp-fd}", "@{", "@{}", "@{domid", "@{tap-fd:}", "@{tap-fd:2x}", "@{tap-fd:99}",
-                                         "@{disk-set:xvdb}", "@{disk-set:}", "@{disk-driver:xvdb}", "@{tap-fd:100}" };
+    static const char *const wrong[] = { "@{xl-qmp-fd}", "@{",
+                                         "@{}",          "@{domid",
+                                         "@{tap-fd:}",   "@{tap-fd:2x}",
+                                         "@{tap-fd:99}", "@{disk-set:xvdb}",
+                                         "@{disk-set:}", "@{disk-driver:xvdb}",
+                                         "@{tap-fd:100}" };
 
-    ck_assert_str_eq(cv_cmdline_expand("vif@{domid}.@{domid}-@{tap-fd:1}@{disk-set:xvda}", &c, &pool, &err), "vif12.12-80");
+    ck_assert_str_eq(cv_cmdline_expand("vif@{domid}.@{domid}-@{tap-fd:1}@{disk-set:xvda}", &c, &pool, &err),
+                     "vif12.12-80");
     ck_assert_str_eq(cv_cmdline_expand("@{disk-driver:xvda} @{disk-driver:hda}", &c, &pool, &err), "file host_device");
     ck_assert_str_eq(cv_cmdline_expand("a@b", &c, &pool, &err), "a@b");
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)

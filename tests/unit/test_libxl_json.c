@@ -10,10 +10,7 @@
 
 static struct cv_error err;
 
-static void setup(void)
-{
-    err = (struct cv_error)CV_ERROR_INIT;
-}
+static void setup(void) { err = (struct cv_error)CV_ERROR_INIT; }
 
 /* A configuration with members put in: %s in c_info, b_info, type.hvm and at the top. */
 static char *json_of(const char *c, const char *b, const char *h, const char *top)
@@ -21,7 +18,8 @@ static char *json_of(const char *c, const char *b, const char *h, const char *to
     char *text = NULL;
 
     if (asprintf(&text,
-                 "{\"c_info\":{\"type\":\"hvm\",\"name\":\"g\",\"domid\":4294967295,\"uuid\":\"63b46dc0-23f1-4965-a9f1-592fab9c049f\"%s},"
+                 "{\"c_info\":{\"type\":\"hvm\",\"name\":\"g\",\"domid\":4294967295,\"uuid\":\"63b46dc0-23f1-4965-a9f1-"
+                 "592fab9c049f\"%s},"
                  "\"b_info\":{\"max_vcpus\":2,\"avail_vcpus\":[0],\"max_memkb\":262144,\"target_memkb\":262144%s,"
                  "\"type.hvm\":{\"rdm\":{}%s},\"arch_arm\":{},\"arch_x86\":{\"msr_relaxed\":\"False\"}}%s}",
                  c, b, h, top) < 0)
@@ -29,7 +27,9 @@ static char *json_of(const char *c, const char *b, const char *h, const char *to
     return text;
 }
 
-struct row { const char *c, *b, *h, *top, *expected; };
+struct row {
+    const char *c, *b, *h, *top, *expected;
+};
 
 /* expected: a line of the text. */
 static const struct row taken[] = {
@@ -44,24 +44,34 @@ static const struct row taken[] = {
     { "", ",\"cmdline\":\"a \\\"b\\\" c\\\\d\",\"kernel\":\"/k\"", "", "", "cmdline = \"a \\\"b\\\" c\\\\d\"\n" },
     { "", ",\"rtc_timeoffset\":4294963696", "", "", "rtc_timeoffset = \"-3600\"\n" },
     { "", ",\"video_memkb\":8192", "", "", "videoram = 8\n" },
-    { "", ",\"cpuid\":[{\"leaf\":1}],\"sched_params\":{\"weight\":256},\"claim_mode\":\"True\"", "", "", "name = \"g\"\n" },
+    { "", ",\"cpuid\":[{\"leaf\":1}],\"sched_params\":{\"weight\":256},\"claim_mode\":\"True\"", "", "",
+      "name = \"g\"\n" },
     { "", ",\"extra_hvm\":[\"-global\",\"e1000.romfile=\"]", "", "", "name = \"g\"\n" },
     { "", "", ",\"vga\":{\"kind\":\"std\"}", "", "vga = \"stdvga\"\n" },
     { "", "", ",\"serial\":\"pty\"", "", "serial = [\"pty\"]\n" },
     { "", "", ",\"serial_list\":[\"pty\",\"null\"]", "", "serial = [\"pty\",\"null\",]\n" },
     { "", "", ",\"usbdevice_list\":[\"tablet\"]", "", "usbdevice = [\"tablet\",]\n" },
-    { "", "", ",\"vnc\":{\"enable\":\"True\",\"listen\":\"0.0.0.0\",\"passwd\":\"x\",\"display\":3}", "", "vnclisten = \"0.0.0.0\"\n" },
-    { "", "", ",\"viridian\":\"True\",\"viridian_disable\":[2]", "", "viridian = [\"defaults\",\"!time_ref_count\",]\n" },
+    { "", "", ",\"vnc\":{\"enable\":\"True\",\"listen\":\"0.0.0.0\",\"passwd\":\"x\",\"display\":3}", "",
+      "vnclisten = \"0.0.0.0\"\n" },
+    { "", "", ",\"viridian\":\"True\",\"viridian_disable\":[2]", "",
+      "viridian = [\"defaults\",\"!time_ref_count\",]\n" },
     { "", "", ",\"spice\":{\"enable\":\"False\",\"usbredirection\":4}", "", "name = \"g\"\n" },
-    { "", "", "", ",\"disks\":[{\"pdev_path\":\"/d\",\"vdev\":\"xvda\",\"backend\":\"qdisk\",\"format\":\"qcow2\",\"readwrite\":1}]",
+    { "", "", "",
+      ",\"disks\":[{\"pdev_path\":\"/"
+      "d\",\"vdev\":\"xvda\",\"backend\":\"qdisk\",\"format\":\"qcow2\",\"readwrite\":1}]",
       "\"model=ide,vdev=hda,access=rw,format=qcow2,target=/d\"" },
     { "", "", "", ",\"disks\":[{\"vdev\":\"hdc\",\"format\":\"empty\",\"removable\":1,\"is_cdrom\":1}]",
       "\"model=ide,vdev=hdc,access=ro,devtype=cdrom,target=\"" },
-    { "", "", ",\"hdtype\":\"ahci\"", ",\"disks\":[{\"pdev_path\":\"/d\",\"vdev\":\"hda\",\"format\":\"raw\",\"readwrite\":1,\"discard_enable\":\"False\"}]",
+    { "", "", ",\"hdtype\":\"ahci\"",
+      ",\"disks\":[{\"pdev_path\":\"/"
+      "d\",\"vdev\":\"hda\",\"format\":\"raw\",\"readwrite\":1,\"discard_enable\":\"False\"}]",
       "\"model=ahci,vdev=hda,access=rw,no-discard,format=raw,target=/d\"" },
-    { "", "", "", ",\"nics\":[{\"devid\":0,\"mtu\":1492,\"model\":\"e1000\",\"mac\":\"00:16:3e:01:02:03\",\"bridge\":\"br7\",\"script\":\"/etc/xen/scripts/vif-bridge\",\"nictype\":\"vif_ioemu\"}]",
+    { "", "", "",
+      ",\"nics\":[{\"devid\":0,\"mtu\":1492,\"model\":\"e1000\",\"mac\":\"00:16:3e:01:02:03\",\"bridge\":\"br7\","
+      "\"script\":\"/etc/xen/scripts/vif-bridge\",\"nictype\":\"vif_ioemu\"}]",
       "\"type=ioemu,mac=00:16:3e:01:02:03,model=e1000,bridge=br7\"" },
-    { "", "", ",\"sdl\":{},\"spice\":{}", ",\"vkbs\":[{\"devid\":0}],\"pcidevs\":[],\"on_watchdog\":null", "name = \"g\"\n" },
+    { "", "", ",\"sdl\":{},\"spice\":{}", ",\"vkbs\":[{\"devid\":0}],\"pcidevs\":[],\"on_watchdog\":null",
+      "name = \"g\"\n" },
 };
 
 /* Carried over as it is; it is the configuration that does not have it, and says so. */
@@ -92,7 +102,8 @@ START_TEST(known_members_are_taken)
     ck_assert_msg(cv_libxl_to_cfg(json, strlen(json), &facts, &cfg, &err) == 0, "%s", err.text);
     ck_assert_int_eq(cv_buf_put_u8(&cfg, 0, &err), 0);
     ck_assert_msg(strstr((char *)cfg.data, r->expected) != NULL, "no '%s' in\n%s", r->expected, (char *)cfg.data);
-    ck_assert_msg(cv_guest_config_parse((char *)cfg.data, cfg.len - 1, "test", &config, &err) == 0, "%s\n%s", err.text, (char *)cfg.data);
+    ck_assert_msg(cv_guest_config_parse((char *)cfg.data, cfg.len - 1, "test", &config, &err) == 0, "%s\n%s", err.text,
+                  (char *)cfg.data);
     ck_assert_str_eq(config.name, "g");
     cv_guest_config_dispose(&config);
     free(json);
@@ -134,9 +145,13 @@ static const struct row refused[] = {
     { "", "", "", ",\"disks\":[{\"pdev_path\":\"/d\",\"vdev\":\"hda\",\"backend_domid\":3}]", "driver domains" },
     { "", "", "", ",\"disks\":[{\"pdev_path\":\"/d\\n\",\"vdev\":\"hda\"}]", "control characters" },
     { "", "", "", ",\"nics\":[{\"devid\":0,\"mac\":\"00:16:3e:01:02:03\",\"nictype\":\"vif\"}]", "nics[0].nictype" },
-    { "", "", "", ",\"nics\":[{\"devid\":1,\"mac\":\"00:16:3e:01:02:03\",\"nictype\":\"vif_ioemu\"}]", "nics[0].devid" },
-    { "", "", "", ",\"nics\":[{\"devid\":0,\"mac\":\"00:16:3e:01:02:03,x\",\"nictype\":\"vif_ioemu\"}]", "nics[0].mac" },
-    { "", "", "", ",\"nics\":[{\"devid\":0,\"mac\":\"00:16:3e:01:02:03\",\"nictype\":\"vif_ioemu\",\"rate_bytes_per_interval\":9}]", "rate_bytes" },
+    { "", "", "", ",\"nics\":[{\"devid\":1,\"mac\":\"00:16:3e:01:02:03\",\"nictype\":\"vif_ioemu\"}]",
+      "nics[0].devid" },
+    { "", "", "", ",\"nics\":[{\"devid\":0,\"mac\":\"00:16:3e:01:02:03,x\",\"nictype\":\"vif_ioemu\"}]",
+      "nics[0].mac" },
+    { "", "", "",
+      ",\"nics\":[{\"devid\":0,\"mac\":\"00:16:3e:01:02:03\",\"nictype\":\"vif_ioemu\",\"rate_bytes_per_interval\":9}]",
+      "rate_bytes" },
 };
 
 START_TEST(what_cannot_be_served_is_refused_by_name)
@@ -155,8 +170,10 @@ END_TEST
 
 START_TEST(facts_without_a_key)
 {
-    char *json = json_of("", ",\"timer_mode\":\"one_missed_tick_pending\",\"shadow_memkb\":5120,\"event_channels\":2047,"
-                             "\"extra_hvm\":[\"-global\",\"e1000.romfile=\"]", ",\"pirq\":\"False\"", "");
+    char *json = json_of("",
+                         ",\"timer_mode\":\"one_missed_tick_pending\",\"shadow_memkb\":5120,\"event_channels\":2047,"
+                         "\"extra_hvm\":[\"-global\",\"e1000.romfile=\"]",
+                         ",\"pirq\":\"False\"", "");
     struct cv_libxl_facts f;
     CV_AUTO_BUF cfg = { 0 };
 

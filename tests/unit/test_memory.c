@@ -13,9 +13,11 @@
 static const unsigned thread_counts[] = { 0, 1, 2, 5 };
 #define THREAD_COUNTS (sizeof thread_counts / sizeof thread_counts[0])
 
+/* clang-format off */
 static const struct { enum cv_codec codec; int level; } codecs[] = {
     { CV_CODEC_NONE, 0 }, { CV_CODEC_ZSTD, 1 }, { CV_CODEC_ZSTD, -5 }, { CV_CODEC_ZSTD, 6 }, { CV_CODEC_AUTO, 0 },
 };
+/* clang-format on */
 #define CODECS (sizeof codecs / sizeof codecs[0])
 
 #define OK(call) ck_assert_msg((call) == 0, "%s", err.text)
@@ -68,7 +70,9 @@ START_TEST(later_passes_override)
 {
     struct cv_error err = CV_ERROR_INIT;
     struct rng r = rng_seed((uint64_t)_i + 1000);
-    const struct cv_mem_options opt = { .threads = thread_counts[(unsigned)_i % THREAD_COUNTS], .codec = CV_CODEC_ZSTD, .level = 1 };
+    const struct cv_mem_options opt = { .threads = thread_counts[(unsigned)_i % THREAD_COUNTS],
+                                        .codec = CV_CODEC_ZSTD,
+                                        .level = 1 };
     CV_AUTO_BUF stream = { 0 };
     struct model m, got;
     struct model_save c;
@@ -124,7 +128,10 @@ START_TEST(a_pass_over_nothing_writes_nothing)
 }
 END_TEST
 
-struct stopper { unsigned calls, stop_at; uint64_t pages; };
+struct stopper {
+    unsigned calls, stop_at;
+    uint64_t pages;
+};
 
 static int stop_after(void *user, const struct cv_mem_stats *now)
 {
@@ -183,7 +190,7 @@ START_TEST(memory_may_change_while_it_is_read)
     pid_t guest = fork();
     if (guest == 0)
         for (uint64_t n = 0;; n += 0x9e3779b97f4a7c15) {
-            uint64_t pfn = n >> 40 & 1022;           /* even pfns below 1024 */
+            uint64_t pfn = n >> 40 & 1022; /* even pfns below 1024 */
             memset(m.data + pfn * CV_PAGE_SIZE + (n >> 20 & 2047), n >> 16 & 1 ? 0 : (int)(n >> 32), 2048);
             if ((n & 64) == 0)
                 memset(m.data + pfn * CV_PAGE_SIZE, 0, CV_PAGE_SIZE);

@@ -13,7 +13,12 @@
 #define MAX_PFN (UINT64_C(1) << 40)
 
 /* A body made by hand: run table and payload as given, the fixed part to match. */
-struct body { struct cv_pages head; uint8_t runs[64]; uint8_t bytes[70000]; size_t len; };
+struct body {
+    struct cv_pages head;
+    uint8_t runs[64];
+    uint8_t bytes[70000];
+    size_t len;
+};
 
 static void make_body(struct body *b, const uint8_t *payload)
 {
@@ -47,10 +52,16 @@ static uint8_t zeros[8 * CV_PAGE_SIZE];
 /* 2 data pages at 100, 3 zero pages, a gap of 5, 1 absent page: plain. */
 static void good_body(struct body *b)
 {
-    static const uint8_t runs[] = { RUN(CV_RUN_DATA, 2), RUN(CV_RUN_ZERO, 3), RUN(CV_RUN_SKIP, 5), RUN(CV_RUN_ABSENT, 1) };
+    static const uint8_t runs[] = { RUN(CV_RUN_DATA, 2), RUN(CV_RUN_ZERO, 3), RUN(CV_RUN_SKIP, 5),
+                                    RUN(CV_RUN_ABSENT, 1) };
 
-    *b = (struct body){ .head = { .pass = 3, .codec = CV_CODEC_NONE, .first_pfn = 100, .span = 11, .data_pages = 2,
-                                  .raw_length = 8192, .payload_length = 8192 } };
+    *b = (struct body){ .head = { .pass = 3,
+                                  .codec = CV_CODEC_NONE,
+                                  .first_pfn = 100,
+                                  .span = 11,
+                                  .data_pages = 2,
+                                  .raw_length = 8192,
+                                  .payload_length = 8192 } };
     set_runs(b, runs, sizeof runs);
     make_body(b, zeros);
 }
@@ -96,6 +107,7 @@ START_TEST(every_shorter_or_longer_body_is_refused)
 END_TEST
 
 /* Each entry spoils one field of the fixed part. */
+/* clang-format off */
 static const struct { unsigned offset, bytes; uint64_t value; const char *what; } spoiled[] = {
     { 4, 1, 2, "codec" },                  { 4, 1, 1, "zstd as long as raw" }, { 5, 1, 1, "flags" },
     { 6, 2, 1, "reserved" },               { 8, 8, MAX_PFN - 10, "range" },    { 8, 8, UINT64_MAX, "range" },
@@ -104,6 +116,7 @@ static const struct { unsigned offset, bytes; uint64_t value; const char *what; 
     { 24, 4, UINT32_MAX, "runs" },         { 28, 4, 1, "data pages" },         { 28, 4, UINT32_MAX, "data pages" },
     { 32, 4, 4096, "raw length" },         { 36, 4, 8191, "payload" },         { 36, 4, UINT32_MAX, "payload" },
 };
+/* clang-format on */
 
 START_TEST(a_spoiled_field_is_refused)
 {
@@ -121,6 +134,7 @@ START_TEST(a_spoiled_field_is_refused)
 END_TEST
 
 /* Run tables for a span of 11 with 2 data pages that are wrong. */
+/* clang-format off */
 static const struct { uint8_t runs[8]; uint32_t len; const char *what; } bad_runs[] = {
     { { RUN(CV_RUN_SKIP, 1), RUN(CV_RUN_DATA, 2), RUN(CV_RUN_ZERO, 8) }, 3, "skips first" },
     { { RUN(CV_RUN_DATA, 2), RUN(CV_RUN_ZERO, 8), RUN(CV_RUN_SKIP, 1) }, 3, "skips last" },
@@ -135,6 +149,7 @@ static const struct { uint8_t runs[8]; uint32_t len; const char *what; } bad_run
     { { RUN(CV_RUN_DATA, 2), 0x80 }, 2, "cut off" },
     { { RUN(CV_RUN_DATA, 2), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, 7, "never ends" },
 };
+/* clang-format on */
 
 START_TEST(a_bad_run_table_is_refused)
 {
@@ -211,8 +226,11 @@ static int unpack_zstd(const uint8_t *payload, size_t len, uint32_t pages)
     struct cv_pages p;
     ZSTD_DCtx *dctx = ZSTD_createDCtx();
 
-    *b = (struct body){ .head = { .codec = CV_CODEC_ZSTD, .span = pages, .data_pages = pages,
-                                  .raw_length = pages * CV_PAGE_SIZE, .payload_length = (uint32_t)len } };
+    *b = (struct body){ .head = { .codec = CV_CODEC_ZSTD,
+                                  .span = pages,
+                                  .data_pages = pages,
+                                  .raw_length = pages * CV_PAGE_SIZE,
+                                  .payload_length = (uint32_t)len } };
     set_runs(b, &run, 1);
     make_body(b, payload);
     int rc = cv_pages_decode(b->bytes, b->len, MAX_PFN, &p, &err);

@@ -20,10 +20,7 @@ static const unsigned thread_counts[] = { 0, 1, 2, 5 };
 #define PAGES 6000
 
 /* A sanitizer's own thread starts with the first of ours: it is not to be counted. */
-static void *nothing(void *arg)
-{
-    return arg;
-}
+static void *nothing(void *arg) { return arg; }
 
 static unsigned threads_at_rest(void)
 {
@@ -45,7 +42,9 @@ static void expect_threads(unsigned want)
 
 START_TEST(every_call_of_the_source_fails_once)
 {
-    const struct cv_mem_options opt = { .threads = thread_counts[_i % THREAD_COUNTS], .codec = CV_CODEC_ZSTD, .level = 1 };
+    const struct cv_mem_options opt = { .threads = thread_counts[_i % THREAD_COUNTS],
+                                        .codec = CV_CODEC_ZSTD,
+                                        .level = 1 };
     struct rng r = rng_seed(5);
     unsigned threads = threads_at_rest(), fds = model_fd_count();
     struct model m;
@@ -56,7 +55,7 @@ START_TEST(every_call_of_the_source_fails_once)
     model_fill(&m, &r);
     if (_i / THREAD_COUNTS != 0) {
         model_read_instead(&m);
-        step = 5;                    /* it is called far more often */
+        step = 5; /* it is called far more often */
     }
     memset(m.types, CV_PAGE_DATA, PAGES / 2);
     rng_fill(&r, m.data, PAGES / 2 * CV_PAGE_SIZE);
@@ -170,7 +169,9 @@ START_TEST(cancelling_ends_a_save)
     struct model_save c;
 
     OK(cv_cancel_init(&cancel, &err));
-    const struct cv_mem_options opt = { .threads = thread_counts[_i], .codec = CV_CODEC_ZSTD, .level = 1, .cancel = &cancel };
+    const struct cv_mem_options opt = {
+        .threads = thread_counts[_i], .codec = CV_CODEC_ZSTD, .level = 1, .cancel = &cancel
+    };
     model_init(&m, 64 * 1024);
     OK(model_save_begin(&c, &m, &opt, &err));
     ck_assert_int_eq(cv_saver_pass(c.s, 0, NULL, m.pfn_count, cancel_soon, &cancel, &err), -1);
@@ -207,7 +208,9 @@ START_TEST(a_damaged_stream_is_refused)
 {
     struct rng r = rng_seed((uint64_t)_i + 77);
     struct cv_error err = CV_ERROR_INIT;
-    const struct cv_mem_options opt = { .threads = thread_counts[_i % THREAD_COUNTS], .codec = CV_CODEC_ZSTD, .level = 1 };
+    const struct cv_mem_options opt = { .threads = thread_counts[_i % THREAD_COUNTS],
+                                        .codec = CV_CODEC_ZSTD,
+                                        .level = 1 };
     CV_AUTO_BUF stream = { 0 };
     struct model m, got;
 

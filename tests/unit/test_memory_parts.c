@@ -94,12 +94,14 @@ START_TEST(the_automatic_level_follows_the_output)
 }
 END_TEST
 
+/* clang-format off */
 static const struct { const char *text; int rc; enum cv_codec codec; int level; } compress_texts[] = {
     { "none", 0, CV_CODEC_NONE, 1 },     { "zstd", 0, CV_CODEC_ZSTD, 1 },      { "zstd:3", 0, CV_CODEC_ZSTD, 3 },
     { "zstd:-5", 0, CV_CODEC_ZSTD, -5 }, { "auto", 0, CV_CODEC_AUTO, 1 },      { "zstd:", -1, 0, 0 },
     { "zstd:x", -1, 0, 0 },              { "zstd:3 ", -1, 0, 0 },              { "zstd:99", -1, 0, 0 },
     { "zstd:99999999999", -1, 0, 0 },    { "lz4", -1, 0, 0 },                  { "", -1, 0, 0 },
 };
+/* clang-format on */
 
 START_TEST(compression_is_chosen_by_text)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A migration between two models of hosts: what a slow, late or forgetful party does to it; what programs are told of it. */
+/* A migration between two models of hosts: what a slow, late or forgetful party does to it; what programs are told of
+ * it. */
 #include <check.h>
 #include <jansson.h>
 #include <signal.h>
@@ -96,7 +97,8 @@ START_TEST(a_late_suspension_is_expected)
 }
 END_TEST
 
-/* The receiver was killed after the guest's first instruction and before it had its name: recovery gives it the name. */
+/* The receiver was killed after the guest's first instruction and before it had its name: recovery gives it the name.
+ */
 START_TEST(it_runs_and_has_no_name_yet)
 {
     struct cv_journal_record rec = { .role = CV_ROLE_DESTINATION, .state = CV_J_OPEN, .name = "g", .migration = { 7 } };
@@ -169,7 +171,7 @@ START_TEST(a_no_is_acknowledged)
 }
 END_TEST
 
-#define MANUAL "docs/man/convoy-migrate.1.md"       /* ctest runs tests in the checkout */
+#define MANUAL "docs/man/convoy-migrate.1.md" /* ctest runs tests in the checkout */
 
 static char *manual;
 static unsigned events_seen[4];
@@ -196,9 +198,7 @@ static void note_event(struct cv_sink *s, const char *text)
     (void)s;
     ck_assert_msg(name != NULL, "no event: %s", text);
     snprintf(start, sizeof start, "| `%s` |", name);
-    json_object_foreach(o, key, value)
-        if (strcmp(key, "event") != 0)
-            documented(start, key);
+    json_object_foreach(o, key, value) if (strcmp(key, "event") != 0) documented(start, key);
     for (unsigned i = 0; i < 4; i++)
         events_seen[i] += strcmp(names[i], name) == 0;
     json_decref(o);
@@ -224,15 +224,14 @@ START_TEST(events_and_report_are_documented)
         ck_assert_uint_gt(events_seen[i], 0);
     ck_assert_int_eq(cv_tl_json(&r.timeline, &report, &err), 0);
     json_t *o = json_loadb((const char *)report.data, report.len, 0, NULL);
-    json_object_foreach(o, key, value) {
+    json_object_foreach(o, key, value)
+    {
         char word[64];
         snprintf(word, sizeof word, "`%s`", key);
         ck_assert_msg(strstr(manual, word) != NULL, MANUAL " lacks %s", word);
     }
-    json_object_foreach(json_object_get(o, "down_parts"), key, value)
-        documented("| `down_parts` |", key);
-    json_object_foreach(json_array_get(json_object_get(o, "passes"), 0), key, value)
-        documented("| `passes` |", key);
+    json_object_foreach(json_object_get(o, "down_parts"), key, value) documented("| `down_parts` |", key);
+    json_object_foreach(json_array_get(json_object_get(o, "passes"), 0), key, value) documented("| `passes` |", key);
     json_object_foreach(json_array_get(json_object_get(o, "emulators"), 0), key, value)
         documented("| `emulators` |", key);
     json_decref(o);

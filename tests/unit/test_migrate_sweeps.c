@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A migration between two models of hosts, swept: every host call fails once on either side, every emulator fails in turn, the
- * guest ends before every call, the channel is cut after every so many bytes.  Afterwards the guest runs exactly once, perhaps
- * after convoy recover, and nothing else is left. */
+/* A migration between two models of hosts, swept: every host call fails once on either side, every emulator fails in
+ * turn, the guest ends before every call, the channel is cut after every so many bytes.  Afterwards the guest runs
+ * exactly once, perhaps after convoy recover, and nothing else is left. */
 #include <check.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -41,8 +41,8 @@ START_TEST(every_host_call_fails)
 }
 END_TEST
 
-/* Somebody destroys the guest while it is on its way, or it ends by itself and its monitor clears it away: nothing is left on
- * either side, nothing waits for a recovery, unless it had been taken before. */
+/* Somebody destroys the guest while it is on its way, or it ends by itself and its monitor clears it away: nothing is
+ * left on either side, nothing waits for a recovery, unless it had been taken before. */
 START_TEST(the_guest_ends_meanwhile)
 {
     unsigned lost = 0, taken = 0, unsettled = 0;
@@ -76,7 +76,7 @@ START_TEST(the_guest_ends_meanwhile)
             cv_guest_dispose(&held);
             break;
         }
-        ck_assert_int_eq(cv_guest_kill_emulators(&held, &err), 0);     /* its monitor's business */
+        ck_assert_int_eq(cv_guest_kill_emulators(&held, &err), 0); /* its monitor's business */
         cv_guest_dispose(&held);
         reap();
     }
@@ -87,11 +87,13 @@ START_TEST(the_guest_ends_meanwhile)
 }
 END_TEST
 
+/* clang-format off */
 static const char *const emulator_faults[] = {
     "--fail stop", "--fail xen-save-devices-state", "--die-at stop", "--die-at xen-save-devices-state", "--no-eof",
     "--fail migrate-incoming", "--die-at migrate-incoming", "--die-at migrate-set-capabilities",
     "--fail xen-set-global-dirty-log", "--die-at getfd", "--blocked no", "--garbage-at add-fd", "--close-at stop",
 };
+/* clang-format on */
 #define FAULTS (sizeof emulator_faults / sizeof emulator_faults[0])
 
 START_TEST(every_emulator_fails)
@@ -152,7 +154,7 @@ START_TEST(the_channel_is_cut_near_its_end)
         make_guest(&w.src, NULL);
         w.cut_forth = whole != 0 ? whole - at : 1L << 40;
         int rc = migrate(&w, false, &r, &err);
-        if (whole == 0)                /* the same each time: the guest stands still */
+        if (whole == 0) /* the same each time: the guest stands still */
             whole = w.passed_forth;
         ck_assert(rc == 0 || err.code != CV_OK);
         kept += r.outcome == CV_OUT_KEPT;

@@ -79,8 +79,23 @@ static void offer_disk(struct offer *o, long long bytes, const char *fact)
 }
 
 enum wrong {
-    NOTHING, DISK_AS_IT_WAS, FACT_OF_A_LATER_VERSION,
-    NAME, INCOMING_NAME, MEMORY, XEN, FACT, PROGRAM, EMULATORS_CUT, LAYOUT, NO_DISK, DISK_FOLDER, SHORTER, LONGER, DISK_FACT, BRIDGE,
+    NOTHING,
+    DISK_AS_IT_WAS,
+    FACT_OF_A_LATER_VERSION,
+    NAME,
+    INCOMING_NAME,
+    MEMORY,
+    XEN,
+    FACT,
+    PROGRAM,
+    EMULATORS_CUT,
+    LAYOUT,
+    NO_DISK,
+    DISK_FOLDER,
+    SHORTER,
+    LONGER,
+    DISK_FACT,
+    BRIDGE,
     WRONGS
 };
 

@@ -15,15 +15,15 @@ enum habit { STEADY, BURSTS, RISING, FALLING, IDLE_THEN_BUSY, BUSY_THEN_IDLE, WA
 
 struct trace {
     const char *name;
-    double ram;              /* pages */
-    double hot, hot_rate;    /* pages of the set; writes a second spread over it */
+    double ram;           /* pages */
+    double hot, hot_rate; /* pages of the set; writes a second spread over it */
     double warm, warm_rate;
-    double link;             /* pages a second */
-    double waver;            /* the link swings by this part, period 0.7 s */
+    double link;  /* pages a second */
+    double waver; /* the link swings by this part, period 0.7 s */
     enum habit habit;
-    double period;           /* seconds, of bursts, waves, and of the one change */
+    double period; /* seconds, of bursts, waves, and of the one change */
     int64_t downtime_ms;
-    bool converges;          /* what a person would say of it */
+    bool converges; /* what a person would say of it */
 };
 
 #define GB 262144.0
@@ -31,44 +31,44 @@ struct trace {
 #define TEN 280000.0
 
 static const struct trace traces[] = {
-    { "idle, 1 Gb/s",              GB,      50,    200,     500,    50,    GIGABIT, 0,    STEADY, 1, 300, true },
-    { "idle, 10 Gb/s",             4 * GB,  50,    200,     500,    50,    TEN,     0,    STEADY, 1, 300, true },
-    { "desktop",                   2 * GB,  800,   20000,   20000,  2000,  GIGABIT, 0.1,  STEADY, 1, 300, true },
-    { "desktop, tight limit",      2 * GB,  800,   20000,   20000,  2000,  GIGABIT, 0.1,  STEADY, 1, 150, true },
-    { "small hot set",             GB,      300,   1e6,     0,      0,     GIGABIT, 0,    STEADY, 1, 300, true },
-    { "middle hot set",            GB,      3000,  1e6,     0,      0,     GIGABIT, 0,    STEADY, 1, 300, true },
-    { "hot set just fits",         GB,      4500,  1e6,     0,      0,     GIGABIT, 0,    STEADY, 1, 300, true },
-    { "hot set does not fit",      GB,      20000, 1e6,     0,      0,     GIGABIT, 0,    STEADY, 1, 300, false },
-    { "hot set fits ten",          4 * GB,  20000, 1e6,     0,      0,     TEN,     0,    STEADY, 1, 300, true },
-    { "writes faster than link",   2 * GB,  GB,    60000,   0,      0,     GIGABIT, 0,    STEADY, 1, 300, false },
-    { "writes at link speed",      2 * GB,  GB,    28000,   0,      0,     GIGABIT, 0,    STEADY, 1, 300, false },
-    { "half of link speed",        2 * GB,  GB,    14000,   0,      0,     GIGABIT, 0,    STEADY, 1, 300, true },
-    { "a quarter, wavering",       2 * GB,  GB,    7000,    0,      0,     GIGABIT, 0.3,  STEADY, 1, 300, true },
-    { "database",                  8 * GB,  2000,  50000,   GB,     10000, TEN,     0.1,  STEADY, 1, 300, true },
-    { "database, slow link",       4 * GB,  2000,  50000,   GB,     40000, GIGABIT, 0.1,  STEADY, 1, 300, false },
-    { "compiler",                  4 * GB,  5000,  100000,  100000, 20000, TEN,     0.05, STEADY, 1, 300, true },
-    { "bursts of a second",        2 * GB,  40000, 80000,   500,    1000,  TEN,     0,    BURSTS, 1, 300, true },
-    { "bursts of five seconds",    2 * GB,  40000, 80000,   500,    1000,  GIGABIT, 0,    BURSTS, 5, 300, true },
-    { "bursts of thirty seconds",  2 * GB,  90000, 90000,   500,    1000,  GIGABIT, 0,    BURSTS, 30, 300, true },
-    { "rising load",               2 * GB,  9000,  40000,   5000,   1000,  GIGABIT, 0,    RISING, 60, 300, false },
-    { "falling load",              2 * GB,  90000, 90000,   500,    1000,  GIGABIT, 0,    FALLING, 40, 300, true },
-    { "idle, then busy",           2 * GB,  60000, 90000,   500,    100,   GIGABIT, 0,    IDLE_THEN_BUSY, 15, 300, false },
-    { "busy, then idle",           2 * GB,  60000, 90000,   500,    100,   GIGABIT, 0,    BUSY_THEN_IDLE, 60, 300, false },
-    { "wave of ten seconds",       2 * GB,  30000, 40000,   2000,   1000,  GIGABIT, 0.1,  WAVE, 10, 300, true },
-    { "wave of two seconds",       2 * GB,  30000, 20000,   2000,   1000,  GIGABIT, 0.1,  WAVE, 2, 300, false },
-    { "memory tester",             4 * GB,  4 * GB, 4e5,    0,      0,     TEN,     0,    STEADY, 1, 300, false },
-    { "video player",              2 * GB,  8000,  12000,   2000,   500,   GIGABIT, 0.2,  STEADY, 1, 500, true },
-    { "huge and idle",             64 * GB, 2000,  10000,   20000,  500,   TEN,     0.1,  STEADY, 1, 300, true },
-    { "huge and busy",             32 * GB, 20000, 2e5,     GB,     30000, TEN,     0.1,  STEADY, 1, 300, true },
-    { "tiny guest, dial-up",       8192,    20,    100,     200,    20,    400,     0.2,  STEADY, 1, 300, true },
-    { "limit below fixed costs",   GB,      3000,  1e6,     0,      0,     GIGABIT, 0,    STEADY, 1, 50, false },
-    { "one second allowed",        2 * GB,  20000, 1e6,     0,      0,     GIGABIT, 0,    STEADY, 1, 1000, true },
+    { "idle, 1 Gb/s", GB, 50, 200, 500, 50, GIGABIT, 0, STEADY, 1, 300, true },
+    { "idle, 10 Gb/s", 4 * GB, 50, 200, 500, 50, TEN, 0, STEADY, 1, 300, true },
+    { "desktop", 2 * GB, 800, 20000, 20000, 2000, GIGABIT, 0.1, STEADY, 1, 300, true },
+    { "desktop, tight limit", 2 * GB, 800, 20000, 20000, 2000, GIGABIT, 0.1, STEADY, 1, 150, true },
+    { "small hot set", GB, 300, 1e6, 0, 0, GIGABIT, 0, STEADY, 1, 300, true },
+    { "middle hot set", GB, 3000, 1e6, 0, 0, GIGABIT, 0, STEADY, 1, 300, true },
+    { "hot set just fits", GB, 4500, 1e6, 0, 0, GIGABIT, 0, STEADY, 1, 300, true },
+    { "hot set does not fit", GB, 20000, 1e6, 0, 0, GIGABIT, 0, STEADY, 1, 300, false },
+    { "hot set fits ten", 4 * GB, 20000, 1e6, 0, 0, TEN, 0, STEADY, 1, 300, true },
+    { "writes faster than link", 2 * GB, GB, 60000, 0, 0, GIGABIT, 0, STEADY, 1, 300, false },
+    { "writes at link speed", 2 * GB, GB, 28000, 0, 0, GIGABIT, 0, STEADY, 1, 300, false },
+    { "half of link speed", 2 * GB, GB, 14000, 0, 0, GIGABIT, 0, STEADY, 1, 300, true },
+    { "a quarter, wavering", 2 * GB, GB, 7000, 0, 0, GIGABIT, 0.3, STEADY, 1, 300, true },
+    { "database", 8 * GB, 2000, 50000, GB, 10000, TEN, 0.1, STEADY, 1, 300, true },
+    { "database, slow link", 4 * GB, 2000, 50000, GB, 40000, GIGABIT, 0.1, STEADY, 1, 300, false },
+    { "compiler", 4 * GB, 5000, 100000, 100000, 20000, TEN, 0.05, STEADY, 1, 300, true },
+    { "bursts of a second", 2 * GB, 40000, 80000, 500, 1000, TEN, 0, BURSTS, 1, 300, true },
+    { "bursts of five seconds", 2 * GB, 40000, 80000, 500, 1000, GIGABIT, 0, BURSTS, 5, 300, true },
+    { "bursts of thirty seconds", 2 * GB, 90000, 90000, 500, 1000, GIGABIT, 0, BURSTS, 30, 300, true },
+    { "rising load", 2 * GB, 9000, 40000, 5000, 1000, GIGABIT, 0, RISING, 60, 300, false },
+    { "falling load", 2 * GB, 90000, 90000, 500, 1000, GIGABIT, 0, FALLING, 40, 300, true },
+    { "idle, then busy", 2 * GB, 60000, 90000, 500, 100, GIGABIT, 0, IDLE_THEN_BUSY, 15, 300, false },
+    { "busy, then idle", 2 * GB, 60000, 90000, 500, 100, GIGABIT, 0, BUSY_THEN_IDLE, 60, 300, false },
+    { "wave of ten seconds", 2 * GB, 30000, 40000, 2000, 1000, GIGABIT, 0.1, WAVE, 10, 300, true },
+    { "wave of two seconds", 2 * GB, 30000, 20000, 2000, 1000, GIGABIT, 0.1, WAVE, 2, 300, false },
+    { "memory tester", 4 * GB, 4 * GB, 4e5, 0, 0, TEN, 0, STEADY, 1, 300, false },
+    { "video player", 2 * GB, 8000, 12000, 2000, 500, GIGABIT, 0.2, STEADY, 1, 500, true },
+    { "huge and idle", 64 * GB, 2000, 10000, 20000, 500, TEN, 0.1, STEADY, 1, 300, true },
+    { "huge and busy", 32 * GB, 20000, 2e5, GB, 30000, TEN, 0.1, STEADY, 1, 300, true },
+    { "tiny guest, dial-up", 8192, 20, 100, 200, 20, 400, 0.2, STEADY, 1, 300, true },
+    { "limit below fixed costs", GB, 3000, 1e6, 0, 0, GIGABIT, 0, STEADY, 1, 50, false },
+    { "one second allowed", 2 * GB, 20000, 1e6, 0, 0, GIGABIT, 0, STEADY, 1, 1000, true },
 };
 #define TRACES (sizeof traces / sizeof traces[0])
 
 struct sim {
     const struct trace *t;
-    double now, hot, warm, cap;        /* seconds; dirty pages of each set; 0 to 1 */
+    double now, hot, warm, cap; /* seconds; dirty pages of each set; 0 to 1 */
 };
 
 static double activity(const struct trace *t, double now)
@@ -85,10 +85,7 @@ static double activity(const struct trace *t, double now)
     return 1;
 }
 
-static double link_now(const struct sim *s)
-{
-    return s->t->link * (1 + s->t->waver * sin(6.2832 * s->now / 0.7));
-}
+static double link_now(const struct sim *s) { return s->t->link * (1 + s->t->waver * sin(6.2832 * s->now / 0.7)); }
 
 static void dirty_for(struct sim *s, double dt)
 {
@@ -117,11 +114,18 @@ static struct cv_pass run_pass(struct sim *s, double pages, bool zeros)
     return p;
 }
 
-struct result { struct cv_verdict v; double down_ms, spent_s; unsigned passes, cap; bool fits; };
+struct result {
+    struct cv_verdict v;
+    double down_ms, spent_s;
+    unsigned passes, cap;
+    bool fits;
+};
 
 static struct result run(const struct trace *t, enum cv_when_stuck stuck, int64_t max_time_ms)
 {
-    struct cv_limits l = { .downtime_ms = t->downtime_ms, .fixed_ms = 80, .when_stuck = stuck, .max_time_ms = max_time_ms };
+    struct cv_limits l = {
+        .downtime_ms = t->downtime_ms, .fixed_ms = 80, .when_stuck = stuck, .max_time_ms = max_time_ms
+    };
     struct sim s = { .t = t, .cap = 1 };
     static struct cv_pass p[256];
     struct result r = { .cap = 100 };
@@ -142,7 +146,7 @@ static struct result run(const struct trace *t, enum cv_when_stuck stuck, int64_
         ck_assert_uint_lt(n, 250);
     }
     r.spent_s = s.now;
-    dirty_for(&s, 0.01);                                   /* until the guest has suspended */
+    dirty_for(&s, 0.01); /* until the guest has suspended */
     r.down_ms = 80 + (s.hot + s.warm) / (t->link * (1 - t->waver / 2)) * 1000;
     r.fits = strncmp(r.v.why, "the rest fits", 13) == 0;
     return r;
@@ -166,7 +170,8 @@ START_TEST(what_fits_fits)
         claimed += r.fits;
         kept += r.fits && r.down_ms <= (double)traces[i].downtime_ms;
         missed += traces[i].converges && !r.fits;
-        ck_assert_msg(!r.fits || r.down_ms <= 1.25 * (double)traces[i].downtime_ms, "%s: %.0f ms", traces[i].name, r.down_ms);
+        ck_assert_msg(!r.fits || r.down_ms <= 1.25 * (double)traces[i].downtime_ms, "%s: %.0f ms", traces[i].name,
+                      r.down_ms);
     }
     ck_assert_msg(kept * 100 >= claimed * 95, "%u of %u kept", kept, claimed);
     ck_assert_uint_ge(claimed, 20);
@@ -196,7 +201,8 @@ START_TEST(slowing_down_helps)
         struct result plain = run(&traces[i], CV_STUCK_COPY, 900000), r = run(&traces[i], CV_STUCK_THROTTLE, 900000);
         show(&traces[i], &r);
         ck_assert_int_eq(r.v.decision, CV_STOP);
-        ck_assert_msg(r.down_ms <= plain.down_ms * 1.3 + 50, "%s: %.0f and %.0f ms", traces[i].name, r.down_ms, plain.down_ms);
+        ck_assert_msg(r.down_ms <= plain.down_ms * 1.3 + 50, "%s: %.0f and %.0f ms", traces[i].name, r.down_ms,
+                      plain.down_ms);
         ck_assert_uint_ge(r.cap, 10);
         ck_assert_uint_le(r.passes, 60);
         if (!plain.fits) {
@@ -204,7 +210,7 @@ START_TEST(slowing_down_helps)
             hopeless++;
         }
         if (plain.fits && traces[i].habit == STEADY)
-            ck_assert_uint_eq(r.cap, 100);                /* a guest that converges is left alone */
+            ck_assert_uint_eq(r.cap, 100); /* a guest that converges is left alone */
     }
     ck_assert_msg(fits > 0, "%u of %u", fits, hopeless);
 }
@@ -227,17 +233,91 @@ static const struct row rows[] = {
     { "one pass, much dirty", { 0 }, { { 100000, 0, 1 << 28, S, 50000 } }, 1, 1000, 100, CV_GO_ON, 100 },
     { "an instant pass of nothing", { 0 }, { { 0, 0, 0, 0, 0 } }, 1, 0, 100, CV_STOP, 100 },
     { "nothing sent, much dirty", { 0 }, { { 0, 0, 0, 0, 50000 } }, 1, 0, 100, CV_GO_ON, 100 },
-    { "fixed costs above the limit, few pages", { .downtime_ms = 100, .fixed_ms = 400 }, { { 100000, 0, 1, S, 100 } }, 1, 1, 100, CV_STOP, 100 },
+    { "fixed costs above the limit, few pages",
+      { .downtime_ms = 100, .fixed_ms = 400 },
+      { { 100000, 0, 1, S, 100 } },
+      1,
+      1,
+      100,
+      CV_STOP,
+      100 },
     { "last pass allowed, copy", { .max_passes = 1 }, { { 1000, 0, 1, S, 1000 } }, 1, 1, 100, CV_STOP, 100 },
-    { "last pass allowed, give up", { .max_passes = 1, .when_stuck = CV_STUCK_GIVE_UP }, { { 1000, 0, 1, S, 1000 } }, 1, 1, 100, CV_GIVE_UP, 100 },
-    { "the next pass would be too long", { .max_time_ms = 1500, .when_stuck = CV_STUCK_GIVE_UP }, { { 1000, 0, 1, S, 900 } }, 1, 1000, 100, CV_GIVE_UP, 100 },
-    { "stalled, throttle", { .when_stuck = CV_STUCK_THROTTLE }, { { 1000, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 } }, 4, 4000, 100, CV_THROTTLE, 60 },
-    { "stalled, at the lowest cap", { .when_stuck = CV_STUCK_THROTTLE }, { { 1000, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 } }, 4, 4000, 10, CV_STOP, 10 },
-    { "stalled, copy", { .max_time_ms = 100000 }, { { 1000, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 } }, 4, 4000, 100, CV_STOP, 100 },
-    { "stalled, but it may calm down", { 0 }, { { 1000, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 } }, 4, 4000, 100, CV_GO_ON, 100 },
-    { "little is left and it wavers: soon over", { 0 }, { { 444, 0, 1, S * 3 / 10, 318 }, { 318, 0, 1, S * 3 / 10, 302 }, { 302, 0, 1, S * 3 / 10, 269 }, { 269, 0, 1, S * 3 / 10, 331 }, { 331, 0, 1, S * 3 / 10, 317 } }, 5, 9000, 100, CV_STOP, 100 },
-    { "stalled, give up only in the end", { .when_stuck = CV_STUCK_GIVE_UP }, { { 1000, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 } }, 4, 4000, 100, CV_GO_ON, 100 },
-    { "it helped once more", { 0 }, { { 9000, 0, 1, S, 8000 }, { 8000, 0, 1, S, 8000 }, { 8000, 0, 1, S, 8000 }, { 8000, 0, 1, S, 4000 } }, 4, 4000, 100, CV_GO_ON, 100 },
+    { "last pass allowed, give up",
+      { .max_passes = 1, .when_stuck = CV_STUCK_GIVE_UP },
+      { { 1000, 0, 1, S, 1000 } },
+      1,
+      1,
+      100,
+      CV_GIVE_UP,
+      100 },
+    { "the next pass would be too long",
+      { .max_time_ms = 1500, .when_stuck = CV_STUCK_GIVE_UP },
+      { { 1000, 0, 1, S, 900 } },
+      1,
+      1000,
+      100,
+      CV_GIVE_UP,
+      100 },
+    { "stalled, throttle",
+      { .when_stuck = CV_STUCK_THROTTLE },
+      { { 1000, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 } },
+      4,
+      4000,
+      100,
+      CV_THROTTLE,
+      60 },
+    { "stalled, at the lowest cap",
+      { .when_stuck = CV_STUCK_THROTTLE },
+      { { 1000, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 } },
+      4,
+      4000,
+      10,
+      CV_STOP,
+      10 },
+    { "stalled, copy",
+      { .max_time_ms = 100000 },
+      { { 1000, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 } },
+      4,
+      4000,
+      100,
+      CV_STOP,
+      100 },
+    { "stalled, but it may calm down",
+      { 0 },
+      { { 1000, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 } },
+      4,
+      4000,
+      100,
+      CV_GO_ON,
+      100 },
+    { "little is left and it wavers: soon over",
+      { 0 },
+      { { 444, 0, 1, S * 3 / 10, 318 },
+        { 318, 0, 1, S * 3 / 10, 302 },
+        { 302, 0, 1, S * 3 / 10, 269 },
+        { 269, 0, 1, S * 3 / 10, 331 },
+        { 331, 0, 1, S * 3 / 10, 317 } },
+      5,
+      9000,
+      100,
+      CV_STOP,
+      100 },
+    { "stalled, give up only in the end",
+      { .when_stuck = CV_STUCK_GIVE_UP },
+      { { 1000, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 }, { 900, 0, 1, S, 900 } },
+      4,
+      4000,
+      100,
+      CV_GO_ON,
+      100 },
+    { "it helped once more",
+      { 0 },
+      { { 9000, 0, 1, S, 8000 }, { 8000, 0, 1, S, 8000 }, { 8000, 0, 1, S, 8000 }, { 8000, 0, 1, S, 4000 } },
+      4,
+      4000,
+      100,
+      CV_GO_ON,
+      100 },
 };
 
 START_TEST(table)

@@ -16,10 +16,7 @@ static void be32(struct cv_buf *b, uint32_t v)
     ck_assert_int_eq(cv_buf_append(b, d, 4, NULL), 0);
 }
 
-static void bytes(struct cv_buf *b, const char *p, size_t n)
-{
-    ck_assert_int_eq(cv_buf_append(b, p, n, NULL), 0);
-}
+static void bytes(struct cv_buf *b, const char *p, size_t n) { ck_assert_int_eq(cv_buf_append(b, p, n, NULL), 0); }
 
 static void begin(struct cv_buf *b)
 {
@@ -119,9 +116,17 @@ END_TEST
 
 START_TEST(bad_beginnings)
 {
-    static const struct { const char *data; size_t len; } bad[] = {
-        { "", 0 }, { "QEVM\0\0\0\3", 8 }, { "QEVN\0\0\0\3\0", 9 }, { "QEVM\0\0\0\2\0", 9 },
-        { "QEVM\0\0\0\3\4", 9 }, { "QEVM\0\0\0\3\5\0", 10 }, { "QEVM\0\0\0\3\7\0\0\1\0\0", 14 },
+    static const struct {
+        const char *data;
+        size_t len;
+    } bad[] = {
+        { "", 0 },
+        { "QEVM\0\0\0\3", 8 },
+        { "QEVN\0\0\0\3\0", 9 },
+        { "QEVM\0\0\0\2\0", 9 },
+        { "QEVM\0\0\0\3\4", 9 },
+        { "QEVM\0\0\0\3\5\0", 10 },
+        { "QEVM\0\0\0\3\7\0\0\1\0\0", 14 },
     };
     struct cv_error err = CV_ERROR_INIT;
 
@@ -129,7 +134,7 @@ START_TEST(bad_beginnings)
         ck_assert_int_lt(cv_qemu_state_check(bad[i].data, bad[i].len, &err), 0);
         ck_assert_int_eq(err.code, CV_E_EMULATOR);
     }
-    ck_assert_int_eq(cv_qemu_state_check("QEVM\0\0\0\3\0", 9, &err), 0);        /* no devices at all */
+    ck_assert_int_eq(cv_qemu_state_check("QEVM\0\0\0\3\0", 9, &err), 0); /* no devices at all */
 }
 END_TEST
 

@@ -112,7 +112,7 @@ START_TEST(an_answer_to_an_older_command_is_dropped)
 {
     ready();
     send_stop();
-    q.state = CV_QMP_READY;       /* given up */
+    q.state = CV_QMP_READY; /* given up */
     send_stop();
     say("{\"return\": {\"old\": 1}, \"id\": 2}\n");
     ck_assert_int_eq(q.state, CV_QMP_AWAITING);
@@ -123,8 +123,17 @@ START_TEST(an_answer_to_an_older_command_is_dropped)
 END_TEST
 
 static const char *const nonsense[] = {
-    "hello\n", "[]\n", "5\n", "{\n", "{\"a\": }\n", "{} {}\n", "{\"return\": {}}\n", "{\"return\": {}, \"id\": \"2\"}\n",
-    "{\"id\": 2}\n", "{\"QMP\": 1}\n", "\xff\xfe\n",
+    "hello\n",
+    "[]\n",
+    "5\n",
+    "{\n",
+    "{\"a\": }\n",
+    "{} {}\n",
+    "{\"return\": {}}\n",
+    "{\"return\": {}, \"id\": \"2\"}\n",
+    "{\"id\": 2}\n",
+    "{\"QMP\": 1}\n",
+    "\xff\xfe\n",
     "{\"return\": {}, \"id\": 2}\n{\"return\": {}, \"id\": 2}\n",
 };
 
@@ -136,7 +145,7 @@ START_TEST(nonsense_ends_the_connection)
     ck_assert_msg(q.state == CV_QMP_FAILED, "%s", nonsense[_i]);
     ck_assert_int_eq(q.err.code, CV_E_EMULATOR);
     ck_assert_msg(strncmp(q.err.text, "stop: ", 6) == 0, "%s", q.err.text);
-    say("{\"return\": {}, \"id\": 2}\n");        /* nothing brings it back */
+    say("{\"return\": {}, \"id\": 2}\n"); /* nothing brings it back */
     ck_assert_int_eq(q.state, CV_QMP_FAILED);
     end();
 }

@@ -59,14 +59,15 @@ static enum cv_journal_state state_of(const struct world *w)
     return rec.state;
 }
 
-/* ---- a destination that is away ------------------------------------------------------------------------------------ */
+/* ---- a destination that is away ------------------------------------------------------------------------------------
+ */
 
 struct away {
     struct world *w;
-    unsigned calls, until;             /* the first so many find nobody */
-    struct cv_cancel *cancel;          /* requested at the last of them, if there is one */
+    unsigned calls, until;    /* the first so many find nobody */
+    struct cv_cancel *cancel; /* requested at the last of them, if there is one */
     unsigned warnings;
-    int tell;                          /* a byte for each warning; -1: none */
+    int tell; /* a byte for each warning; -1: none */
     unsigned outcomes[CV_OUT_GONE + 1];
     struct cv_sink sink;
 };
@@ -100,11 +101,17 @@ static void count_warning(struct cv_sink *s, enum cv_level level, const char *te
 static struct cv_recover_options options_for(struct away *a, struct world *w)
 {
     *a = (struct away){ .w = w, .tell = -1, .sink = { .message = count_warning, .level = CV_LOG_WARN } };
-    return (struct cv_recover_options){ .store = w->src.store, .role = CV_ROLE_SOURCE, .dial = dial_away, .dial_user = a,
-                                        .settled = outcome, .settled_user = a, .pause_ms = 20 };
+    return (struct cv_recover_options){ .store = w->src.store,
+                                        .role = CV_ROLE_SOURCE,
+                                        .dial = dial_away,
+                                        .dial_user = a,
+                                        .settled = outcome,
+                                        .settled_user = a,
+                                        .pause_ms = 20 };
 }
 
-/* However often nobody is there: one question each time, one line in the log, and the guest goes on when somebody is. */
+/* However often nobody is there: one question each time, one line in the log, and the guest goes on when somebody is.
+ */
 START_TEST(it_asks_until_there_is_an_answer)
 {
     struct cv_error err = CV_ERROR_INIT;
@@ -172,12 +179,13 @@ START_TEST(it_ends_when_told)
 }
 END_TEST
 
-/* ---- somebody else -------------------------------------------------------------------------------------------------- */
+/* ---- somebody else --------------------------------------------------------------------------------------------------
+ */
 
 struct other {
     struct world *w;
     struct cv_journal j;
-    int told;                          /* readable: settle it now */
+    int told; /* readable: settle it now */
     pthread_t thread;
 };
 
@@ -292,7 +300,9 @@ END_TEST
 static void more_open_records(struct world *w)
 {
     for (unsigned char i = 0; i < MORE; i++) {
-        struct cv_journal_record rec = { .role = CV_ROLE_SOURCE, .state = CV_J_OPEN, .name = "h", .migration = { 9, i }, .domid = 99 };
+        struct cv_journal_record rec = {
+            .role = CV_ROLE_SOURCE, .state = CV_J_OPEN, .name = "h", .migration = { 9, i }, .domid = 99
+        };
         struct cv_journal j = CV_JOURNAL_INIT;
         struct cv_error err = CV_ERROR_INIT;
         ck_assert_int_eq(cv_journal_create(&j, w->src.store, &rec, &err), 0);
@@ -332,13 +342,18 @@ START_TEST(all_that_is_open_here)
 }
 END_TEST
 
-/* ---- the watcher's ear ---------------------------------------------------------------------------------------------- */
+/* ---- the watcher's ear ----------------------------------------------------------------------------------------------
+ */
 
 /* What it hears from one that ends in order, one that leaves something open, and one that dies. */
 START_TEST(what_a_watcher_hears)
 {
-    static const struct { bool ends, settled, takes_over; } cases[] = {
-        { true, true, false }, { true, false, true }, { false, false, true },
+    static const struct {
+        bool ends, settled, takes_over;
+    } cases[] = {
+        { true, true, false },
+        { true, false, true },
+        { false, false, true },
     };
 
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -12,9 +12,15 @@
 
 static struct cv_timeline sample(void)
 {
-    struct cv_timeline t = { .guest = "db <1> & \"co\"", .source = "host1", .destination = "host2", .outcome = "taken",
-                             .why_stopped = "the rest fits into the down time", .total_ns = 8000 * MS,
-                             .down = { 7500 * MS, 7900 * MS }, .bytes_raw = 300 << 20, .emulator_count = 2 };
+    struct cv_timeline t = { .guest = "db <1> & \"co\"",
+                             .source = "host1",
+                             .destination = "host2",
+                             .outcome = "taken",
+                             .why_stopped = "the rest fits into the down time",
+                             .total_ns = 8000 * MS,
+                             .down = { 7500 * MS, 7900 * MS },
+                             .bytes_raw = 300 << 20,
+                             .emulator_count = 2 };
     static const int at[CV_TL_PARTS][2] = { { 7500, 7650 }, { 7650, 7670 }, { 7670, 7700 }, { 7670, 7720 },
                                             { 7720, 7730 }, { 7730, 7830 }, { 7830, 7850 }, { 7850, 7900 } };
     for (int p = 0; p < CV_TL_PARTS; p++)
@@ -29,7 +35,8 @@ static struct cv_timeline sample(void)
     return t;
 }
 
-static char *render(int (*fn)(const struct cv_timeline *, struct cv_buf *, struct cv_error *), const struct cv_timeline *t)
+static char *render(int (*fn)(const struct cv_timeline *, struct cv_buf *, struct cv_error *),
+                    const struct cv_timeline *t)
 {
     struct cv_buf b = { 0 };
     struct cv_error err = CV_ERROR_INIT;
@@ -42,8 +49,13 @@ START_TEST(text)
 {
     struct cv_timeline t = sample();
     char *s = render(cv_tl_text, &t);
-    static const char *const want[] = { "down time      400.0 ms", "suspend           150.0 ms", "load              100.0 ms",
-                                        "68536 pages", "vCPUs held to 60 %", "default", "45.0" };
+    static const char *const want[] = { "down time      400.0 ms",
+                                        "suspend           150.0 ms",
+                                        "load              100.0 ms",
+                                        "68536 pages",
+                                        "vCPUs held to 60 %",
+                                        "default",
+                                        "45.0" };
     for (unsigned i = 0; i < 7; i++)
         ck_assert_msg(strstr(s, want[i]) != NULL, "no '%s' in\n%s", want[i], s);
     free(s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Save and restore against a model of a host and models of QEMU: every call fails once, every emulator in turn, and after each
- * failure the world is as the operation promises.  What they do on a real host is seen in tests/e2e. */
+/* Save and restore against a model of a host and models of QEMU: every call fails once, every emulator in turn, and
+ * after each failure the world is as the operation promises.  What they do on a real host is seen in tests/e2e. */
 #include <check.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -34,7 +34,9 @@ static void emulators_run(struct one_host *w)
 
 static int save(struct one_host *w, bool live, enum cv_save_after after, unsigned threads, struct cv_error *err)
 {
-    struct cv_save_options o = { .live = live, .emulator_timeout_ms = 5000, .mem = { .threads = threads, .codec = CV_CODEC_ZSTD, .level = 1 } };
+    struct cv_save_options o = { .live = live,
+                                 .emulator_timeout_ms = 5000,
+                                 .mem = { .threads = threads, .codec = CV_CODEC_ZSTD, .level = 1 } };
     return cv_save_to(&w->host->base, "g", w->image, -1, after, &o, NULL, NULL, err);
 }
 
@@ -224,7 +226,8 @@ static void all_documented(const char *manual, json_t *o)
     const char *key;
     json_t *value;
 
-    json_object_foreach(o, key, value) {
+    json_object_foreach(o, key, value)
+    {
         char word[64];
         snprintf(word, sizeof word, "`%s`", key);
         ck_assert_msg(strstr(manual, word) != NULL, "the manual lacks %s", word);
@@ -277,7 +280,8 @@ struct killer {
     unsigned passes;
 };
 
-static int kill_one_and_go_on(void *user, const struct cv_pass_stats *p, enum cv_pass_verdict *out, struct cv_error *err)
+static int kill_one_and_go_on(void *user, const struct cv_pass_stats *p, enum cv_pass_verdict *out,
+                              struct cv_error *err)
 {
     struct killer *k = user;
 
@@ -294,8 +298,10 @@ static int kill_one_and_go_on(void *user, const struct cv_pass_stats *p, enum cv
 START_TEST(an_emulator_dies_between_passes)
 {
     struct killer k = { 0 };
-    struct cv_save_options o = { .live = true, .mem = { .threads = 1, .codec = CV_CODEC_ZSTD, .level = 1 },
-                                 .decide = kill_one_and_go_on, .decide_user = &k };
+    struct cv_save_options o = { .live = true,
+                                 .mem = { .threads = 1, .codec = CV_CODEC_ZSTD, .level = 1 },
+                                 .decide = kill_one_and_go_on,
+                                 .decide_user = &k };
     struct cv_error err = CV_ERROR_INIT;
     struct cv_guest g;
     struct one_host w;
@@ -317,6 +323,7 @@ START_TEST(an_emulator_dies_between_passes)
 END_TEST
 
 /* One emulator fails or dies at one command of a save: the guest goes on with the others, the error names it. */
+/* clang-format off */
 static const struct { const char *fault; const char *step; bool dies; } emulator_faults[] = {
     { "--fail query-status", "connect", false },
     { "--fail stop", "stop", false },
@@ -328,6 +335,7 @@ static const struct { const char *fault; const char *step; bool dies; } emulator
     /* It answered when the save began: it is asked again before the guest is. */
     { "--silent-at query-status:2", "suspend", false },
 };
+/* clang-format on */
 
 START_TEST(an_emulator_fails_while_saving)
 {

@@ -16,7 +16,11 @@
 #include "base/fd.h"
 #include "base/priority.h"
 
-#define OK(call) do { int rc_ = (call); ck_assert_msg(rc_ == 0, "%s: %s", #call, emu_text(&err)); } while (0)
+#define OK(call)                                                  \
+    do {                                                          \
+        int rc_ = (call);                                         \
+        ck_assert_msg(rc_ == 0, "%s: %s", #call, emu_text(&err)); \
+    } while (0)
 
 static void must_start(struct emu_fixture *f, enum cv_spawn_mode mode)
 {
@@ -93,14 +97,17 @@ static const struct fault_case fault_cases[] = {
     { "--long-at stop", "stop", "stop: sends a line of more than 1 MiB", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 4000 },
     { "--deep-at stop", "stop", "stop: sends what is no JSON object", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
     { "--fail cont", "cont", "cont: model", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
-    { "--fail xen-set-global-dirty-log", "log", "xen-set-global-dirty-log: model", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
+    { "--fail xen-set-global-dirty-log", "log", "xen-set-global-dirty-log: model", CV_E_EMULATOR, CV_EMU_FAILED, 5000,
+      2000 },
     { "--die-at xen-set-global-dirty-log", "log", "ended with status 3", CV_E_EMULATOR, CV_EMU_DIED, 5000, 2000 },
     { "--fail query-status", "status", "query-status: model", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
     { "--blocked device-x", "check", "cannot be saved: device-x", CV_E_UNSUPPORTED, CV_EMU_FAILED, 5000, 2000 },
-    { "--unmigratable 0000:00:09.0/nvme", "check", "cannot be saved: State blocked by non-migratable device '0000:00:09.0/nvme'",
-      CV_E_UNSUPPORTED, CV_EMU_FAILED, 5000, 2000 },
+    { "--unmigratable 0000:00:09.0/nvme", "check",
+      "cannot be saved: State blocked by non-migratable device '0000:00:09.0/nvme'", CV_E_UNSUPPORTED, CV_EMU_FAILED,
+      5000, 2000 },
     { "--fail add-fd", "save", "add-fd: model", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
-    { "--fail xen-save-devices-state", "save", "xen-save-devices-state: model", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
+    { "--fail xen-save-devices-state", "save", "xen-save-devices-state: model", CV_E_EMULATOR, CV_EMU_FAILED, 5000,
+      2000 },
     { "--die-at xen-save-devices-state", "save", "ended with status 3", CV_E_EMULATOR, CV_EMU_DIED, 5000, 2000 },
     { "--silent-at xen-save-devices-state", "save", "no answer in time", CV_E_TIMEOUT, CV_EMU_TIMED_OUT, 300, 2000 },
     { "--no-eof", "save", "bytes is not whole", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
@@ -145,8 +152,8 @@ static void one_fault(const struct fault_case *c, unsigned n, unsigned at)
     ck_assert_int_le(cv_now_ms() - start, c->at_most_ms);
     ck_assert_int_eq(rc, c->code == CV_OK ? 0 : -1);
     for (unsigned i = 0; i < n; i++)
-        ck_assert_msg(res.emu[i].state == (i == at ? c->state : CV_EMU_DONE), "%s at %u: emulator %u is %d: %s", c->fault, at, i,
-                      res.emu[i].state, emu_text(&res.emu[i].err));
+        ck_assert_msg(res.emu[i].state == (i == at ? c->state : CV_EMU_DONE), "%s at %u: emulator %u is %d: %s",
+                      c->fault, at, i, res.emu[i].state, emu_text(&res.emu[i].err));
     if (c->code != CV_OK) {
         snprintf(frame, sizeof frame, "emulator %u '%s%u': ", at, at ? "dm" : "main", at);
         ck_assert_msg(strncmp(err.text, frame, strlen(frame)) == 0, "%s: %s", c->fault, err.text);
@@ -196,7 +203,8 @@ START_TEST(a_failed_start_leaves_nothing)
         int64_t start = cv_now_ms();
         ck_assert_int_eq(emu_fixture_start(&f, CV_SPAWN_CREATE, c->timeout_ms, &err), -1);
         ck_assert_int_le(cv_now_ms() - start, c->at_most_ms);
-        ck_assert_msg(strstr(err.text, c->text) != NULL && err.code == c->code, "%s at %u: %d %s", c->fault, at, err.code, err.text);
+        ck_assert_msg(strstr(err.text, c->text) != NULL && err.code == c->code, "%s at %u: %d %s", c->fault, at,
+                      err.code, err.text);
         ck_assert_uint_eq(emu_children(), 0);
         emu_fixture_end(&f);
     }
@@ -208,7 +216,7 @@ START_TEST(emulators_are_not_in_the_background)
 {
     struct emu_fixture f;
 
-    if (geteuid() != 0)                /* only root goes forward again */
+    if (geteuid() != 0) /* only root goes forward again */
         return;
     int own = cv_nice_own();
     cv_nice(0, CV_NICE_BACKGROUND);
@@ -252,7 +260,7 @@ START_TEST(a_wrong_or_bad_state_is_refused)
         emu_fixture_states(&f, false);
         int fds[CV_DM_MAX] = { f.states[0], bad ? f.states[1] : f.states[2], f.states[2] };
         if (bad)
-            ck_assert_int_eq(ftruncate(fds[1], 5), -1);    /* read-only */
+            ck_assert_int_eq(ftruncate(fds[1], 5), -1); /* read-only */
         if (bad) {
             char path[200];
             ck_assert_int_eq(truncate(cv_path_state(f.dir, 7, 1, path, sizeof path), 5), 0);
@@ -260,7 +268,8 @@ START_TEST(a_wrong_or_bad_state_is_refused)
         ck_assert_int_eq(cv_emuset_load_state(&f.set, fds, &w, &res, &err), -1);
         ck_assert_int_eq(res.emu[0].state, CV_EMU_DONE);
         ck_assert_int_eq(res.emu[1].state, CV_EMU_DIED);
-        ck_assert_msg(strstr(err.text, "emulator 1 'dm1'") && strstr(err.text, "load of migration failed"), "%s", err.text);
+        ck_assert_msg(strstr(err.text, "emulator 1 'dm1'") && strstr(err.text, "load of migration failed"), "%s",
+                      err.text);
         emu_fixture_end(&f);
     }
 }
@@ -284,7 +293,8 @@ START_TEST(eight_states_take_hardly_longer_than_one)
     OK(cv_emuset_save_state(&f.set, f.states, true, sizes, &w, &res, &err));
     for (unsigned i = 0; i < 8; i++)
         ck_assert_int_ge(res.emu[i].ns, each_ns);
-    ck_assert_msg(res.ns <= each_ns * 13 / 10, "%lld ns for eight, %lld for one", (long long)res.ns, (long long)each_ns);
+    ck_assert_msg(res.ns <= each_ns * 13 / 10, "%lld ns for eight, %lld for one", (long long)res.ns,
+                  (long long)each_ns);
     emu_fixture_end(&f);
 }
 END_TEST
@@ -390,8 +400,9 @@ START_TEST(a_killed_emulator_fails_at_once)
     int64_t start = cv_now_ms();
     ck_assert_int_eq(cv_emuset_stop(&f.set, &w, &res, &err), -1);
     ck_assert_int_le(cv_now_ms() - start, 2000);
-    ck_assert_msg(strstr(err.text, "emulator 2 'dm2': its process") && strstr(err.text, "killed by signal 9"), "%s", err.text);
-    ck_assert_str_eq(strchr(err.text, '('), "(Killed)");     /* what its log says is not the cause */
+    ck_assert_msg(strstr(err.text, "emulator 2 'dm2': its process") && strstr(err.text, "killed by signal 9"), "%s",
+                  err.text);
+    ck_assert_str_eq(strchr(err.text, '('), "(Killed)"); /* what its log says is not the cause */
     ck_assert_int_eq(res.emu[0].state, CV_EMU_DONE);
     ck_assert_int_eq(cv_emuset_alive(&f.set, &err), -1);
     emu_fixture_end(&f);
@@ -414,15 +425,18 @@ START_TEST(quit_ends_frozen_and_mute_emulators)
 }
 END_TEST
 
-/* --- survey -------------------------------------------------------------------------------------------------------- */
+/* --- survey --------------------------------------------------------------------------------------------------------
+ */
 
 static const struct {
     const char *faults[3], *text;
 } survey_cases[] = {
     { { NULL, "--block x.rom@10000:1000", NULL },
       "layout: emulator 1 'dm1': x.rom at gfn 0x10+0x1 lies outside of its window" },
-    { { NULL, "--pci 20", "--pci 20" }, "layout: emulators 1 'dm1' and 2 'dm2': both have a device at 00:14.0: extra and extra" },
-    { { NULL, "--pci 3", NULL }, "layout: emulators 0 'main0' and 1 'dm1': both have a device at 00:03.0: cirrus-vga and extra" },
+    { { NULL, "--pci 20", "--pci 20" },
+      "layout: emulators 1 'dm1' and 2 'dm2': both have a device at 00:14.0: extra and extra" },
+    { { NULL, "--pci 3", NULL },
+      "layout: emulators 0 'main0' and 1 'dm1': both have a device at 00:03.0: cirrus-vga and extra" },
     { { NULL, NULL, "--fail query-pci" }, "emulator 2 'dm2': query-pci: model: told to fail" },
 };
 
@@ -460,7 +474,8 @@ START_TEST(reports_what_xenstore_needs)
 }
 END_TEST
 
-/* --- attach -------------------------------------------------------------------------------------------------------- */
+/* --- attach --------------------------------------------------------------------------------------------------------
+ */
 
 /* What "convoy save" does with a guest that another process created: pids and paths from xenstore. */
 START_TEST(another_set_attaches_by_pid)
@@ -511,7 +526,9 @@ START_TEST(a_running_emulator_is_attached)
 {
     static const struct {
         const char *domid, *slot, *text;
-    } cases[] = { { "7", "24", NULL }, { "8", "24", "is no emulator of domain 7" }, { "7", "3", "both have a device at 00:03.0" } };
+    } cases[] = { { "7", "24", NULL },
+                  { "8", "24", "is no emulator of domain 7" },
+                  { "7", "3", "both have a device at 00:03.0" } };
     char text[600], socket[64];
 
     for (unsigned i = 0; i < 3; i++) {
@@ -522,7 +539,8 @@ START_TEST(a_running_emulator_is_attached)
         emu_fixture_begin(&f, 1, NULL);
         cv_emuset_dispose(&f.set);
         cv_layout_dispose(&f.layout);
-        snprintf(text, sizeof text, "type='hvm'\nname='g'\nmemory=64\ndevice_models=['name=far,qmp=%s/far-@{domid}']\n", f.dir);
+        snprintf(text, sizeof text, "type='hvm'\nname='g'\nmemory=64\ndevice_models=['name=far,qmp=%s/far-@{domid}']\n",
+                 f.dir);
         snprintf(socket, sizeof socket, "%s/far-7", f.dir);
         OK(cv_guest_config_parse(text, strlen(text), "x.cfg", &config, &err));
         OK(cv_layout_decide(&config, &host, &f.layout, &err));

@@ -20,9 +20,13 @@
 static struct sample_options options(uint64_t seed)
 {
     struct rng r = rng_seed(seed * 7919 + 1);
-    return (struct sample_options){ .seed = seed, .emulators = (unsigned)rng_below(&r, 9),
-                                    .passes = 1 + (unsigned)rng_below(&r, 3), .pages_records = (unsigned)rng_below(&r, 4),
-                                    .index = rng_below(&r, 2), .notes = rng_below(&r, 2), .zstd = rng_below(&r, 2) };
+    return (struct sample_options){ .seed = seed,
+                                    .emulators = (unsigned)rng_below(&r, 9),
+                                    .passes = 1 + (unsigned)rng_below(&r, 3),
+                                    .pages_records = (unsigned)rng_below(&r, 4),
+                                    .index = rng_below(&r, 2),
+                                    .notes = rng_below(&r, 2),
+                                    .zstd = rng_below(&r, 2) };
 }
 
 /* Reads everything.  Returns the number of records in front of END, or -1. */
@@ -87,8 +91,9 @@ static uint64_t told_offset(const struct cv_error *err)
 
 START_TEST(every_prefix_fails_where_it_ends)
 {
-    struct sample_options opt = { .seed = 5, .emulators = 3, .passes = 2, .pages_records = 1, .index = true, .notes = true,
-                                  .zstd = true };
+    struct sample_options opt = {
+        .seed = 5, .emulators = 3, .passes = 2, .pages_records = 1, .index = true, .notes = true, .zstd = true
+    };
     CV_AUTO_BUF s = { 0 };
 
     sample_stream(&s, &opt);
@@ -105,7 +110,9 @@ END_TEST
 
 START_TEST(every_single_bit_is_found)
 {
-    struct sample_options opt = { .seed = 6, .emulators = 2, .passes = 1, .pages_records = 1, .index = true, .zstd = true };
+    struct sample_options opt = {
+        .seed = 6, .emulators = 2, .passes = 1, .pages_records = 1, .index = true, .zstd = true
+    };
     CV_AUTO_BUF s = { 0 };
 
     sample_stream(&s, &opt);
@@ -297,10 +304,12 @@ static void check_long_index(uint64_t records, uint64_t every)
 {
     struct cv_index x = { .stride = 1 };
     uint64_t pages = 0, others = 0, step = 1, at = 0;
-    bool good = true;                  /* an assertion for each entry would take minutes */
+    bool good = true; /* an assertion for each entry would take minutes */
 
     for (uint64_t i = 0; i < records; i++) {
-        struct cv_index_entry e = { .offset = 64 + 40 * i, .number = i, .type = i % every ? CV_REC_PAGES : CV_REC_PASS_END };
+        struct cv_index_entry e = { .offset = 64 + 40 * i,
+                                    .number = i,
+                                    .type = i % every ? CV_REC_PAGES : CV_REC_PASS_END };
         e.key = i % every ? pages++ : others++;
         good = cv_index_add(&x, &e, NULL) == 0 && good;
     }
@@ -322,8 +331,8 @@ START_TEST(a_long_index_is_thinned_out_evenly)
     check_long_index(65537, 7);
     check_long_index(70001, 2);
     check_long_index(400000, 9);
-    check_long_index(300000, 3);       /* more other records than there is room for */
-    check_long_index(70000, 1);        /* no PAGES at all */
+    check_long_index(300000, 3); /* more other records than there is room for */
+    check_long_index(70000, 1);  /* no PAGES at all */
 }
 END_TEST
 

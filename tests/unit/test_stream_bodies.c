@@ -44,8 +44,10 @@ START_TEST(params_and_nodes_round_trip)
     CV_AUTO_BUF b = { 0 };
     const struct cv_hvm_param params[] = { { 0, 1 }, { 5, UINT64_MAX }, { UINT64_MAX, 0 } };
     struct cv_rec_hvm_params p;
-    const struct cv_xs_node nodes[] = { { 0, 0, 7, "a", 1, "", 0 }, { 0, 0, 0, "a/b", 3, "\0\xff", 2 },
-                                        { 0, 255, 0, "a", 1, "x", 1 }, { 1, 3, 0, "physmap/1/size", 14, "5", 1 } };
+    const struct cv_xs_node nodes[] = { { 0, 0, 7, "a", 1, "", 0 },
+                                        { 0, 0, 0, "a/b", 3, "\0\xff", 2 },
+                                        { 0, 255, 0, "a", 1, "x", 1 },
+                                        { 1, 3, 0, "physmap/1/size", 14, "5", 1 } };
     struct cv_rec_xenstore x;
     struct cv_xs_node n;
     unsigned count = 0;
@@ -92,8 +94,9 @@ END_TEST
  * sanitizers see any read beyond.  What a cut body may not do is decode, except where its end is free text or bytes. */
 START_TEST(damaged_bodies_are_read_within_their_bounds)
 {
-    struct sample_options opt = { .seed = 4, .emulators = 8, .passes = 1, .pages_records = 1, .index = true,
-                                  .notes = true, .zstd = 2 };
+    struct sample_options opt = {
+        .seed = 4, .emulators = 8, .passes = 1, .pages_records = 1, .index = true, .notes = true, .zstd = 2
+    };
     CV_AUTO_BUF s = { 0 };
     struct raw_stream *raw = calloc(1, sizeof *raw);
 
@@ -128,9 +131,20 @@ END_TEST
 
 START_TEST(text_is_utf8)
 {
-    static const char *const good[] = { "", "plain\ttext\n", "b\xc3\xbc" "cher", "\xe2\x82\xac", "\xf0\x9f\x9a\x9a" };
-    static const char *const bad[] = { "\x01", "\x7f", "\xff", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80",
-                                       "\xf4\x90\x80\x80", "\xf0\x8f\xbf\xbf", "a\x80" };
+    static const char *const good[] = { "", "plain\ttext\n",
+                                        "b\xc3\xbc"
+                                        "cher",
+                                        "\xe2\x82\xac", "\xf0\x9f\x9a\x9a" };
+    static const char *const bad[] = { "\x01",
+                                       "\x7f",
+                                       "\xff",
+                                       "\xc3",
+                                       "\xc0\xaf",
+                                       "\xe0\x80\xaf",
+                                       "\xed\xa0\x80",
+                                       "\xf4\x90\x80\x80",
+                                       "\xf0\x8f\xbf\xbf",
+                                       "a\x80" };
 
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         ck_assert_int_eq(cv_body_check(CV_REC_NOTE, good[i], strlen(good[i]), NULL), 0);
@@ -148,7 +162,9 @@ START_TEST(index_stays_bounded)
     unsigned others = 0;
 
     for (uint64_t i = 0; i < n; i++) {
-        struct cv_index_entry e = { .offset = 64 + 48 * i, .number = i, .type = i % 1000 ? CV_REC_PAGES : CV_REC_PASS_END };
+        struct cv_index_entry e = { .offset = 64 + 48 * i,
+                                    .number = i,
+                                    .type = i % 1000 ? CV_REC_PAGES : CV_REC_PASS_END };
         ck_assert_int_eq(cv_index_add(&x, &e, NULL), 0);
     }
     ck_assert_uint_le(x.count, CV_INDEX_ENTRIES_MAX);
@@ -157,7 +173,7 @@ START_TEST(index_stays_bounded)
     ck_assert_int_eq(cv_rec_index_decode(&v, b.data, b.len, NULL), 0);
     for (uint32_t i = 0; i < v.count; i++)
         others += cv_index_at(&v, i).type != CV_REC_PAGES;
-    ck_assert_uint_eq(others, (n + 999) / 1000);        /* only PAGES are thinned out */
+    ck_assert_uint_eq(others, (n + 999) / 1000); /* only PAGES are thinned out */
     cv_index_dispose(&x);
 }
 END_TEST

@@ -16,11 +16,15 @@
 static size_t body_for(uint32_t type, const struct cv_order *o, uint32_t *tag, uint8_t *out)
 {
     CV_AUTO_BUF b = { 0 };
-    struct cv_rec_layout layout = { .schema = 1, .count = 2, .emulator = { { 1, 0 }, { 0, 1 } }, .json = "{}",
-                                    .json_len = 2 };
+    struct cv_rec_layout layout = {
+        .schema = 1, .count = 2, .emulator = { { 1, 0 }, { 0, 1 } }, .json = "{}", .json_len = 2
+    };
     struct cv_rec_memory memory = { .pfn_count = 1000000 };
-    struct cv_rec_pass_end end = { .pass = *tag, .records = o->pass_records, .data_pages = o->pass_data,
-                                   .pages = o->pass_data, .flags = o->pass >= 1 ? CV_PASS_LAST : 0 };
+    struct cv_rec_pass_end end = { .pass = *tag,
+                                   .records = o->pass_records,
+                                   .data_pages = o->pass_data,
+                                   .pages = o->pass_data,
+                                   .flags = o->pass >= 1 ? CV_PASS_LAST : 0 };
     struct cv_rec_device_state state = { .blob = (const uint8_t *)"x", .blob_len = 1 };
     uint8_t head[CV_DEVICE_STATE_HEAD];
     int rc = 0;
@@ -35,7 +39,10 @@ static size_t body_for(uint32_t type, const struct cv_order *o, uint32_t *tag, u
         cv_store32(head, *tag);
         rc = cv_buf_append(&b, head, sizeof head, NULL) < 0 || cv_buf_put_u8(&b, 'x', NULL) < 0 ? -1 : 0;
         break;
-    default: rc = cv_buf_append(&b, "\0\0\0\0", 4, NULL); cv_store32(b.data, *tag); break;
+    default:
+        rc = cv_buf_append(&b, "\0\0\0\0", 4, NULL);
+        cv_store32(b.data, *tag);
+        break;
     }
     ck_assert_int_eq(rc, 0);
     memcpy(out, b.data, b.len);
@@ -43,12 +50,13 @@ static size_t body_for(uint32_t type, const struct cv_order *o, uint32_t *tag, u
 }
 
 /* The model: what was seen, as counts. */
-struct model { unsigned n[32]; unsigned pass; bool last; };
+struct model {
+    unsigned n[32];
+    unsigned pass;
+    bool last;
+};
 
-static unsigned row(uint32_t type)
-{
-    return (unsigned)(cv_record_rule(type) - cv_record_rules);
-}
+static unsigned row(uint32_t type) { return (unsigned)(cv_record_rule(type) - cv_record_rules); }
 
 static bool model_allows(const struct model *m, uint32_t type, uint32_t tag)
 {
@@ -61,16 +69,16 @@ static bool model_allows(const struct model *m, uint32_t type, uint32_t tag)
         for (size_t i = 0; i < cv_record_rules_count; i++) {
             const struct cv_record_rule *other = &cv_record_rules[i];
             if (other->rank > r->rank && m->n[i])
-                return false;                           /* something later was there already */
+                return false; /* something later was there already */
             if (other->rank != 0 && other->rank < r->rank && !m->n[i] &&
                 (other->presence == CV_PRESENCE_ONE || other->presence == CV_PRESENCE_SOME))
-                return false;                           /* something earlier is missing */
+                return false; /* something earlier is missing */
         }
     if ((r->presence == CV_PRESENCE_ONE || r->presence == CV_PRESENCE_MAYBE) && m->n[row(type)])
         return false;
     if (r->rank > 70 && !m->last)
         return false;
-    if (r->rank > 120 && states != 3)                   /* bit set of dmids: LAYOUT lists 0 and 1 */
+    if (r->rank > 120 && states != 3) /* bit set of dmids: LAYOUT lists 0 and 1 */
         return false;
     if (type == CV_REC_DEVICE_STATE)
         return tag < 2 && !(states >> tag & 1);
@@ -122,7 +130,8 @@ START_TEST(agrees_with_the_model_on_random_walks)
             if (len >= f.length && len <= cv_record_rule(type)->max)
                 f.length = len;
             bool allowed = cv_order_check(&o, &f, &err) == 0;
-            ck_assert_msg(allowed == model_allows(&m, type, tag), "walk %u: %s: %s", walk, cv_record_name(type), err.text);
+            ck_assert_msg(allowed == model_allows(&m, type, tag), "walk %u: %s: %s", walk, cv_record_name(type),
+                          err.text);
             if (!allowed)
                 continue;
             ck_assert_msg(cv_order_take(&o, &f, body, len, false, &err) == 0, "%s: %s", cv_record_name(type), err.text);
@@ -130,7 +139,7 @@ START_TEST(agrees_with_the_model_on_random_walks)
         }
         ended += o.ended;
     }
-    ck_assert_uint_gt(ended, 300);             /* the walks get through, or nothing was tested */
+    ck_assert_uint_gt(ended, 300); /* the walks get through, or nothing was tested */
 }
 END_TEST
 
@@ -151,10 +160,19 @@ static int put(struct cv_writer *w, enum cv_record_type type, const void *body, 
 
 START_TEST(the_writer_refuses_what_no_reader_takes)
 {
-    static const struct { enum cv_record_type type; const char *body; size_t len; const char *text; } bad[] = {
-        { CV_REC_PASS_END, "", 0, "missing" }, { CV_REC_HOST, "", 0, "order" }, { CV_REC_NOTE, "", 0, "length" },
-        { CV_REC_NOTE, "\xff", 1, "body" }, { CV_REC_END, "", 0, "cv_writer_finish" },
-        { CV_REC_INDEX, "", 0, "cv_writer_finish" }, { (enum cv_record_type)0x777, "", 0, "record type" },
+    static const struct {
+        enum cv_record_type type;
+        const char *body;
+        size_t len;
+        const char *text;
+    } bad[] = {
+        { CV_REC_PASS_END, "", 0, "missing" },
+        { CV_REC_HOST, "", 0, "order" },
+        { CV_REC_NOTE, "", 0, "length" },
+        { CV_REC_NOTE, "\xff", 1, "body" },
+        { CV_REC_END, "", 0, "cv_writer_finish" },
+        { CV_REC_INDEX, "", 0, "cv_writer_finish" },
+        { (enum cv_record_type)0x777, "", 0, "record type" },
     };
     int fd = memfd_create("order", MFD_CLOEXEC);
 
@@ -168,7 +186,7 @@ START_TEST(the_writer_refuses_what_no_reader_takes)
     }
     struct cv_writer *w = new_writer(fd);
     struct cv_error err = CV_ERROR_INIT;
-    ck_assert_int_lt(cv_writer_finish(w, &err), 0);             /* nothing was put */
+    ck_assert_int_lt(cv_writer_finish(w, &err), 0); /* nothing was put */
     ck_assert_msg(strstr(err.text, "missing") != NULL, "%s", err.text);
     cv_writer_free(w);
     close(fd);

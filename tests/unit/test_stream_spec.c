@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* docs/stream-format.md and the source say the same: the table of records, and the stream that it lists byte by byte. */
+/* docs/stream-format.md and the source say the same: the table of records, and the stream that it lists byte by byte.
+ */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 #include "guest/spec.h"
 #include "stream-format/stream.h"
 
-#define SPEC "docs/stream-format.md"           /* ctest runs tests in the checkout */
+#define SPEC "docs/stream-format.md" /* ctest runs tests in the checkout */
 
 static char *spec;
 
@@ -23,10 +24,7 @@ static void load(void)
     ck_assert_msg(cv_file_read(SPEC, 1 << 20, &spec, NULL, &err) == 0, "%s", err.text);
 }
 
-static void unload(void)
-{
-    free(spec);
-}
+static void unload(void) { free(spec); }
 
 static const char *presence_word(enum cv_presence p)
 {
@@ -55,14 +53,15 @@ START_TEST(table_of_records)
 }
 END_TEST
 
-/* The rules follow each other in the table: records of rank 0 and INDEX aside, ranks ascend with the order of writing. */
+/* The rules follow each other in the table: records of rank 0 and INDEX aside, ranks ascend with the order of writing.
+ */
 START_TEST(table_is_sane)
 {
     for (size_t i = 0; i < cv_record_rules_count; i++) {
         const struct cv_record_rule *r = &cv_record_rules[i];
         ck_assert_uint_le(r->min, r->max);
         ck_assert_uint_ne(r->id, 0);
-        ck_assert_uint_lt(i, 32);                               /* order.c keeps a bit for each */
+        ck_assert_uint_lt(i, 32); /* order.c keeps a bit for each */
         bool optional = r->id & CV_RECORD_OPTIONAL;
         ck_assert(!optional || r->presence == CV_PRESENCE_ANY || r->presence == CV_PRESENCE_MAYBE);
         ck_assert(r->tag != CV_TAG_BODY || r->min >= 4);
@@ -146,8 +145,7 @@ START_TEST(json_members)
             documented("\n### 5.3 LAYOUT", f->name);
     ck_assert_int_eq(cv_spec_encode(&s, &text, &err), 0);
     json_t *o = json_loads(text, 0, NULL);
-    json_object_foreach(o, key, value)
-        documented("\n### 5.2 GUEST", key);
+    json_object_foreach(o, key, value) documented("\n### 5.2 GUEST", key);
     json_decref(o);
 }
 END_TEST
