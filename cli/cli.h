@@ -44,6 +44,7 @@ int cli_seconds(const char *arg, const char *option, int64_t *ms_out, struct cv_
 void cli_monitor(struct cli *c, uint32_t domid, const char *name);
 
 int cmd_create(struct cli *c, int argc, char **argv);
+int cmd_check(struct cli *c, int argc, char **argv);
 int cmd_list(struct cli *c, int argc, char **argv);
 int cmd_destroy(struct cli *c, int argc, char **argv);
 int cmd_pause(struct cli *c, int argc, char **argv);

@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "cli/cli.h"
+#include "cli/findings.h"
 #include "guest/guest.h"
 
 struct listing {
@@ -54,21 +55,6 @@ static const char *state_of(const struct cv_domain_info *d)
     return d->paused ? "paused" : "running";
 }
 
-/* Names of other toolstacks' domains may be no UTF-8, and JSON is. */
-static json_t *text_of(const char *name)
-{
-    json_t *text = json_string(name);
-    char plain[CV_NAME_MAX];
-    size_t i = 0;
-
-    if (text != NULL)
-        return text;
-    for (; name[i] && i < sizeof plain - 1; i++)
-        plain[i] = (char)((unsigned char)name[i] < 0x80 ? name[i] : '?');
-    plain[i] = '\0';
-    return json_string(plain);
-}
-
 static int show(void *user, const struct cv_domain_info *d)
 {
     struct listing *l = user;
@@ -80,10 +66,10 @@ static int show(void *user, const struct cv_domain_info *d)
     emus = emulators_of(l->host, d->domid);
     uuid_unparse_lower(d->uuid, uuid);
     if (l->all != NULL) {
-        json_array_append_new(l->all, json_pack("{s:o,s:i,s:s,s:I,s:i,s:s,s:f,s:o}", "name", text_of(d->name), "domid",
-                                                (int)d->domid, "uuid", uuid, "memory_kib", (json_int_t)d->pages * 4,
-                                                "vcpus", (int)d->vcpus, "state", state_of(d), "cpu_seconds",
-                                                (double)d->cpu_time_ns / 1e9, "emulators", emus));
+        json_array_append_new(l->all, json_pack("{s:o,s:i,s:s,s:I,s:i,s:s,s:f,s:o}", "name", cli_json_text(d->name),
+                                                "domid", (int)d->domid, "uuid", uuid, "memory_kib",
+                                                (json_int_t)d->pages * 4, "vcpus", (int)d->vcpus, "state", state_of(d),
+                                                "cpu_seconds", (double)d->cpu_time_ns / 1e9, "emulators", emus));
         return 0;
     }
     for (size_t i = 0; i < json_array_size(emus); i++) {

@@ -18,6 +18,7 @@ static const struct cli_command commands[] = {
     { "destroy", cmd_destroy, "DOMAIN", "end a guest at once" },
     { "pause", cmd_pause, "DOMAIN", "stop a guest's vcpus" },
     { "unpause", cmd_unpause, "DOMAIN", "let them run again" },
+    { "check", cmd_check, "[--json] DOMAIN", "what stands in the way of a save or a migration" },
     { "save", cmd_save,
       "[-c|-p] [--live] [--compress X] [--threads N] [--emulator-timeout S]\n"
       "      [--suspend-timeout S] [--json] DOMAIN FILE|-",

@@ -34,8 +34,13 @@ static enum cv_step check_reasons(struct cv_emu *emu, struct cv_error *err)
         return CV_STEP_FAILED;
     }
     if (json_array_size(reasons) > 0) {
-        const char *first = json_string_value(json_array_get(reasons, 0));
-        refuse(err, first ? first : "QEMU names no reason");
+        char all[400] = "";
+        for (size_t i = 0; i < json_array_size(reasons); i++) {
+            const char *one = json_string_value(json_array_get(reasons, i));
+            size_t at = strlen(all);
+            snprintf(all + at, sizeof all - at, "%s%s", i > 0 ? "; " : "", one ? one : "QEMU names no reason");
+        }
+        refuse(err, all);
         return CV_STEP_FAILED;
     }
     return cv_op_send(emu, "migrate", json_pack("{s:s}", "uri", "fd:" NOWHERE), -1, err);

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/priority.h"
 #include "emulators/paths.h"
+#include "guest/blockers.h"
 #include "save/write.h"
 
 #define SUSPEND_TIMEOUT_MS 60000
@@ -122,20 +123,8 @@ int cv_save_preflight(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_save *s = op;
     struct cv_emu_wait w = waiting(s, deadline_ms);
-    struct cv_domain_info d;
 
-    if (s->g.host->ops->info(s->g.host, s->g.domid, &d, err) < 0 ||
-        s->g.host->ops->check_saveable(s->g.host, s->g.domid, err) < 0)
-        return -1;
-    if (s->g.spec.nomigrate)
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "the guest's configuration says nomigrate = 1");
-    if (d.paused)
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain %u '%s' is paused and cannot suspend itself: unpause it first",
-                       d.domid, d.name);
-    if (d.shutdown)
-        return cv_fail(err, CV_E_BUSY, 0, "domain %u '%s' is suspended already: is another save under way?", d.domid,
-                       d.name);
-    return cv_emuset_check_migratable(&s->g.set, &w, NULL, err);
+    return cv_guest_refuse_blocked(&s->g, &w, err);
 }
 
 int cv_save_track(void *op, int64_t deadline_ms, struct cv_error *err)

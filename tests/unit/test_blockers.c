@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What stands in the way of a save: all of it at once, and nothing is touched. */
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../support/one_host.h"
+#include "../support/run_suite.h"
+#include "guest/blockers.h"
+
+static void look(struct one_host *w, const char *who, struct cv_findings *found)
+{
+    struct cv_emu_wait wait = emu_wait(5000);
+    struct cv_guest g;
+
+    *found = (struct cv_findings){ 0 };
+    cv_guest_check(&w->host->base, who, &wait, NULL, &g, found);
+    cv_guest_dispose(&g);
+}
+
+static void is(const struct cv_findings *f, size_t i, const char *check, const char *words)
+{
+    ck_assert_uint_lt(i, f->count);
+    ck_assert_str_eq(f->items[i].check, check);
+    ck_assert_msg(strstr(f->items[i].text, words) != NULL, "'%s' is not '%s'", f->items[i].text, words);
+}
+
+START_TEST(nothing_in_the_way)
+{
+    struct cv_findings found;
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    struct fake_domain *d = one_host_guest(&w);
+    look(&w, "g", &found);
+    ck_assert_uint_eq(found.count, 0);
+    ck_assert(d->exists && !d->paused && !d->suspended && !d->logging);
+    cv_findings_dispose(&found);
+    look(&w, "nobody", &found);
+    ck_assert_uint_eq(found.count, 1);
+    ck_assert_int_eq(found.items[0].code, CV_E_NOT_FOUND);
+    cv_findings_dispose(&found);
+    one_host_destroy(&w);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
+START_TEST(all_at_once)
+{
+    static const char *const faults[EMULATORS] = { "--blocked first", NULL, "--unmigratable nvme" };
+    struct cv_emu_wait wait = emu_wait(5000);
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_findings found;
+    struct one_host w;
+    struct cv_guest g;
+
+    one_host_begin(&w, faults);
+    struct fake_domain *d = one_host_guest(&w);
+    d->paused = true;
+    look(&w, "g", &found);
+    is(&found, 0, "paused", "domain 1 'g' is paused and cannot suspend itself");
+    ck_assert_str_eq(found.items[0].advice, "unpause it first");
+    is(&found, 1, "devices", "emulator 0 'dm0': cannot be saved: first");
+    is(&found, 2, "devices", "cannot be saved: State blocked by non-migratable device 'nvme'");
+    ck_assert_uint_eq(found.count, 3);
+    cv_findings_dispose(&found);
+
+    /* save and migrate run the same list */
+    ck_assert_int_eq(cv_guest_open(&g, &w.host->base, "g", NULL, &err), 0);
+    ck_assert_int_eq(cv_emuset_connect(&g.set, &wait, NULL, &err), 0);
+    ck_assert_int_lt(cv_guest_refuse_blocked(&g, &wait, &err), 0);
+    ck_assert_str_eq(err.text, "domain 1 'g' is paused and cannot suspend itself (and 2 more)");
+    ck_assert_int_eq(err.code, CV_E_UNSUPPORTED);
+    cv_guest_dispose(&g);
+    one_host_destroy(&w);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
+START_TEST(a_dead_emulator_is_said_once)
+{
+    struct cv_emu_wait wait = emu_wait(5000);
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_findings found;
+    struct one_host w;
+    struct cv_guest g;
+
+    one_host_begin(&w, NULL);
+    one_host_guest(&w);
+    ck_assert_int_eq(cv_guest_open(&g, &w.host->base, "g", NULL, &err), 0);
+    ck_assert_int_eq(kill(g.set.emus[1].pid, SIGKILL), 0);
+    ck_assert_int_lt(cv_emuset_connect(&g.set, &wait, NULL, &err), 0);
+    cv_guest_dispose(&g);
+    reap();
+    look(&w, "g", &found);
+    ck_assert_uint_eq(found.count, 1);
+    is(&found, 0, "emulators", "emulator 1 ");
+    cv_findings_dispose(&found);
+    one_host_destroy(&w);
+    reap();
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("blockers");
+    TCase *t = tcase_create("blockers");
+
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, nothing_in_the_way);
+    tcase_add_test(t, all_at_once);
+    tcase_add_test(t, a_dead_emulator_is_said_once);
+    suite_add_tcase(s, t);
+    return run_suite(s);
+}
