@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "emulators/version.h"
 #include "migrate/effects.h"
 #include "migrate/offer.h"
 
 /* Xen wants some memory of its own for a domain: page tables, vcpus, the domain itself. */
 #define DOMAIN_OVERHEAD_PAGES 1024u
-#define ASK_VERSION_MS 20000
 #define DOM0_NAME "Domain-0" /* is not listed */
 
 static int refuse(uint32_t *refusal_out, uint32_t refusal)
@@ -118,50 +118,6 @@ static int check_policy(struct cv_offer_check *c, const struct cv_msg_offer *o, 
 /* ---- emulators
  * -------------------------------------------------------------------------------------------------------- */
 
-/* First line of "program --version": "QEMU emulator version 7.2.22 (...)".  Empty if it does not say. */
-static void program_version(const char *program, char *version, size_t size)
-{
-    char text[256] = "";
-    size_t got = 0;
-    int fds[2];
-
-    version[0] = '\0';
-    if (pipe2(fds, O_CLOEXEC) < 0)
-        return;
-    pid_t pid = fork();
-    if (pid == 0) {
-        dup2(fds[1], STDOUT_FILENO);
-        execl(program, program, "--version", (char *)NULL);
-        _exit(127);
-    }
-    close(fds[1]);
-    if (pid > 0 && cv_read_full(fds[0], text, sizeof text - 1, &got, cv_after_ms(ASK_VERSION_MS), NULL, NULL) == 0)
-        text[got] = '\0';
-    close(fds[0]);
-    if (pid > 0) {
-        kill(pid, SIGKILL); /* it has said what it had to say */
-        waitpid(pid, NULL, 0);
-    }
-    const char *at = strstr(text, "version ");
-    if (at != NULL)
-        snprintf(version, size, "%.*s", (int)strspn(at + 8, "0123456789."), at + 8);
-}
-
-/* QEMU reads states of older versions, of machines whose type names a version (xenfv does, "pc" means the newest). */
-static bool takes_state(const char *from, const char *to, const char *machine)
-{
-    int a[2] = { 0, 0 }, b[2] = { 0, 0 };
-
-    if (sscanf(from, "%d.%d", &a[0], &a[1]) != 2 || sscanf(to, "%d.%d", &b[0], &b[1]) != 2)
-        return true; /* no version, no judgement: the load tells */
-    if (a[0] == b[0] && a[1] == b[1])
-        return true;
-    bool newer = b[0] > a[0] || (b[0] == a[0] && b[1] > a[1]);
-    size_t word = strcspn(machine, ",");
-    bool pinned = strncmp(machine, "xenfv", 5) == 0 || (word > 0 && strcspn(machine, "0123456789") < word);
-    return newer && pinned;
-}
-
 static int check_emulator(const char *const s[5], char seen[2][256], uint32_t *refusal_out, struct cv_error *err)
 {
     if (*s[2] == '\0')
@@ -172,9 +128,9 @@ static int check_emulator(const char *const s[5], char seen[2][256], uint32_t *r
     }
     if (strcmp(seen[0], s[2]) != 0) { /* most guests have one program for all: asked once */
         snprintf(seen[0], sizeof seen[0], "%s", s[2]);
-        program_version(s[2], seen[1], sizeof seen[1]);
+        cv_program_version(s[2], seen[1], sizeof seen[1]);
     }
-    if (takes_state(s[3], seen[1], s[4]))
+    if (cv_version_takes_state(s[3], seen[1], s[4]))
         return 0;
     cv_fail(err, CV_E_UNSUPPORTED, 0, "emulator %s '%s': %s is version %s there, and %s here (machine %s)", s[0], s[1],
             s[2], seen[1], s[3], s[4]);

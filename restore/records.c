@@ -13,6 +13,17 @@
 #include "stream-format/bodies.h"
 #include "stream-format/qemu_state.h"
 
+static int take_host(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_rec_host h;
+
+    if (cv_rec_host_decode(&h, rec->body.data, rec->body.len, err) < 0)
+        return -1;
+    r->xen_major = h.xen_major;
+    r->xen_minor = h.xen_minor;
+    return 0;
+}
+
 static int take_guest(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_guest g;
@@ -150,6 +161,7 @@ static int take_device_state(struct cv_restore *r, const struct cv_record *rec, 
 static int take(struct cv_restore *r, struct cv_record *rec, struct cv_error *err)
 {
     switch (rec->type) {
+    case CV_REC_HOST: return take_host(r, rec, err);
     case CV_REC_GUEST: return take_guest(r, rec, err);
     case CV_REC_LAYOUT: return take_layout(r, rec, err);
     case CV_REC_MEMORY: return take_memory(r, rec, err);
@@ -162,7 +174,7 @@ static int take(struct cv_restore *r, struct cv_record *rec, struct cv_error *er
         r->state.hvm_context = cv_buf_take(&rec->body);
         return 0;
     default:
-        /* HOST, VCPUS (in GUEST's facts too), XENSTORE, NOTE, INDEX: checked by the reader, nothing to impose. */
+        /* VCPUS (in GUEST's facts too), XENSTORE, NOTE, INDEX: checked by the reader, nothing to impose. */
         return cv_body_check(rec->raw_type, rec->body.data, rec->body.len, err);
     }
 }

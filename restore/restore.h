@@ -51,11 +51,12 @@ struct cv_restore {
     struct cv_guest g;
     const struct cv_restore_options *opt;
     struct cv_sink *sink;
-    int fd;                   /* borrowed */
-    int64_t start_offset;     /* of the stream in a seekable fd; -1 for a pipe */
-    struct cv_reader *reader; /* coordinator's, but the fill thread's while that runs */
-    struct cv_record rec;     /* the one being read; whoever has the reader has this too */
-    bool has_pending;         /* rec is the first record of the memory, read with the head and not yet used */
+    int fd;                        /* borrowed */
+    int64_t start_offset;          /* of the stream in a seekable fd; -1 for a pipe */
+    struct cv_reader *reader;      /* coordinator's, but the fill thread's while that runs */
+    struct cv_record rec;          /* the one being read; whoever has the reader has this too */
+    bool has_pending;              /* rec is the first record of the memory, read with the head and not yet used */
+    uint32_t xen_major, xen_minor; /* of the host that the stream comes from */
     uint64_t pfn_count, max_pages, owned_pages;
     struct cv_cpu_policy policy;
     bool has_policy;

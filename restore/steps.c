@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "emulators/version.h"
 #include "restore/internal.h"
 #include "stream-format/bodies.h"
 
@@ -123,6 +124,38 @@ int cv_restore_verify(void *op, int64_t deadline_ms, struct cv_error *err)
     return pass_head(r, NULL, err);
 }
 
+/* An older Xen may lack what the guest's state speaks of: libxc refuses it, too, but in the middle. */
+static int check_xen(const struct cv_restore *r, const struct cv_host_facts *f, struct cv_error *err)
+{
+    if (f->version_major > r->xen_major || (f->version_major == r->xen_major && f->version_minor >= r->xen_minor))
+        return 0;
+    return cv_fail(err, CV_E_UNSUPPORTED, 0,
+                   "the image comes from Xen %u.%u, and this host has an older one (%s): restore it on a host of that "
+                   "release or a newer one",
+                   r->xen_major, r->xen_minor, f->hypervisor);
+}
+
+/* Each emulator's program reads what its like has saved; most guests have one program for all: asked once. */
+static int check_versions(const struct cv_restore *r, struct cv_error *err)
+{
+    const char *asked = "";
+    char here[64] = "";
+
+    for (unsigned i = 0; i < r->g.layout.count; i++) {
+        const struct cv_layout_dm *dm = &r->g.layout.dms[i];
+        if (dm->role == CV_DM_ATTACHED || *dm->version == '\0')
+            continue;
+        if (strcmp(asked, dm->model) != 0)
+            cv_program_version(asked = dm->model, here, sizeof here);
+        if (!cv_version_takes_state(dm->version, here, dm->machine))
+            return cv_fail(err, CV_E_UNSUPPORTED, 0,
+                           "emulator %u '%s': its state was saved by version %s, which %s, version %s, does not read "
+                           "(machine %s)",
+                           i, dm->name, dm->version, dm->model, here, dm->machine);
+    }
+    return 0;
+}
+
 int cv_restore_check_host(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_restore *r = op;
@@ -136,7 +169,7 @@ int cv_restore_check_host(void *op, int64_t deadline_ms, struct cv_error *err)
         return cv_fail(err, CV_E_BUSY, 0, "a domain named '%s' exists already (domain %u)", d.name, d.domid);
     if (cv_guest_check_host(&r->g, err) < 0)
         return -1;
-    if (h->ops->facts(h, &f, err) < 0)
+    if (h->ops->facts(h, &f, err) < 0 || check_xen(r, &f, err) < 0 || check_versions(r, err) < 0)
         return -1;
     uint64_t need = r->owned_pages + DOMAIN_OVERHEAD_PAGES;
     if (f.free_pages < need)

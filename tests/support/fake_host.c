@@ -69,6 +69,7 @@ static int fake_facts(struct cv_host *h, struct cv_host_facts *out, struct cv_er
     TRIP(h, err);
     *out = (struct cv_host_facts){ .hypervisor = "Model 1.0",
                                    .version_major = 1,
+                                   .version_minor = fake(h)->xen_minor,
                                    .capabilities = "model",
                                    .hostname = "model",
                                    .free_pages = 1 << 20,

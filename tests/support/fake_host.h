@@ -36,6 +36,7 @@ struct fake_host {
     const char *failed_in;      /* name of the call that failed */
     unsigned fail_next_too;     /* so many further calls fail as well (faults within undo) */
     unsigned vanish_at;         /* before this call somebody destroys domain 1; 0: never */
+    unsigned xen_minor;         /* its release is 1.this */
     bool suspends_late;         /* suspend() runs into its time limit */
     pthread_mutex_t lock;
 };

@@ -210,6 +210,26 @@ START_TEST(damaged_images_make_no_domain)
 }
 END_TEST
 
+/* An older Xen would refuse the guest's state in the middle of its restore, or misread it. */
+START_TEST(newer_xens_images_make_no_domain)
+{
+    static uint8_t ram[FAKE_PFNS][CV_PAGE_SIZE];
+    struct cv_error err = CV_ERROR_INIT;
+    bool there[FAKE_PFNS];
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    w.host->xen_minor = 20;
+    save_one(&w, ram, there);
+    w.host->xen_minor = 17;
+    ck_assert_int_lt(restore(&w, w.image, NULL, &err), 0);
+    ck_assert_int_eq(err.code, CV_E_UNSUPPORTED);
+    ck_assert_msg(strstr(err.text, "comes from Xen 1.20") != NULL, "%s", err.text);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
 static json_t *last_event;
 
 static void keep_event(struct cv_sink *sink, const char *text)
@@ -372,6 +392,7 @@ int main(void)
     tcase_add_test(t, reports_are_documented);
     tcase_add_test(t, an_emulator_dies_between_passes);
     tcase_add_test(t, damaged_images_make_no_domain);
+    tcase_add_test(t, newer_xens_images_make_no_domain);
     tcase_add_loop_test(t, an_emulator_fails_while_saving, 0,
                         (int)(sizeof emulator_faults / sizeof emulator_faults[0]) * EMULATORS);
     suite_add_tcase(s, t);
