@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 int cv_fail(struct cv_error *err, enum cv_code code, int sys, const char *fmt, ...)
 {
     if (err == NULL)
@@ -45,6 +47,7 @@ const char *cv_error_string(const struct cv_error *err, char *buf, size_t len)
         snprintf(buf, len, "%s: %s", err->text, strerror(err->sys));
     else
         snprintf(buf, len, "%s", err->text);
+    cv_text_clean(buf);
     return buf;
 }
 

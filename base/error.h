@@ -51,7 +51,8 @@ int cv_fail(struct cv_error *err, enum cv_code code, int sys, const char *fmt, .
 /* Prepends "<frame>: ".  When the text is full its tail is cut: the outer frames name the operation.  Returns -1. */
 int cv_context(struct cv_error *err, const char *fmt, ...) CV_PRINTF(2, 3);
 
-/* Whole message with the errno text, into buf (always terminated).  Returns buf. */
+/* Whole message with the errno text, into buf (always terminated), as one line that may be printed whoever wrote parts
+ * of it (base/text.h).  Returns buf. */
 const char *cv_error_string(const struct cv_error *err, char *buf, size_t len);
 
 /* Stable lower-case word of a code: "timeout", "stream", ... */

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/quiet.h"
+
 void cv_fd_dispose(int *fd)
 {
     if (*fd < 0)
@@ -86,7 +88,7 @@ int cv_writev_full(int fd, struct iovec *iov, int count, int64_t deadline_ms, st
         }
         if (wait_ready(fd, POLLOUT, deadline_ms, cancel, err) < 0)
             return -1;
-        ssize_t n = writev(fd, iov, count > IOV_MAX ? IOV_MAX : count);
+        ssize_t n = cv_quiet_writev(fd, iov, count > IOV_MAX ? IOV_MAX : count);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN) {

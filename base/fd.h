@@ -35,7 +35,7 @@ int64_t cv_now_ns(void);
 static inline int64_t cv_after_ms(int64_t ms) { return ms == CV_NEVER ? CV_NEVER : cv_now_ms() + ms; }
 
 /* Writes all of iov (may be changed while working).  Works on blocking and non-blocking descriptors.
- * Errors: CV_E_IO (sys = errno; EPIPE for a closed reader, SIGPIPE is ignored by the tools),
+ * Errors: CV_E_IO (sys = errno; EPIPE for a closed reader, EFBIG at a file-size limit: no signal comes of it),
  * CV_E_TIMEOUT, CV_E_CANCELLED.  cancel may be NULL. */
 int cv_writev_full(int fd, struct iovec *iov, int count, int64_t deadline_ms, struct cv_cancel *cancel,
                    struct cv_error *err) CV_CHECKED;

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/text.h"
+
 void cv_log(struct cv_sink *s, enum cv_level level, const char *fmt, ...)
 {
     if (s == NULL || s->message == NULL || level > s->level)
@@ -12,6 +14,7 @@ void cv_log(struct cv_sink *s, enum cv_level level, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    cv_text_clean(text);
     s->message(s, level, text);
 }
 

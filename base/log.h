@@ -18,6 +18,7 @@ struct cv_sink {
     enum cv_level level; /* messages above this are not even formatted */
 };
 
+/* The text reaches the sink as one line without control characters, whoever wrote parts of it. */
 void cv_log(struct cv_sink *s, enum cv_level level, const char *fmt, ...) CV_PRINTF(3, 4);
 /* fmt must render one JSON object; strings in it must need no escaping (names are checked, texts go through cv_log). */
 void cv_event(struct cv_sink *s, const char *fmt, ...) CV_PRINTF(2, 3);

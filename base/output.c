@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,28 +14,54 @@
 
 #include "base/fd.h"
 
-/* What the rename would put in its place is never a device or a pipe: /dev/null would become a file.  A symbolic link
- * is followed, as by every program that writes a file. */
-static int real_path(const char *path, char real[PATH_MAX], struct cv_error *err)
+static int refuse_kind(const char *path, const struct stat *st, struct cv_error *err)
 {
-    struct stat st;
-    size_t len = strlen(path);
-
-    if (len >= PATH_MAX)
-        return cv_fail(err, CV_E_INVALID, ENAMETOOLONG, "%.60s...", path);
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+    if (S_ISDIR(st->st_mode))
         return cv_fail(err, CV_E_INVALID, EISDIR, "%s", path);
-    if (len == 0 || path[len - 1] == '/')
-        return cv_fail(err, CV_E_INVALID, 0, "'%s' is no file's name", path);
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+    /* What the rename would put in its place is never a device or a pipe: /dev/null would become a file. */
+    if (!S_ISREG(st->st_mode))
         return cv_fail(err, CV_E_INVALID, 0,
                        "%s is a device, pipe or socket, and not a file that can be put in place whole: write to "
                        "'-' (standard output) instead",
                        path);
-    if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
+    return 0;
+}
+
+/* A symbolic link is followed, as by every program that writes a file: by the kernel, which refuses those that somebody
+ * else has put into a folder like /tmp, and not by our own reading of the link. */
+static int real_path(const char *path, char real[PATH_MAX], struct cv_error *err)
+{
+    struct stat st, link;
+    char self[32];
+    size_t len = strlen(path);
+
+    if (len >= PATH_MAX)
+        return cv_fail(err, CV_E_INVALID, ENAMETOOLONG, "%.60s...", path);
+    CV_AUTO_FD fd = open(path, O_PATH | O_CLOEXEC);
+    if (fd < 0 && errno != ENOENT)
+        return cv_fail(err, CV_E_IO, errno, "%s", path);
+    if (fd >= 0 && fstat(fd, &st) < 0)
+        return cv_fail(err, CV_E_IO, errno, "%s", path);
+    if (fd >= 0 && S_ISDIR(st.st_mode))
+        return refuse_kind(path, &st, err);
+    if (len == 0 || path[len - 1] == '/')
+        return cv_fail(err, CV_E_INVALID, 0, "'%s' is no file's name", path);
+    if (fd >= 0 && refuse_kind(path, &st, err) < 0)
+        return -1;
+    bool is_link = lstat(path, &link) == 0 && S_ISLNK(link.st_mode);
+    if (is_link && fd < 0)
+        return cv_fail(err, CV_E_IO, ENOENT, "the link %s leads nowhere", path);
+    if (!is_link) {
         strcpy(real, path);
-    else if (realpath(path, real) == NULL)
-        return cv_fail(err, CV_E_IO, errno, "where the link %s leads to", path);
+        return 0;
+    }
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(self, real, PATH_MAX - 1);
+    if (n <= 0 || n == PATH_MAX - 1)
+        return cv_fail(err, CV_E_IO, n < 0 ? errno : ENAMETOOLONG, "where the link %s leads to", path);
+    real[n] = '\0';
+    if (lstat(real, &link) < 0 || link.st_dev != st.st_dev || link.st_ino != st.st_ino)
+        return cv_fail(err, CV_E_IO, 0, "the link %s leads to what was moved or removed meanwhile", path);
     return 0;
 }
 
@@ -71,7 +98,11 @@ int cv_output_commit(struct cv_output *o, struct cv_error *err)
         return cv_fail(err, CV_E_IO, errno, "rename to %s", o->name);
     o->aside[0] = '\0';
     if (fsync(o->dir_fd) < 0)
-        return cv_fail(err, CV_E_IO, errno, "sync the folder of %s", o->name);
+        return cv_fail(
+            err, CV_E_IO, errno,
+            "%s is in its place, whole, and what was there before is gone, but the folder could not be synced: "
+            "a power cut may undo that",
+            o->name);
     return 0;
 }
 

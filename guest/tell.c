@@ -6,7 +6,7 @@
 void cv_tell(struct cv_sink *sink, json_t *event)
 {
     if (sink != NULL && sink->event != NULL && event != NULL) {
-        CV_AUTO_FREE char *text = json_dumps(event, JSON_COMPACT | JSON_REAL_PRECISION(10));
+        CV_AUTO_FREE char *text = json_dumps(event, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(10));
         if (text != NULL)
             sink->event(sink, text);
     }

@@ -6,6 +6,7 @@
 
 #include <uuid/uuid.h>
 
+#include "base/text.h"
 #include "image/report.h"
 
 const char *cv_report_size(uint64_t bytes, char *buf, size_t len)
@@ -28,17 +29,7 @@ const char *cv_report_size(uint64_t bytes, char *buf, size_t len)
 }
 
 /* Names come from the image: nothing in them reaches the terminal as a control sequence. */
-static const char *clean(const char *text, char *buf, size_t len)
-{
-    size_t n = 0;
-
-    for (const uint8_t *p = (const uint8_t *)text; *p != '\0' && n + 1 < len; p++) {
-        bool c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
-        buf[n++] = *p < 0x20 || *p == 0x7f || c1 ? '?' : (char)*p;
-    }
-    buf[n] = '\0';
-    return buf;
-}
+static const char *clean(const char *text, char *buf, size_t len) { return cv_text_cleaned(text, buf, len); }
 
 static void heading(FILE *out, const char *title) { fprintf(out, "\n%s\n", title); }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/quiet.h"
 #include "memory/area.h"
 
 struct stage {
@@ -106,7 +107,7 @@ static int write_run(struct cv_file_sink *s, uint64_t pfn, const uint8_t *data, 
     uint64_t at = pfn * CV_PAGE_SIZE;
 
     while (bytes > 0) {
-        ssize_t n = pwrite(s->fd, data, bytes < WRITE_STEP ? bytes : WRITE_STEP, (off_t)at);
+        ssize_t n = cv_quiet_pwrite(s->fd, data, bytes < WRITE_STEP ? bytes : WRITE_STEP, (off_t)at);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -178,7 +179,7 @@ int cv_file_sink_new(struct cv_file_sink **s_out, int fd, uint64_t pfn_count, st
 {
     if (pfn_count > INT64_MAX / CV_PAGE_SIZE)
         return cv_fail(err, CV_E_INVALID, 0, "image of %llu pages", (unsigned long long)pfn_count);
-    if (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)(pfn_count * CV_PAGE_SIZE)) < 0)
+    if (cv_quiet_ftruncate(fd, 0) < 0 || cv_quiet_ftruncate(fd, (off_t)(pfn_count * CV_PAGE_SIZE)) < 0)
         return cv_fail(err, CV_E_IO, errno, "make an image of %llu pages", (unsigned long long)pfn_count);
     struct cv_file_sink *s = calloc(1, sizeof *s);
     if (s == NULL)

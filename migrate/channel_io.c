@@ -9,12 +9,13 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/quiet.h"
 
 /* Writes what fits.  1: all is out, 0: would block. */
 int cv_chan_flush(struct cv_chan *c, struct cv_error *err)
 {
     while (c->pending_done < c->pending.len) {
-        ssize_t n = write(c->out, c->pending.data + c->pending_done, c->pending.len - c->pending_done);
+        ssize_t n = cv_quiet_write(c->out, c->pending.data + c->pending_done, c->pending.len - c->pending_done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)

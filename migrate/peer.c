@@ -22,6 +22,7 @@ static void run_command(const char *command, int in, int out)
     /* An interrupt at the terminal is for us: we end the conversation in order. */
     signal(SIGINT, SIG_IGN);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
     if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
         _exit(126);
     execl("/bin/sh", "sh", "-c", command, (char *)NULL);

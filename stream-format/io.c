@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/quiet.h"
 
 static int wait_ready(struct cv_io *io, short events, struct cv_error *err)
 {
@@ -71,7 +72,7 @@ static int write_pieces(struct cv_io *io, struct iovec *iov, int count, struct c
         if (wait_before(io, POLLOUT, err) < 0)
             return -1;
         struct iovec now[WRITE_VECTORS];
-        ssize_t n = writev(io->fd, now, front(iov, count, now));
+        ssize_t n = cv_quiet_writev(io->fd, now, front(iov, count, now));
         if (n >= 0)
             advance(&iov, &count, (size_t)n);
         else if (after_failure(io, POLLOUT, "write", err) < 0)

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Text of strangers: names, an emulator's last words, a peer's reasons, what stands in an image. */
+#ifndef CONVOY_BASE_TEXT_H
+#define CONVOY_BASE_TEXT_H
+
+#include <stddef.h>
+
+/* One line that a terminal or a log can be given, in place: control characters (C0, DEL, C1), what turns the direction
+ * of text around, and bytes that are no UTF-8 become '?', a tab a space.  Never longer than it was. */
+void cv_text_clean(char *text);
+/* The same of a copy in buf, cut to len - 1 bytes.  Returns buf. */
+const char *cv_text_cleaned(const char *text, char *buf, size_t len);
+
+#endif
