@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "emulators/paths.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
 static const char *or_standard(const char *dir, const char *standard) { return dir != NULL ? dir : standard; }
 
@@ -20,15 +17,21 @@ const char *cv_path_qmp_xl(const char *dir, unsigned domid, char *buf, size_t le
     return buf;
 }
 
-const char *cv_path_state(const char *dir, unsigned domid, unsigned dmid, char *buf, size_t len)
+const char *cv_path_gate(const char *dir, unsigned domid, char *buf, size_t len)
 {
-    snprintf(buf, len, "%s/qemu-save.%u.%u", or_standard(dir, CV_LIB_DIR), domid, dmid);
+    snprintf(buf, len, "%s/convoy-gate-%u", or_standard(dir, CV_RUN_DIR), domid);
     return buf;
 }
 
-const char *cv_path_resume(const char *dir, unsigned domid, unsigned dmid, char *buf, size_t len)
+const char *cv_path_monitor_lock(const char *dir, unsigned domid, char *buf, size_t len)
 {
-    snprintf(buf, len, "%s/qemu-resume.%u.%u", or_standard(dir, CV_LIB_DIR), domid, dmid);
+    snprintf(buf, len, "%s/convoy-monitor-%u.lock", or_standard(dir, CV_RUN_DIR), domid);
+    return buf;
+}
+
+const char *cv_path_state(const char *dir, unsigned domid, unsigned dmid, char *buf, size_t len)
+{
+    snprintf(buf, len, "%s/qemu-save.%u.%u", or_standard(dir, CV_LIB_DIR), domid, dmid);
     return buf;
 }
 
@@ -36,14 +39,4 @@ const char *cv_path_log(const char *dir, const char *dm, const char *guest, char
 {
     snprintf(buf, len, "%s/qemu-%s-%s.log", or_standard(dir, CV_LOG_DIR), dm, guest);
     return buf;
-}
-
-int cv_state_file_create(const char *path, struct cv_error *err)
-{
-    /* Exclusive: a stale file's length must never become part of a new state (H-6). */
-    unlink(path);
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return cv_fail(err, CV_E_IO, errno, "create %s", path);
-    return fd;
 }

@@ -15,15 +15,12 @@
 const char *cv_path_qmp(const char *dir, unsigned domid, unsigned dmid, char *buf,
                         size_t len);                                                /* qmp-libxl-<domid>-<dmid> */
 const char *cv_path_qmp_xl(const char *dir, unsigned domid, char *buf, size_t len); /* qmp-libxl-<domid> */
+const char *cv_path_gate(const char *dir, unsigned domid, char *buf, size_t len);   /* convoy-gate-<domid> */
+const char *cv_path_monitor_lock(const char *dir, unsigned domid, char *buf,
+                                 size_t len); /* convoy-monitor-<domid>.lock */
 const char *cv_path_state(const char *dir, unsigned domid, unsigned dmid, char *buf,
-                          size_t len); /* qemu-save.<domid>.<dmid> */
-const char *cv_path_resume(const char *dir, unsigned domid, unsigned dmid, char *buf,
-                           size_t len); /* qemu-resume.<domid>.<dmid> */
+                          size_t len); /* qemu-save.<domid>.<dmid>: of earlier versions, killed while saving */
 const char *cv_path_log(const char *dir, const char *dm, const char *guest, char *buf,
                         size_t len); /* qemu-<name>-<guest>.log */
-
-/* Creates path for one device state (O_CREAT|O_EXCL after unlinking a stale one, 0600, read and write, close-on-exec).
- * Returns the descriptor or -1 (CV_E_IO). */
-int cv_state_file_create(const char *path, struct cv_error *err) CV_CHECKED;
 
 #endif

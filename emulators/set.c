@@ -30,6 +30,7 @@ int cv_emuset_init(struct cv_emuset *set, const struct cv_layout *l, unsigned do
                                 .wanted_prefix = l->dms[i].wanted_version,
                                 .foreign = l->dms[i].role == CV_DM_ATTACHED,
                                 .pidfd = -1,
+                                .state_fd = -1,
                                 .log_fd = -1 };
         emu->qmp = calloc(1, sizeof *emu->qmp);
         set->count = i + 1;
@@ -80,6 +81,7 @@ void cv_emuset_dispose(struct cv_emuset *set)
         emu->qmp = NULL;
         cv_fd_dispose(&emu->pidfd);
         cv_fd_dispose(&emu->log_fd);
+        cv_fd_dispose(&emu->state_fd);
     }
     set->count = 0;
 }

@@ -37,6 +37,7 @@ struct cv_emu {
     bool state_given;                   /* and it has the descriptor of its state */
     bool save_prepared;                 /* cv_emuset_prepare_save was done: fdset has its state file */
     long long fdset;
+    int state_fd; /* our end of its state file while it saves; -1 = none */
 };
 
 struct cv_emuset {
@@ -116,9 +117,9 @@ int cv_emuset_check_migratable(struct cv_emuset *set, const struct cv_emu_wait *
 int cv_emuset_prepare_save(struct cv_emuset *set, const int fds[CV_DM_MAX], const struct cv_emu_wait *w,
                            struct cv_error *err) CV_CHECKED;
 int cv_emuset_unprepare_save(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv_error *err) CV_CHECKED;
-/* Saves every emulator's device state.  fds[dmid]: writable regular files of ours, empty, at offset 0 (one each, see
- * cv_state_file_create); they stay ours.  The emulators must be stopped.  live: true drops disk locks (the guest moves
- * or is destroyed), false keeps them (the guest goes on): H-5.  sizes_out[dmid] by fstat after completion. */
+/* Saves every emulator's device state.  fds[dmid]: files of ours (one each, see
+ * cv_state_memory); they stay ours.  The emulators must be stopped.  live: true drops disk locks (the guest moves
+ * or is destroyed), false keeps them (the guest goes on): H-5.  sizes_out[dmid]: at most CV_STATE_BYTES_MAX. */
 int cv_emuset_save_state(struct cv_emuset *set, const int fds[CV_DM_MAX], bool live, uint64_t sizes_out[CV_DM_MAX],
                          const struct cv_emu_wait *w, struct cv_emu_results *results, struct cv_error *err) CV_CHECKED;
 /* What can be said to incoming emulators before their states are there: the load is one round trip shorter.

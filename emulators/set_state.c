@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Device states: may they be saved, save, load. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/fd.h"
 #include "emulators/op.h"
 #include "emulators/set.h"
+#include "emulators/state_memory.h"
 
 /* --- may they be saved ---------------------------------------------------------------------------------------------
  */
@@ -78,28 +75,23 @@ struct save {
     struct cv_error refused[CV_DM_MAX]; /* code CV_OK: the save itself went well */
 };
 
-/* Another open file of the same inode: QEMU wants exactly the access mode that it opens with, and an offset of its own.
- */
-static int reopen(int fd, int mode, struct cv_error *err)
-{
-    char path[32];
-
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int other = open(path, mode | O_CLOEXEC);
-    if (other < 0)
-        cv_fail(err, CV_E_IO, errno, "open the state file again");
-    return other;
-}
-
 static enum cv_step pass(struct cv_emu *emu, const char *command, json_t *args, int fd, int mode, struct cv_error *err)
 {
-    CV_AUTO_FD other = reopen(fd, mode, err);
+    CV_AUTO_FD other = cv_state_reopen(fd, mode, err);
 
     if (other < 0) {
         json_decref(args);
         return CV_STEP_FAILED;
     }
     return cv_op_send(emu, command, args, other, err);
+}
+
+/* What it is given keeps our end: where its offset stands is how much it has written. */
+static enum cv_step give_place(struct cv_emu *emu, int fd, struct cv_error *err)
+{
+    cv_fd_dispose(&emu->state_fd);
+    emu->state_fd = cv_state_reopen(fd, O_WRONLY, err);
+    return emu->state_fd < 0 ? CV_STEP_FAILED : cv_op_send(emu, "add-fd", NULL, emu->state_fd, err);
 }
 
 static int take_fdset(struct cv_emu *emu, long long *fdset_out, struct cv_error *err)
@@ -123,30 +115,15 @@ static enum cv_step save_begin(struct save *s, struct cv_emu *emu, struct cv_err
                       err);
 }
 
-/* A state is whole when it begins as QEMU's do and ends with the end section (H-6). */
-static int check_state(int fd, uint64_t *size_out, struct cv_error *err)
-{
-    static const uint8_t magic[8] = { 'Q', 'E', 'V', 'M', 0, 0, 0, 3 };
-    uint8_t head[8] = { 0 }, tail = 1;
-    struct stat st;
-
-    if (fstat(fd, &st) < 0)
-        return cv_fail(err, CV_E_IO, errno, "size of its state file");
-    if (st.st_size > 8 && (pread(fd, head, 8, 0) != 8 || pread(fd, &tail, 1, st.st_size - 1) != 1))
-        return cv_fail(err, CV_E_IO, errno, "read its state file");
-    if (st.st_size <= 8 || memcmp(head, magic, 8) != 0 || tail != 0)
-        return cv_fail(err, CV_E_EMULATOR, 0, "its state of %lld bytes is not whole", (long long)st.st_size);
-    *size_out = (uint64_t)st.st_size;
-    return 0;
-}
-
 static enum cv_step save_end(struct save *s, struct cv_emu *emu, struct cv_error *err)
 {
     if (s->refused[emu->dmid].code != CV_OK) {
         *err = s->refused[emu->dmid];
         return CV_STEP_FAILED;
     }
-    return check_state(s->fds[emu->dmid], &s->sizes[emu->dmid], err) < 0 ? CV_STEP_FAILED : CV_STEP_DONE;
+    int rc = cv_state_close(s->fds[emu->dmid], emu->state_fd, &s->sizes[emu->dmid], err);
+    cv_fd_dispose(&emu->state_fd);
+    return rc < 0 ? CV_STEP_FAILED : CV_STEP_DONE;
 }
 
 static enum cv_step save_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
@@ -154,7 +131,7 @@ static enum cv_step save_step(struct cv_op *op, struct cv_emu *emu, unsigned ste
     struct save *s = op->ctx;
 
     switch (step + emu->save_prepared) {
-    case 0: return pass(emu, "add-fd", NULL, s->fds[emu->dmid], O_WRONLY, err);
+    case 0: return give_place(emu, s->fds[emu->dmid], err);
     case 1: return save_begin(s, emu, err);
     case 2: /* the descriptor must not stay there, whatever came of it */
         if (*emu->qmp->refusal)
@@ -171,7 +148,7 @@ static enum cv_step prepare_save_step(struct cv_op *op, struct cv_emu *emu, unsi
     const int *fds = op->ctx;
 
     if (step == 0)
-        return pass(emu, "add-fd", NULL, fds[emu->dmid], O_WRONLY, err);
+        return give_place(emu, fds[emu->dmid], err);
     if (take_fdset(emu, &emu->fdset, err) < 0)
         return CV_STEP_FAILED;
     emu->save_prepared = true;
@@ -196,6 +173,7 @@ static enum cv_step unprepare_save_step(struct cv_op *op, struct cv_emu *emu, un
     if (step > 0 || !emu->save_prepared)
         return CV_STEP_DONE;
     emu->save_prepared = false;
+    cv_fd_dispose(&emu->state_fd);
     return cv_op_send(emu, "remove-fd", json_pack("{s:I}", "fdset-id", emu->fdset), -1, err);
 }
 

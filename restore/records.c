@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "emulators/state_memory.h"
 #include "guest/spec.h"
 #include "restore/internal.h"
 #include "stream-format/bodies.h"
@@ -131,13 +131,9 @@ static int take_params(struct cv_restore *r, const struct cv_record *rec, struct
 /* The emulators get descriptors of memory files, so that nothing lies about when we die. */
 int cv_restore_make_state_files(struct cv_restore *r, struct cv_error *err)
 {
-    for (unsigned i = 0; i < r->g.layout.count; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "device-state-%u", i);
-        r->state_fd[i] = memfd_create(name, MFD_CLOEXEC);
-        if (r->state_fd[i] < 0)
-            return cv_fail(err, CV_E_IO, errno, "make a memory file for emulator %u's device state", i);
-    }
+    for (unsigned i = 0; i < r->g.layout.count; i++)
+        if ((r->state_fd[i] = cv_state_memory_to_load(i, err)) < 0)
+            return -1;
     return 0;
 }
 

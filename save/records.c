@@ -7,11 +7,14 @@
 #include <jansson.h>
 
 #include "base/fd.h"
+#include "emulators/state_memory.h"
 #include "guest/spec.h"
 #include "memory/pages.h"
 #include "save/save.h"
 #include "save/write.h"
 #include "stream-format/bodies.h"
+
+_Static_assert(CV_STATE_BYTES_MAX + CV_DEVICE_STATE_HEAD == CV_DEVICE_STATE_MAX, "what is taken can be written");
 
 #define FOUR_GIB (UINT64_C(1) << 32)
 #define E820_RAM 1u

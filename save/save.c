@@ -44,7 +44,9 @@ static int durable_run(void *op, int64_t deadline_ms, struct cv_error *err)
     struct save_to *t = op;
 
     (void)deadline_ms;
-    return t->fd < 0 ? cv_output_commit(&t->out, err) : 0;
+    if (t->fd >= 0 || cv_output_commit(&t->out, err) == 0)
+        return 0;
+    return *t->out.aside ? -1 : cv_context(err, "the guest goes on, and the image is not to be restored any more");
 }
 
 /* After the commit point: nothing here may lose the guest and its image both. */

@@ -55,8 +55,7 @@ struct cv_save_options {
      * last: the guest stands still. */
     int (*between)(void *user, const struct cv_mem_stats *now, bool last, struct cv_error *err);
     void *between_user;
-    pid_t transport;       /* live: a process that carries the stream, in the background like us; 0 = none */
-    bool states_in_memory; /* device states go to memory files: nothing lies about if we are killed */
+    pid_t transport; /* live: a process that carries the stream, in the background like us; 0 = none */
 };
 
 struct cv_save_report {
@@ -85,7 +84,7 @@ struct cv_save {
     uint64_t pages_searched;     /* the guest's number of pages when it was searched for them */
     uint32_t pass;               /* of the next pass */
     struct cv_guest_state state; /* Xen's, taken in "states" */
-    int state_fd[CV_DM_MAX];     /* qemu-save.<domid>.<dmid>; -1 = none */
+    int state_fd[CV_DM_MAX];     /* memory files; -1 = none */
     uint64_t state_size[CV_DM_MAX];
     struct cv_save_report report;
     int64_t down_since_ns;

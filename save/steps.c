@@ -3,12 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "base/priority.h"
-#include "emulators/paths.h"
+#include "emulators/state_memory.h"
 #include "guest/blockers.h"
 #include "save/write.h"
 
@@ -250,34 +248,14 @@ int cv_save_stop_undo(void *op, int64_t deadline_ms, struct cv_error *err)
     return -1;
 }
 
-static int make_state_files(struct cv_save *s, struct cv_error *err)
-{
-    for (unsigned i = 0; i < s->g.layout.count; i++) {
-        char path[128];
-        s->state_fd[i] = cv_state_file_create(cv_path_state(s->g.host->dirs->lib, s->domid, i, path, sizeof path), err);
-        if (s->state_fd[i] < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int make_state_memory(struct cv_save *s, struct cv_error *err)
-{
-    for (unsigned i = 0; i < s->g.layout.count; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "device-state-%u", i);
-        s->state_fd[i] = memfd_create(name, MFD_CLOEXEC);
-        if (s->state_fd[i] < 0)
-            return cv_fail(err, CV_E_IO, errno, "make a memory file for emulator %u's device state", i);
-    }
-    return 0;
-}
-
 static int make_state_places(struct cv_save *s, struct cv_error *err)
 {
     if (s->state_fd[0] >= 0)
         return 0; /* prepared */
-    return s->opt->states_in_memory ? make_state_memory(s, err) : make_state_files(s, err);
+    for (unsigned i = 0; i < s->g.layout.count; i++)
+        if ((s->state_fd[i] = cv_state_memory(i, err)) < 0)
+            return -1;
+    return 0;
 }
 
 static int save_states(struct cv_save *s, int64_t deadline_ms, struct cv_error *err)
@@ -359,24 +337,12 @@ int cv_save_states(void *op, int64_t deadline_ms, struct cv_error *err)
 int cv_save_states_undo(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_save *s = op;
-    int rc = 0;
 
-    (void)deadline_ms;
+    (void)deadline_ms, (void)err;
     join_states(s);
-    for (unsigned i = 0; i < CV_DM_MAX; i++) {
-        char path[128];
-        if (s->state_fd[i] < 0)
-            continue;
-        if (s->opt->states_in_memory) {
-            cv_fd_dispose(&s->state_fd[i]);
-            continue;
-        }
-        cv_path_state(s->g.host->dirs->lib, s->domid, i, path, sizeof path);
-        if (unlink(path) < 0 && errno != ENOENT)
-            rc = cv_fail(err, CV_E_IO, errno, "remove %s", path);
+    for (unsigned i = 0; i < CV_DM_MAX; i++)
         cv_fd_dispose(&s->state_fd[i]);
-    }
-    return rc;
+    return 0;
 }
 
 int cv_save_go_on(struct cv_save *s, int64_t deadline_ms, struct cv_error *err)

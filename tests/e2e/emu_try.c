@@ -15,6 +15,7 @@
 #include "emulators/paths.h"
 #include "emulators/set.h"
 #include "emulators/spawn.h"
+#include "emulators/state_memory.h"
 
 static struct cv_error err;
 static int64_t begun;
@@ -101,7 +102,6 @@ int main(int argc, char **argv)
     cv_emu_tty tty[4];
     int fds[CV_DM_MAX];
     uint64_t sizes[CV_DM_MAX];
-    char path[200];
     unsigned port;
 
     begun = cv_now_ns();
@@ -137,7 +137,7 @@ int main(int argc, char **argv)
     must(cv_emuset_dirty_log(&set, true, &w, NULL, &err), "log on");
     must(cv_emuset_stop(&set, &w, NULL, &err), "stop");
     for (unsigned i = 0; i < layout.count; i++)
-        fds[i] = cv_state_file_create(cv_path_state(NULL, domid, i, path, sizeof path), &err);
+        fds[i] = cv_state_memory(i, &err);
     done("files");
     must(cv_emuset_save_state(&set, fds, true, sizes, &w, &res, &err), "save");
     for (unsigned i = 0; i < layout.count; i++)

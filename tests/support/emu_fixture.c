@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "emulators/state_memory.h"
 
 unsigned emu_open_fds(void)
 {
@@ -99,12 +100,14 @@ int emu_fixture_start(struct emu_fixture *f, enum cv_spawn_mode mode, int timeou
 void emu_fixture_states(struct emu_fixture *f, bool create)
 {
     struct cv_error err = CV_ERROR_INIT;
-    char path[200];
 
     for (unsigned i = 0; i < f->layout.count; i++) {
+        if (!create) {
+            ck_assert_int_eq(lseek(f->states[i], 0, SEEK_SET), 0);
+            continue;
+        }
         cv_fd_dispose(&f->states[i]);
-        cv_path_state(f->dir, 7, i, path, sizeof path);
-        f->states[i] = create ? cv_state_file_create(path, &err) : open(path, O_RDONLY | O_CLOEXEC);
+        f->states[i] = cv_state_memory(i, &err);
         ck_assert_int_ge(f->states[i], 0);
     }
 }

@@ -21,7 +21,7 @@ void emu_fixture_begin(struct emu_fixture *f, unsigned n, const char *const faul
 int emu_fixture_start(struct emu_fixture *f, enum cv_spawn_mode mode, int timeout_ms, struct cv_error *err);
 /* Kills what is left, frees everything, checks that no descriptor, process or socket is left. */
 void emu_fixture_end(struct emu_fixture *f);
-/* Opens the state files (create, or again for reading). */
+/* Makes the state files, or goes to their beginning. */
 void emu_fixture_states(struct emu_fixture *f, bool create);
 
 struct cv_emu_wait emu_wait(int timeout_ms);

@@ -16,6 +16,7 @@
  *     --blocked TEXT     query-migrate names a reason        --unmigratable TEXT   migrate is refused for a device
  *     --block NAME@OFFSET:SIZE (hex)   one more RAM block    --pci SLOT       one more PCI function
  *     --version X.Y.Z    (7.2.0)                             --no-eof         its states lack the last byte
+ *     --state-bytes N    its states say that they have so many, whatever it takes
  *     --leak-fdset       remove-fd fails                     --no-events      says nothing of migrations by itself */
 #include <errno.h>
 #include <fcntl.h>
@@ -54,6 +55,7 @@ struct fake {
     int named_fd;       /* of getfd */
     int received_fd;    /* came with the last bytes */
     bool dirty_log, no_eof, leak_fdset, no_events, negotiated;
+    long long state_bytes;
     int own_slot[32];
     unsigned own_count;
 };
@@ -185,7 +187,11 @@ static int save_state(struct fake *f, int fd)
         data[n++] = 0;
     else
         data[n++] = 7;
-    return write(fd, data, n) == (ssize_t)n ? 0 : -1;
+    if (write(fd, data, n) != (ssize_t)n)
+        return -1;
+    if (f->state_bytes != 0 && (ftruncate(fd, f->state_bytes) == 0 || lseek(fd, f->state_bytes, SEEK_SET) < 0))
+        fprintf(stderr, "fake-qemu: took %lld bytes\n", f->state_bytes);
+    return 0;
 }
 
 static int load_state(struct fake *f, int fd)
@@ -510,6 +516,8 @@ static void take_option(struct fake *f, const char *option, const char *value)
         f->unmigratable = value;
     else if (IS("--version"))
         f->version = value;
+    else if (IS("--state-bytes"))
+        f->state_bytes = atoll(value);
     else if (IS("--block"))
         take_block(f, value);
     else if (IS("--pci") && f->pci_count < 8)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "../support/run_suite.h"
 #include "base/fd.h"
 #include "base/priority.h"
+#include "emulators/state_memory.h"
 
 #define OK(call)                                                  \
     do {                                                          \
@@ -259,19 +261,88 @@ START_TEST(a_wrong_or_bad_state_is_refused)
         must_start(&f, CV_SPAWN_INCOMING);
         emu_fixture_states(&f, false);
         int fds[CV_DM_MAX] = { f.states[0], bad ? f.states[1] : f.states[2], f.states[2] };
-        if (bad)
-            ck_assert_int_eq(ftruncate(fds[1], 5), -1); /* read-only */
         if (bad) {
-            char path[200];
-            ck_assert_int_eq(truncate(cv_path_state(f.dir, 7, 1, path, sizeof path), 5), 0);
+            ck_assert_int_eq(ftruncate(fds[1], 5), -1); /* what was taken stays as it is */
+            fds[1] = cv_state_memory_to_load(1, &err);
+            ck_assert_int_eq(write(fds[1], "QEVM", 5), 5);
+            ck_assert_int_eq(lseek(fds[1], 0, SEEK_SET), 0);
         }
         ck_assert_int_eq(cv_emuset_load_state(&f.set, fds, &w, &res, &err), -1);
         ck_assert_int_eq(res.emu[0].state, CV_EMU_DONE);
         ck_assert_int_eq(res.emu[1].state, CV_EMU_DIED);
         ck_assert_msg(strstr(err.text, "emulator 1 'dm1'") && strstr(err.text, "load of migration failed"), "%s",
                       err.text);
+        if (bad)
+            close(fds[1]);
         emu_fixture_end(&f);
     }
+}
+END_TEST
+
+/* An emulator may be the guest's by then. */
+START_TEST(a_state_is_no_larger_than_it_may_be)
+{
+    static const char *const faults[CV_DM_MAX] = { NULL, "--state-bytes 3000000000", NULL };
+    struct cv_error err = CV_ERROR_INIT;
+    struct emu_fixture f;
+    uint64_t sizes[CV_DM_MAX];
+    struct stat st;
+
+    emu_fixture_begin(&f, 3, faults);
+    must_start(&f, CV_SPAWN_CREATE);
+    emu_fixture_states(&f, true);
+    struct cv_emu_wait w = emu_wait(5000);
+    ck_assert_int_eq(cv_emuset_save_state(&f.set, f.states, true, sizes, &w, NULL, &err), -1);
+    ck_assert_msg(strstr(err.text, "emulator 1 'dm1': its state of 3000000000 bytes is too large: at most 64 MiB"),
+                  "%s", err.text);
+    ck_assert_int_eq(fstat(f.states[1], &st), 0);
+    ck_assert_int_le(st.st_size, CV_STATE_BYTES_MAX);
+    ck_assert_int_eq(st.st_blocks, 8); /* a page */
+    /* and what was looked at stays as it is, whoever still has it open */
+    int again = cv_state_reopen(f.states[0], O_RDWR, &err);
+    ck_assert_int_ge(again, 0);
+    ck_assert_int_eq(pwrite(again, "x", 1, 0), -1);
+    ck_assert_int_eq(ftruncate(again, 1 << 20), -1);
+    close(again);
+    ck_assert_int_eq(fstat(f.states[0], &st), 0);
+    ck_assert_uint_eq((uint64_t)st.st_size, sizes[0]);
+    emu_fixture_end(&f);
+}
+END_TEST
+
+/* The process that starts them is killed while they start: the gate's file is gone already. */
+START_TEST(a_killed_start_leaves_no_gate)
+{
+    static const char *const faults[CV_DM_MAX] = { NULL, "--delay greeting:60000" };
+    char path[100], gate[100], children[64];
+    struct emu_fixture f;
+    int first = 0, second = 0;
+
+    emu_fixture_begin(&f, 2, faults);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct cv_error err;
+        (void)!emu_fixture_start(&f, CV_SPAWN_CREATE, 60000, &err);
+        _exit(1);
+    }
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    for (int64_t until = cv_after_ms(20000); second == 0 && cv_now_ms() < until; usleep(5000)) {
+        FILE *file = fopen(path, "r");
+        if (file != NULL && fgets(children, sizeof children, file) != NULL)
+            sscanf(children, "%d %d", &first, &second);
+        if (file != NULL)
+            fclose(file);
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    ck_assert_msg(second > 0, "two were to be started");
+    kill(first, SIGKILL);
+    kill(second, SIGKILL);
+    ck_assert_int_eq(access(cv_path_gate(f.dir, 7, gate, sizeof gate), F_OK), -1);
+    char command[200];
+    snprintf(command, sizeof command, "rm -f %s/qmp-*", f.dir);
+    ck_assert_int_eq(system(command), 0);
+    emu_fixture_end(&f);
 }
 END_TEST
 
@@ -580,6 +651,8 @@ int main(void)
     tcase_add_test(t, emulators_are_not_in_the_background);
     tcase_add_test(t, a_missing_program_is_named);
     tcase_add_test(t, a_wrong_or_bad_state_is_refused);
+    tcase_add_test(t, a_state_is_no_larger_than_it_may_be);
+    tcase_add_test(t, a_killed_start_leaves_no_gate);
     tcase_add_test(t, eight_states_take_hardly_longer_than_one);
     tcase_add_test(t, loads_run_side_by_side_too);
     tcase_add_loop_test(t, a_load_is_over_when_the_emulator_says_so, 0, 2);
