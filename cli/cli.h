@@ -40,8 +40,8 @@ int cli_mem_option(struct cv_mem_options *m, int opt, const char *arg, struct cv
 const char *cli_journal_dir(void);
 /* A number of seconds from 1 to 86400, in ms. */
 int cli_seconds(const char *arg, const char *option, int64_t *ms_out, struct cv_error *err);
-/* Starts the guest's monitor; a failure is a warning. */
-void cli_monitor(struct cli *c, uint32_t domid, const char *name);
+/* Starts the guest's monitor.  -1 after having printed why nobody watches over this guest, which runs. */
+int cli_monitor(struct cli *c, uint32_t domid, const char *name);
 
 int cmd_create(struct cli *c, int argc, char **argv);
 int cmd_check(struct cli *c, int argc, char **argv);

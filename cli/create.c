@@ -50,10 +50,9 @@ int cmd_create(struct cli *c, int argc, char **argv)
     if (cv_guest_create(&g, h, argv[optind], &o, &c->sink, &err) < 0) {
         status = cli_error(&err);
     } else {
-        cli_monitor(c, g.domid, g.spec.name);
+        status = cli_monitor(c, g.domid, g.spec.name) < 0;
         printf("%s: domain %u, %u emulator%s\n", g.spec.name, g.domid, g.layout.count, g.layout.count == 1 ? "" : "s");
         cv_guest_dispose(&g);
-        status = 0;
     }
     h->ops->close(h);
     return status;

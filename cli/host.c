@@ -16,10 +16,14 @@ struct cv_host *cli_host(struct cli *c, int *status_out)
     return NULL;
 }
 
-void cli_monitor(struct cli *c, uint32_t domid, const char *name)
+int cli_monitor(struct cli *c, uint32_t domid, const char *name)
 {
     struct cv_error err = CV_ERROR_INIT;
 
-    if (cv_monitor_spawn(c->program, domid, name, &err) < 0)
-        cv_log(&c->sink, CV_LOG_WARN, "%s: when the guest ends, its emulators stay until 'convoy destroy'", err.text);
+    if (cv_monitor_spawn(c->program, domid, name, &err) == 0)
+        return 0;
+    char text[800];
+    cv_log(&c->sink, CV_LOG_ERROR, "'%s' runs as domain %u, but nobody watches over it: %s; 'convoy monitor %u' does",
+           name, domid, cv_error_string(&err, text, sizeof text), domid);
+    return -1;
 }

@@ -85,7 +85,7 @@ static int print(const struct cv_image *img, const struct inspect_args *a, struc
         json_t *o = cv_report_json(img, err);
         if (o == NULL)
             return -1;
-        json_dumpf(o, stdout, JSON_INDENT(2));
+        json_dumpf(o, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
         json_decref(o);
         putchar('\n');
     } else if (a->picture == NULL) {

@@ -8,6 +8,7 @@
 #include <uuid/uuid.h>
 
 #include "base/fd.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/findings.h"
 #include "guest/guest.h"
@@ -58,13 +59,14 @@ static const char *state_of(const struct cv_domain_info *d)
 static int show(void *user, const struct cv_domain_info *d)
 {
     struct listing *l = user;
-    char uuid[37], names[256] = "";
+    char uuid[37], name[CV_NAME_MAX], names[256] = "";
     json_t *emus;
 
     if (l->only != 0 && l->only != d->domid)
         return 0;
     emus = emulators_of(l->host, d->domid);
     uuid_unparse_lower(d->uuid, uuid);
+    cv_text_cleaned(d->name, name, sizeof name);
     if (l->all != NULL) {
         json_array_append_new(l->all, json_pack("{s:o,s:i,s:s,s:I,s:i,s:s,s:f,s:o}", "name", cli_json_text(d->name),
                                                 "domid", (int)d->domid, "uuid", uuid, "memory_kib",
@@ -78,7 +80,8 @@ static int show(void *user, const struct cv_domain_info *d)
                  json_string_value(json_object_get(json_array_get(emus, i), "name")));
     }
     json_decref(emus);
-    printf("%-24s %5u %7llu %5u  %-9s %9.1f  %s\n", d->name, d->domid, (unsigned long long)d->pages / 256, d->vcpus,
+    cv_text_clean(names);
+    printf("%-24s %5u %7llu %5u  %-9s %9.1f  %s\n", name, d->domid, (unsigned long long)d->pages / 256, d->vcpus,
            state_of(d), (double)d->cpu_time_ns / 1e9, names[0] ? names : "-");
     return 0;
 }
@@ -115,7 +118,7 @@ int cmd_list(struct cli *c, int argc, char **argv)
     if (l.host->ops->list(l.host, show, &l, &err) < 0)
         status = cli_error(&err);
     else if (json) {
-        json_dumpf(l.all, stdout, JSON_INDENT(2));
+        json_dumpf(l.all, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
         putchar('\n');
     }
     json_decref(l.all);

@@ -173,6 +173,7 @@ int main(int argc, char **argv)
 
     keep_standard_descriptors();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     while ((opt = getopt_long(argc, argv, "+vqhV", options, NULL)) != -1) {
         switch (opt) {
         case 'v': c.sink.level = c.sink.level < CV_LOG_DEBUG ? c.sink.level + 1 : CV_LOG_DEBUG; break;

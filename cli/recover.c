@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "cli/cli.h"
 #include "migrate/recover.h"
 #include "migrate/watch.h"
@@ -57,11 +58,11 @@ static const char *const meaning[] = {
 static void print_outcome(FILE *f, const struct cv_journal_record *rec, enum cv_ho_outcome outcome,
                           const struct cv_error *why)
 {
-    char id[CV_ID_TEXT], text[800];
+    char id[CV_ID_TEXT], text[800], name[sizeof rec->name];
 
     cv_id_format(rec->migration, id);
-    fprintf(f, "%s (%s, %s): %s\n", rec->name, id, rec->role == CV_ROLE_SOURCE ? "source" : "destination",
-            meaning[outcome]);
+    fprintf(f, "%s (%s, %s): %s\n", cv_text_cleaned(rec->name, name, sizeof name), id,
+            rec->role == CV_ROLE_SOURCE ? "source" : "destination", meaning[outcome]);
     if (why->code != CV_OK)
         fprintf(f, "    %s\n", cv_error_string(why, text, sizeof text));
 }

@@ -77,7 +77,7 @@ int cmd_restore(struct cli *c, int argc, char **argv)
         status = cli_error(&err);
     } else {
         if (h->ops->info(h, domid, &d, &err) == 0)
-            cli_monitor(c, domid, d.name);
+            status = cli_monitor(c, domid, d.name) < 0;
         print_report(domid, &report);
     }
     h->ops->close(h);

@@ -30,8 +30,9 @@ struct start {
     const struct cv_spawn_options *opt;
     const struct cv_emu_wait *w;
     const char *run_as;
-    char gate[108]; /* "" = none */
-    int gate_fd;    /* our end, open until the default emulator has answered */
+    char gate[32];    /* how we reach the gate; "" = none */
+    int gate_path_fd; /* its socket's file, which has no name any more */
+    int gate_fd;      /* our end, open until the default emulator has answered */
 };
 
 /* --- sockets -------------------------------------------------------------------------------------------------------
@@ -59,12 +60,24 @@ static int listen_at(const char *path, struct cv_error *err)
     return cv_fd_take(&fd);
 }
 
-/* The gate's socket is a file that only we may connect to: whoever opens the gate early spoils the order. */
+/* The gate's socket is a file that only we may connect to: whoever opens the gate early spoils the order.  Its name is
+ * gone before anybody is started, so that nothing stays behind if we are killed: a descriptor of the file leads there,
+ * too. */
 static int make_gate(struct start *s, struct cv_error *err)
 {
-    snprintf(s->gate, sizeof s->gate, "%s/convoy-gate-%u", s->opt->run_dir ? s->opt->run_dir : CV_RUN_DIR,
-             s->set->domid);
-    return listen_at(s->gate, err);
+    char path[108];
+
+    cv_path_gate(s->opt->run_dir, s->set->domid, path, sizeof path);
+    CV_AUTO_FD fd = listen_at(path, err);
+    if (fd < 0)
+        return -1;
+    s->gate_path_fd = open(path, O_PATH | O_CLOEXEC);
+    int why = errno;
+    unlink(path);
+    if (s->gate_path_fd < 0)
+        return cv_fail(err, CV_E_IO, why, "open %s", path);
+    snprintf(s->gate, sizeof s->gate, "/proc/self/fd/%d", s->gate_path_fd);
+    return cv_fd_take(&fd);
 }
 
 static int open_gate(struct start *s, struct cv_error *err)
@@ -333,14 +346,15 @@ static int let_in(struct start *s, struct cv_error *err)
 int cv_emuset_start(struct cv_emuset *set, const struct cv_layout *l, const struct cv_spawn_options *opt,
                     const struct cv_emu_wait *w, struct cv_error *err)
 {
-    struct start s = { .set = set, .l = l, .opt = opt, .w = w, .run_as = choose_user(opt), .gate_fd = -1 };
+    struct start s = {
+        .set = set, .l = l, .opt = opt, .w = w, .run_as = choose_user(opt), .gate_path_fd = -1, .gate_fd = -1
+    };
     int rc = start_all(&s, err);
 
     if (rc == 0)
         rc = let_in(&s, err);
     cv_fd_dispose(&s.gate_fd);
-    if (*s.gate)
-        unlink(s.gate);
+    cv_fd_dispose(&s.gate_path_fd);
     if (rc < 0) {
         struct cv_error again;
         if (cv_emuset_kill(set, &again) < 0)

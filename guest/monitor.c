@@ -13,11 +13,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/detach.h"
 #include "base/fd.h"
 #include "base/priority.h"
 #include "config/config.h"
 #include "emulators/paths.h"
 #include "guest/guest.h"
+#include "guest/sweep.h"
 
 /* The domain's shell stays until the last foreign mapping is gone; we look again after every release event. */
 #define ATTEMPT_MS 5000
@@ -201,21 +203,33 @@ static void learn_name(struct cv_guest *g)
         snprintf(g->spec.name, sizeof g->spec.name, "%s", d.name);
 }
 
+/* What was locked is what the name leads to: whoever sweeps may have removed it in between. */
+static bool is_at(int fd, const char *path)
+{
+    struct stat a, b;
+
+    return fstat(fd, &a) == 0 && lstat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 /* Two of them would start a guest that reboots twice.  A lock's descriptor; -1: somebody watches this guest already. */
 static int take_watch(struct cv_host *host, uint32_t domid, char *path, size_t size, struct cv_sink *sink)
 {
-    snprintf(path, size, "%s/convoy-monitor-%u.lock", host->dirs->run ? host->dirs->run : CV_RUN_DIR, domid);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) { /* rather two than none */
-        cv_log(sink, CV_LOG_WARN, "%s: %s", path, strerror(errno));
-        return open("/dev/null", O_RDONLY | O_CLOEXEC);
-    }
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+    cv_path_monitor_lock(host->dirs->run, domid, path, size);
+    for (;;) {
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0) { /* rather two than none */
+            cv_log(sink, CV_LOG_WARN, "%s: %s", path, strerror(errno));
+            return open("/dev/null", O_RDONLY | O_CLOEXEC);
+        }
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+            close(fd);
+            cv_log(sink, CV_LOG_INFO, "domain %u is watched already", domid);
+            return -1;
+        }
+        if (is_at(fd, path))
+            return fd;
         close(fd);
-        cv_log(sink, CV_LOG_INFO, "domain %u is watched already", domid);
-        return -1;
     }
-    return fd;
 }
 
 static int watch_over(struct cv_host *host, uint32_t domid, struct cv_cancel *cancel, struct cv_sink *sink,
@@ -253,42 +267,23 @@ int cv_monitor_run(struct cv_host *host, uint32_t domid, struct cv_cancel *cance
     *next_out = 0;
     if (lock < 0)
         return 0;
+    cv_guest_sweep_stale(host);
     int rc = watch_over(host, domid, cancel, sink, next_out, err);
     unlink(path);
     close(lock);
     return rc;
 }
 
-static void run_detached(const char *program, const char *domid, const char *log, int nice)
-{
-    setsid();
-    setpriority(PRIO_PROCESS, 0, nice);
-    if (fork() != 0)
-        _exit(0);
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    int out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    dup2(null, 0);
-    dup2(out >= 0 ? out : null, 1);
-    dup2(out >= 0 ? out : null, 2);
-    if (chdir("/") < 0)
-        _exit(1);
-    execl(program, "convoy", "monitor", domid, (char *)NULL);
-    _exit(127);
-}
-
 int cv_monitor_spawn(const char *program, uint32_t domid, const char *name, struct cv_error *err)
 {
     char who[16], log[256];
-    int status, nice = cv_nice_own(); /* and so for whatever it starts anew */
+    const char *argv[] = { "convoy", "monitor", who, NULL };
 
     snprintf(who, sizeof who, "%u", domid);
     snprintf(log, sizeof log, "%s/convoy-%.100s.log", CV_LOG_DIR, name);
-    pid_t pid = fork();
-    if (pid < 0)
-        return cv_fail(err, CV_E_NOMEM, errno, "start the guest's monitor");
-    if (pid == 0)
-        run_detached(program, who, log, nice);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    return 0;
+    CV_AUTO_FD out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    struct cv_detach d = {
+        .program = program, .argv = argv, .in_fd = -1, .out_fd = out, .nice = cv_nice_own() /* as what it restarts */
+    };
+    return cv_detach(&d, err) < 0 ? cv_context(err, "the guest's monitor") : 0;
 }

@@ -9,7 +9,7 @@
 #include "host/host.h"
 
 /* Starts "<program> monitor <domid>" in the background, detached, with its log beside the emulators'.
- * Returns when the process runs. */
+ * Returns when it has been executed; an error when it could not be. */
 int cv_monitor_spawn(const char *program, uint32_t domid, const char *name, struct cv_error *err) CV_CHECKED;
 
 /* What that process does: returns 0 when the guest has ended and nothing of it is left.

@@ -4,12 +4,14 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -88,4 +90,46 @@ int cv_guest_sweep(struct cv_host *host, uint32_t domid, struct cv_error *err)
     closedir(d);
     remove_sockets(host, domid);
     return rc;
+}
+
+/* Somebody holds the lock of the domain's monitor: what is left of it is his to end. */
+static bool is_watched(int dir, uint32_t domid)
+{
+    char name[64];
+
+    snprintf(name, sizeof name, "convoy-monitor-%u.lock", domid);
+    CV_AUTO_FD fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
+}
+
+/* The domain that a file of ours belongs to; 0: it is none of ours. */
+static uint32_t owner_of(const char *name)
+{
+    unsigned domid, dmid;
+    int end = 0;
+    char rest;
+
+    if (sscanf(name, "convoy-gate-%u%c", &domid, &rest) == 1 ||
+        sscanf(name, "qmp-libxl-%u-%u%c", &domid, &dmid, &rest) == 2)
+        return domid;
+    bool is_lock = sscanf(name, "convoy-monitor-%u.lock%n", &domid, &end) == 1 && end > 0 && name[end] == '\0';
+    return is_lock ? domid : 0;
+}
+
+void cv_guest_sweep_stale(struct cv_host *host)
+{
+    DIR *d = opendir(host->dirs->run ? host->dirs->run : CV_RUN_DIR);
+
+    if (d == NULL)
+        return;
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        struct cv_error why = CV_ERROR_INIT;
+        struct cv_domain_info info;
+        uint32_t domid = owner_of(e->d_name);
+        /* First the name, then the look: a domain is there before its files are. */
+        if (domid != 0 && host->ops->info(host, domid, &info, &why) < 0 && why.code == CV_E_NOT_FOUND &&
+            !is_watched(dirfd(d), domid))
+            unlinkat(dirfd(d), e->d_name, 0);
+    }
+    closedir(d);
 }

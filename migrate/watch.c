@@ -5,39 +5,29 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/detach.h"
 #include "base/fd.h"
+#include "base/priority.h"
+#include "base/quiet.h"
 
 #define LOG "/var/log/xen/convoy-recover.log"
 #define ALL_IS_WELL 'k'
 
-/* Twice forked: nobody has to reap it, and no signal to our process group reaches it. */
-static void run_watcher(const char *program, const char *role, const char *id, int fd)
+static void prepare(void)
 {
-    setsid();
-    pid_t pid = fork();
-    if (pid != 0)
-        _exit(pid < 0);
-    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    int log = open(LOG, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     signal(SIGINT, SIG_IGN);
-    if (dup2(fd, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(log >= 0 ? log : null, STDERR_FILENO) < 0 ||
-        chdir("/") < 0)
-        _exit(1);
     setenv("SSH_ASKPASS_REQUIRE", "never", 1); /* no window for a password, once a minute */
     unsetenv("CONVOY_KILL_AT");                /* meant for the one that is watched */
     unsetenv("CONVOY_STOP_AT");
-    execl(program, "convoy", "recover", "--watch", role, id, (char *)NULL);
-    _exit(127);
 }
 
 int cv_watch_start(struct cv_watch *w, const char *program, const uint8_t migration[16], enum cv_journal_role role,
                    struct cv_error *err)
 {
     char id[CV_ID_TEXT];
-    int fds[2], status;
+    int fds[2];
 
     w->fd = -1;
     if (program == NULL)
@@ -45,18 +35,18 @@ int cv_watch_start(struct cv_watch *w, const char *program, const uint8_t migrat
     cv_id_format(migration, id);
     if (pipe2(fds, O_CLOEXEC) < 0)
         return cv_fail(err, CV_E_IO, errno, "pipe");
-    pid_t pid = fork();
-    if (pid == 0)
-        run_watcher(program, role == CV_ROLE_SOURCE ? "source" : "destination", id, fds[0]);
-    int why = errno;
-    close(fds[0]);
-    w->fd = fds[1];
-    if (pid < 0) {
-        cv_fd_dispose(&w->fd);
-        return cv_fail(err, CV_E_NOMEM, why, "start the watcher");
-    }
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
+    CV_AUTO_FD theirs = fds[0];
+    CV_AUTO_FD ours = fds[1];
+    CV_AUTO_FD log = open(LOG, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    const char *argv[] = {
+        "convoy", "recover", "--watch", role == CV_ROLE_SOURCE ? "source" : "destination", id, NULL
+    };
+    struct cv_detach d = {
+        .program = program, .argv = argv, .in_fd = theirs, .out_fd = log, .nice = cv_nice_own(), .prepare = prepare
+    };
+    if (cv_detach(&d, err) < 0)
+        return cv_context(err, "the migration's watcher");
+    w->fd = cv_fd_take(&ours);
     return 0;
 }
 
@@ -64,7 +54,7 @@ void cv_watch_end(struct cv_watch *w, bool settled)
 {
     char word = ALL_IS_WELL;
 
-    if (w->fd >= 0 && settled && write(w->fd, &word, 1) < 0)
+    if (w->fd >= 0 && settled && cv_quiet_write(w->fd, &word, 1) < 0)
         errno = 0; /* the watcher is gone: there is nothing to be said */
     cv_fd_dispose(&w->fd);
 }

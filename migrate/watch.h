@@ -20,7 +20,8 @@ struct cv_watch {
         .fd = -1      \
     }
 
-/* Runs "<program> recover --watch <role> <migration>" in a session of its own.  program NULL: nothing is started. */
+/* Runs "<program> recover --watch <role> <migration>" in a session of its own.  program NULL: nothing is started.
+ * An error when it could not be executed. */
 int cv_watch_start(struct cv_watch *w, const char *program, const uint8_t migration[16], enum cv_journal_role role,
                    struct cv_error *err) CV_CHECKED;
 /* settled: all is in order, the watcher ends.  Else it takes over at once: the journal must have been closed.  Twice is

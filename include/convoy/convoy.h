@@ -97,7 +97,7 @@ typedef struct convoy_save_options {
 } convoy_save_options;
 
 /* To a file: written aside, synced, renamed; until then an older one of that name stays as it is.
- * On failure the guest goes on. */
+ * On failure the guest goes on.  What a write would raise (SIGPIPE, SIGXFSZ) does not reach the caller's process. */
 CONVOY_API int convoy_save(convoy_host *h, const char *who, const char *path, const convoy_save_options *o,
                            convoy_error *err);
 /* To a pipe, a socket or an open file, which is not closed. */

@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "../support/one_host.h"
 #include "../support/run_suite.h"
 #include "guest/monitor.h"
+#include "guest/sweep.h"
 
 START_TEST(create_leaves_nothing_behind)
 {
@@ -226,6 +228,87 @@ START_TEST(a_preserved_guest_is_watched_until_it_is_gone)
 }
 END_TEST
 
+static void touch(const struct one_host *w, const char *name)
+{
+    char path[200];
+
+    snprintf(path, sizeof path, "%s/%s", w->dir, name);
+    FILE *f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    fclose(f);
+}
+
+static bool is_there(const struct one_host *w, const char *name)
+{
+    char path[200];
+
+    snprintf(path, sizeof path, "%s/%s", w->dir, name);
+    return access(path, F_OK) == 0;
+}
+
+/* Domain 1 lives, 5 is gone, and somebody still watches over what is left of 6. */
+START_TEST(what_killed_processes_left_is_swept)
+{
+    static const char *const stay[] = { "qmp-libxl-1-0",     "convoy-gate-1",         "convoy-monitor-1.lock",
+                                        "qmp-libxl-6-0",     "convoy-monitor-6.lock", "qmp-libxl-5",
+                                        "convoy-gate-5.old", "convoy-monitor-5",      "other" };
+    static const char *const go[] = { "qmp-libxl-5-0", "qmp-libxl-5-7", "convoy-gate-5", "convoy-monitor-5.lock",
+                                      "convoy-monitor-7.lock" };
+    char path[200];
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    fake_host_add_guest(w.host, "one");
+    for (unsigned i = 0; i < sizeof stay / sizeof *stay; i++)
+        touch(&w, stay[i]);
+    for (unsigned i = 0; i < sizeof go / sizeof *go; i++)
+        touch(&w, go[i]);
+    snprintf(path, sizeof path, "%s/convoy-monitor-6.lock", w.dir);
+    int lock = open(path, O_RDWR | O_CLOEXEC);
+    ck_assert_int_eq(flock(lock, LOCK_EX), 0);
+    cv_guest_sweep_stale(&w.host->base);
+    for (unsigned i = 0; i < sizeof stay / sizeof *stay; i++)
+        ck_assert_msg(is_there(&w, stay[i]), "%s is gone", stay[i]);
+    for (unsigned i = 0; i < sizeof go / sizeof *go; i++)
+        ck_assert_msg(!is_there(&w, go[i]), "%s is left", go[i]);
+    close(lock);
+    w.others = 1;
+    one_host_end(&w);
+}
+END_TEST
+
+/* A monitor that was killed leaves its lock; the next one, of whatever guest, takes it away, and its own. */
+START_TEST(a_monitor_sweeps_and_leaves_nothing)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    uint32_t next = 0;
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    struct fake_domain *d = one_host_guest(&w);
+    d->ended = true;
+    d->end_reason = CV_SHUTDOWN_POWEROFF;
+    w.host->watch_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    touch(&w, "convoy-monitor-5.lock");
+    touch(&w, "convoy-gate-5");
+    ck_assert_msg(cv_monitor_run(&w.host->base, d->domid, NULL, NULL, &next, &err) == 0, "%s", emu_text(&err));
+    close(w.host->watch_fd);
+    reap();
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
+START_TEST(a_monitor_that_does_not_start_is_an_error)
+{
+    struct cv_error err = CV_ERROR_INIT;
+
+    ck_assert_int_eq(cv_monitor_spawn("/no/such/program", 1, "g", &err), -1);
+    ck_assert_str_eq(emu_text(&err), "the guest's monitor: start /no/such/program: No such file or directory");
+    ck_assert_int_eq(cv_monitor_spawn("/bin/true", 1, "g", &err), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("create");
@@ -239,6 +322,9 @@ int main(void)
     tcase_add_test(t, a_uuid_is_had_once);
     tcase_add_loop_test(t, the_monitor_carries_out_the_end, 0, sizeof ends / sizeof *ends);
     tcase_add_test(t, a_preserved_guest_is_watched_until_it_is_gone);
+    tcase_add_test(t, what_killed_processes_left_is_swept);
+    tcase_add_test(t, a_monitor_sweeps_and_leaves_nothing);
+    tcase_add_test(t, a_monitor_that_does_not_start_is_an_error);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

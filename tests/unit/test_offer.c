@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a destination finds wrong with an OFFER: one refusal each, with its code and a text that says what and where. */
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "../support/run_suite.h"
 #include "config/config.h"
 #include "migrate/offer.h"
+#include "migrate/watch.h"
 
 #define CONFIG "type='hvm'\nname='g'\nmemory=64\ndevice_models=['name=net']\n"
 #define DISK "/tmp/convoy-offer-disk"
@@ -166,11 +168,28 @@ START_TEST(one_thing_is_wrong)
 }
 END_TEST
 
+START_TEST(a_watcher_that_does_not_start_is_an_error)
+{
+    static const uint8_t id[16] = { 1 };
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_watch w = CV_WATCH_INIT;
+
+    ck_assert_int_eq(cv_watch_start(&w, "/no/such/program", id, CV_ROLE_SOURCE, &err), -1);
+    ck_assert_str_eq(err.text, "the migration's watcher: start /no/such/program");
+    ck_assert_int_eq(err.sys, ENOENT);
+    ck_assert_int_eq(w.fd, -1);
+    ck_assert_int_eq(cv_watch_start(&w, "/bin/true", id, CV_ROLE_SOURCE, &err), 0);
+    ck_assert_int_ge(w.fd, 0);
+    cv_watch_end(&w, true);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("offer");
     TCase *t = tcase_create("offer");
 
+    tcase_add_test(t, a_watcher_that_does_not_start_is_an_error);
     tcase_add_loop_test(t, one_thing_is_wrong, 0, WRONGS);
     suite_add_tcase(s, t);
     return run_suite(s);

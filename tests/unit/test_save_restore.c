@@ -2,12 +2,14 @@
 /* Save and restore against a model of a host and models of QEMU: every call fails once, every emulator in turn, and
  * after each failure the world is as the operation promises.  What they do on a real host is seen in tests/e2e. */
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -381,6 +383,42 @@ START_TEST(an_emulator_fails_while_saving)
 }
 END_TEST
 
+/* A process whose signals do what they do by default, as a program with this library in it may be: the save fails, and
+ * the process and the guest go on. */
+START_TEST(a_save_is_not_killed_by_its_output)
+{
+    bool to_pipe = _i & 1;
+    struct cv_save_options o = { .live = _i & 2, .mem = { .threads = 2, .codec = CV_CODEC_NONE } };
+    struct rlimit limit = { 100000, RLIM_INFINITY }, before;
+    struct cv_error err = CV_ERROR_INIT;
+    struct one_host w;
+    int fds[2];
+
+    signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
+    one_host_begin(&w, NULL);
+    struct fake_domain *d = one_host_guest(&w);
+    ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+    close(fds[0]);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    if (!to_pipe)
+        ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    int rc = cv_save_to(&w.host->base, "g", to_pipe ? "-" : w.image, to_pipe ? fds[1] : -1, CV_SAVE_DESTROY, &o, NULL,
+                        NULL, &err);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    close(fds[1]);
+    ck_assert_int_lt(rc, 0);
+    ck_assert_int_eq(err.sys, to_pipe ? EPIPE : EFBIG);
+    ck_assert(d->exists && !d->paused && !d->suspended && !d->logging);
+    emulators_run(&w);
+    ck_assert_int_ne(access(w.image, F_OK), 0);
+    ck_assert_uint_eq(one_host_leftovers(&w), 0);
+    one_host_destroy(&w);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("save-restore");
@@ -395,6 +433,7 @@ int main(void)
     tcase_add_test(t, newer_xens_images_make_no_domain);
     tcase_add_loop_test(t, an_emulator_fails_while_saving, 0,
                         (int)(sizeof emulator_faults / sizeof emulator_faults[0]) * EMULATORS);
+    tcase_add_loop_test(t, a_save_is_not_killed_by_its_output, 0, 4);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
