@@ -80,3 +80,16 @@ int cv_findings_verdict(const struct cv_findings *f, struct cv_error *err)
         return cv_fail(err, code, 0, "%s%s%s", first->text, *first->advice ? ": " : "", first->advice);
     return cv_fail(err, code, 0, "%s (and %zu more)", first->text, errors - 1);
 }
+
+int cv_findings_tell(const struct cv_findings *f, struct cv_sink *sink, struct cv_error *err)
+{
+    size_t errors = cv_findings_errors(f);
+
+    for (size_t i = 0; i < f->count; i++) {
+        const struct cv_finding *one = &f->items[i];
+        if (one->code == CV_OK || errors > 1)
+            cv_log(sink, one->code == CV_OK ? CV_LOG_WARN : CV_LOG_ERROR, "%s%s%s", one->text, *one->advice ? ": " : "",
+                   one->advice);
+    }
+    return cv_findings_verdict(f, err);
+}

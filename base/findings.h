@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/log.h"
 
 struct cv_finding {
     enum cv_code code; /* CV_OK: a warning, nothing stands in the way */
@@ -35,5 +36,7 @@ size_t cv_findings_errors(const struct cv_findings *f);
 /* -1 if anything stands in the way: err says what, and where that is more than one thing, how many there are. The code
  * is that of the first one; one that can be mended in the configuration goes before what cannot be had. */
 int cv_findings_verdict(const struct cv_findings *f, struct cv_error *err) CV_CHECKED;
+/* The verdict for somebody who reads the sink: warnings go there, and what is in the way when it is several things. */
+int cv_findings_tell(const struct cv_findings *f, struct cv_sink *sink, struct cv_error *err) CV_CHECKED;
 
 #endif

@@ -122,11 +122,7 @@ int cv_guest_refuse_blocked(struct cv_guest *g, const struct cv_emu_wait *w, str
     struct cv_findings found = { 0 };
 
     cv_guest_find_blockers(g, w, &found);
-    if (cv_findings_errors(&found) > 1)
-        for (size_t i = 0; i < found.count; i++)
-            cv_log(g->sink, found.items[i].code == CV_OK ? CV_LOG_WARN : CV_LOG_ERROR, "%s%s%s", found.items[i].text,
-                   found.items[i].advice[0] ? ": " : "", found.items[i].advice);
-    int rc = cv_findings_verdict(&found, err);
+    int rc = cv_findings_tell(&found, g->sink, err);
     cv_findings_dispose(&found);
     return rc;
 }
