@@ -47,6 +47,8 @@ void cv_spec_from_config(struct cv_domain_spec *s, const struct cv_guest_config 
         .max_maptrack_frames = c->max_maptrack_frames,
         .paging_pool_kb = c->shadow_memory_kib,
         .rtc_offset_s = c->rtc_timeoffset,
+        .cpu_weight = c->cpu_weight,
+        .cpu_cap = c->cpu_cap,
     };
     if (c->localtime) {
         time_t now = time(NULL);
@@ -59,6 +61,8 @@ void cv_spec_from_config(struct cv_domain_spec *s, const struct cv_guest_config 
     snprintf(s->loader, sizeof s->loader, "%s", c->firmware);
     snprintf(s->acpi_table, sizeof s->acpi_table, "%s", c->acpi_firmware);
     snprintf(s->cpus, sizeof s->cpus, "%s", c->cpus);
+    snprintf(s->cpus_soft, sizeof s->cpus_soft, "%s", c->cpus_soft);
+    snprintf(s->cpupool, sizeof s->cpupool, "%s", c->cpupool);
 }
 
 /* One list for both directions: member, kind (n number, b boolean, s string). */
@@ -70,10 +74,11 @@ void cv_spec_from_config(struct cv_domain_spec *s, const struct cv_guest_config 
     F(mmio_hole_kb) F(paging_pool_kb) F(rtc_offset_s)
 /* clang-format on */
 #define SPEC_BOOLS(F) F(hap) F(acpi) F(apic) F(nested_hvm) F(pae) F(hpet)
-/* Came later: false and "" where an image does not have them. */
+/* Came later: false, 0 and "" where an image does not have them. */
 #define SPEC_LATER_BOOLS(F) F(pirq) F(nomigrate) F(no_acpi_s3) F(no_acpi_s4) F(no_vpt_align)
 #define SPEC_STRINGS(F) F(name) F(firmware) F(loader) F(acpi_table)
-#define SPEC_LATER_STRINGS(F) F(cpus)
+#define SPEC_LATER_STRINGS(F) F(cpus) F(cpus_soft) F(cpupool)
+#define SPEC_LATER_NUMBERS(F) F(cpu_weight) F(cpu_cap)
 
 int cv_spec_encode(const struct cv_domain_spec *s, char **json_out, struct cv_error *err)
 {
@@ -86,6 +91,7 @@ int cv_spec_encode(const struct cv_domain_spec *s, char **json_out, struct cv_er
     bad |= json_object_set_new(o, "uuid", json_string(uuid));
 #define PUT(m) bad |= json_object_set_new(o, #m, json_integer((json_int_t)s->m));
     SPEC_NUMBERS(PUT)
+    SPEC_LATER_NUMBERS(PUT)
 #undef PUT
 #define PUT(m) bad |= json_object_set_new(o, #m, json_boolean(s->m));
     SPEC_BOOLS(PUT)
@@ -154,6 +160,14 @@ static int decode_object(json_t *o, struct cv_domain_spec *s, struct cv_error *e
         return -1;                       \
     s->m = (__typeof__(s->m))n;
     SPEC_NUMBERS(GET)
+#undef GET
+#define GET(m)                               \
+    if (json_object_get(o, #m) != NULL) {    \
+        if (take_number(o, #m, &n, err) < 0) \
+            return -1;                       \
+        s->m = (__typeof__(s->m))n;          \
+    }
+    SPEC_LATER_NUMBERS(GET)
 #undef GET
 #define GET(m)                            \
     if (take_bool(o, #m, &s->m, err) < 0) \

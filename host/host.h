@@ -77,6 +77,10 @@ struct cv_domain_spec {
     char acpi_table[256]; /* acpi_firmware; "" = none */
     char cpus[256];       /* hard affinity: a base/cpuset.h text for all vcpus, or one for each from the first
                                           on, every one ended by ';'; "" = any CPU */
+    char cpus_soft[256];  /* soft affinity, in the same form */
+    char cpupool[32];     /* "" = dom0's */
+    uint32_t cpu_weight;  /* of the credit schedulers; 0 = the usual */
+    uint32_t cpu_cap;     /* percent of one CPU; 0 = no limit */
 };
 
 struct cv_tsc_state {

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cpuset.h"
 #include "base/fd.h"
 #include "host/xen/xen.h"
 
@@ -52,6 +51,8 @@ static int create_domain(struct xen_host *x, struct cv_domain_spec *spec, uint32
     uint32_t tries[2] = { all & ~XEN_X86_EMU_USE_PIRQ, all };
     int n = 2;
 
+    if (xen_cpupool(x, spec->cpupool, &c.cpupool_id, err) < 0)
+        return -1;
     if (spec->emulation_flags != 0 || spec->pirq) {
         tries[0] = spec->emulation_flags != 0 ? spec->emulation_flags : all;
         n = 1;
@@ -109,54 +110,12 @@ static int set_params(struct xen_host *x, uint32_t domid, const struct cv_domain
     return 0;
 }
 
-static int pin_vcpu(struct xen_host *x, uint32_t domid, uint32_t vcpu, const struct cv_cpuset *set, unsigned cpus,
-                    struct cv_error *err)
-{
-    CV_AUTO_FREE uint8_t *map = xc_cpumap_alloc(x->xc);
-
-    if (map == NULL)
-        return cv_fail(err, CV_E_NOMEM, 0, "no memory for a CPU map");
-    memcpy(map, set->map, (cpus + 7) / 8);
-    if (xc_vcpu_setaffinity(x->xc, domid, (int)vcpu, map, NULL, XEN_VCPUAFFINITY_HARD) != 0)
-        return xen_fail(x, err, "cannot pin vcpu %u", vcpu);
-    return 0;
-}
-
-/* spec->cpus: one list for all vcpus, or one for each, ended by ';'. */
-static int pin_vcpus(struct xen_host *x, uint32_t domid, const struct cv_domain_spec *spec, struct cv_error *err)
-{
-    bool each = strchr(spec->cpus, ';') != NULL;
-    const char *p = spec->cpus;
-    struct cv_cpuset set;
-    char one[sizeof spec->cpus];
-
-    if (*p == '\0')
-        return 0;
-    int cpus = xc_get_max_cpus(x->xc);
-    if (cpus <= 0)
-        return xen_fail(x, err, "cannot ask Xen for the number of its CPUs");
-    if (cpus > (int)CV_CPUSET_MAX)
-        cpus = CV_CPUSET_MAX;
-    for (uint32_t i = 0; i < spec->vcpus && *p; i++) {
-        size_t len = strcspn(p, ";");
-        memcpy(one, p, len);
-        one[len] = '\0';
-        if (cv_cpuset_parse(one, (unsigned)cpus, &set, err) < 0)
-            return cv_context(err, "cpus of vcpu %u", i);
-        if (pin_vcpu(x, domid, i, &set, (unsigned)cpus, err) < 0)
-            return -1;
-        if (each)
-            p += len + (p[len] == ';');
-    }
-    return 0;
-}
-
 static int set_up(struct xen_host *x, uint32_t domid, const struct cv_domain_spec *spec, struct cv_error *err)
 {
     /* Without this first everything later fails with EINVAL, the emulators' start too. */
     if (xc_domain_max_vcpus(x->xc, domid, spec->vcpus) != 0)
         return xen_fail(x, err, "cannot give the domain %u vcpus", spec->vcpus);
-    if (pin_vcpus(x, domid, spec, err) < 0 || set_memory_limits(x, domid, spec, err) < 0 ||
+    if (xen_schedule(x, domid, spec, err) < 0 || set_memory_limits(x, domid, spec, err) < 0 ||
         set_params(x, domid, spec, err) < 0)
         return -1;
     int store_port = xc_evtchn_alloc_unbound(x->xc, domid, 0);

@@ -187,50 +187,6 @@ int xen_dump(struct cv_host *h, uint32_t domid, const char *path, struct cv_erro
     return 0;
 }
 
-static int credit_cap(struct xen_host *x, uint32_t domid, unsigned percent, unsigned *before_out)
-{
-    struct xen_domctl_sched_credit c = { 0 };
-
-    if (xc_sched_credit_domain_get(x->xc, domid, &c) < 0)
-        return -1;
-    *before_out = c.cap;
-    c.cap = (uint16_t)percent;
-    return xc_sched_credit_domain_set(x->xc, domid, &c);
-}
-
-static int credit2_cap(struct xen_host *x, uint32_t domid, unsigned percent, unsigned *before_out)
-{
-    struct xen_domctl_sched_credit2 c = { 0 };
-
-    if (xc_sched_credit2_domain_get(x->xc, domid, &c) < 0)
-        return -1;
-    *before_out = c.cap;
-    c.cap = (uint16_t)percent;
-    return xc_sched_credit2_domain_set(x->xc, domid, &c);
-}
-
-int xen_sched_cap(struct cv_host *h, uint32_t domid, unsigned percent, unsigned *before_out, struct cv_error *err)
-{
-    struct xen_host *x = xen_host(h);
-    unsigned before = 0;
-    int scheduler = -1, rc;
-
-    if (percent > UINT16_MAX)
-        return cv_fail(err, CV_E_INVALID, 0, "a limit of %u %% of a CPU", percent);
-    if (xc_sched_id(x->xc, &scheduler) < 0)
-        return xen_fail(x, err, "cannot ask Xen for its scheduler");
-    switch (scheduler) {
-    case XEN_SCHEDULER_CREDIT: rc = credit_cap(x, domid, percent, &before); break;
-    case XEN_SCHEDULER_CREDIT2: rc = credit2_cap(x, domid, percent, &before); break;
-    default: return cv_fail(err, CV_E_UNSUPPORTED, 0, "Xen's scheduler %d knows no limit for a guest", scheduler);
-    }
-    if (rc < 0)
-        return xen_fail(x, err, "cannot limit domain %u to %u %% of a CPU", domid, percent);
-    if (before_out != NULL)
-        *before_out = before;
-    return 0;
-}
-
 int xen_is_suspended(struct xen_host *x, uint32_t domid, struct cv_error *err)
 {
     xc_domaininfo_t d;

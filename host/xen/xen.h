@@ -101,4 +101,9 @@ int xen_xs_list(struct cv_host *h, const char *path, struct cv_buf *names, size_
 int xen_xs_printf(struct xen_host *x, xs_transaction_t t, struct cv_error *err, const char *path, const char *fmt, ...)
     CV_PRINTF(5, 6);
 
+/* Id of a cpupool by name or number; "" is dom0's. */
+int xen_cpupool(struct xen_host *x, const char *wanted, uint32_t *id_out, struct cv_error *err);
+/* Affinities, weight and cap of a new domain. */
+int xen_schedule(struct xen_host *x, uint32_t domid, const struct cv_domain_spec *spec, struct cv_error *err);
+
 #endif
