@@ -20,10 +20,12 @@ static int read_vga(struct cv_reader *r, struct cv_error *err)
     if (cv_reader_string(r, "vga", &text, err) < 0 || cv_reader_bool(r, "stdvga", &std, err) < 0 ||
         cv_reader_number(r, "videoram", 0, 256, &mib, err) < 0)
         return -1;
-    if (cv_reader_has(r, "stdvga") && cv_reader_has(r, "vga"))
-        return cv_reader_fail(r, "stdvga", CV_E_INVALID, err, "cannot be given together with vga");
-    if (std)
+    if (cv_reader_has(r, "stdvga") && cv_reader_has(r, "vga")) {
+        if (std != (strncmp(text, "std", 3) == 0))
+            cv_reader_warn(r, "stdvga", "has no effect, as under xl: vga='%s' says it", text);
+    } else if (std) {
         text = "stdvga";
+    }
     if (r->c->nographic && cv_reader_has(r, "vga") && strcmp(text, "none") != 0)
         return cv_reader_fail(r, "nographic", CV_E_INVALID, err, "cannot be given together with vga='%s'", text);
     if (r->c->nographic)
@@ -42,7 +44,7 @@ static int read_vga(struct cv_reader *r, struct cv_error *err)
         return cv_reader_fail(r, "videoram", CV_E_INVALID, err,
                               "%lld must be a power of two, at least %u for this card", mib, min);
     r->c->videoram_mib = mib < 0 ? min : (unsigned)mib;
-    if (r->c->memory_kib <= ((uint64_t)r->c->videoram_mib << 10) + 4096)
+    if (r->c->memory_kib != 0 && r->c->memory_kib <= ((uint64_t)r->c->videoram_mib << 10) + 4096)
         return cv_reader_fail(r, "memory", CV_E_INVALID, err, "%llu MB leaves no RAM beside %u MB of video RAM",
                               (unsigned long long)r->c->memory_kib >> 10, r->c->videoram_mib);
     return 0;
@@ -74,6 +76,8 @@ static int check_listen(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
+#define ONLY_VNC "only vnc is supported: vnc = 1 shows the same display"
+
 static int read_vnc(struct cv_reader *r, struct cv_error *err)
 {
     struct cv_guest_config *c = r->c;
@@ -90,8 +94,10 @@ static int read_vnc(struct cv_reader *r, struct cv_error *err)
         cv_reader_bool(r, "spice", &spice, err) < 0)
         return -1;
     c->vncdisplay = (unsigned)display;
-    if (sdl || spice)
-        return cv_reader_fail(r, sdl ? "sdl" : "spice", CV_E_UNSUPPORTED, err, "only vnc is supported");
+    if (sdl)
+        cv_reader_keep(r, cv_reader_fail(r, "sdl", CV_E_UNSUPPORTED, err, ONLY_VNC), err);
+    if (spice)
+        cv_reader_keep(r, cv_reader_fail(r, "spice", CV_E_UNSUPPORTED, err, ONLY_VNC), err);
     if (strchr(c->keymap, ',') != NULL || strchr(c->keymap, '/') != NULL)
         return cv_reader_fail(r, "keymap", CV_E_INVALID, err, "'%s' is no name of a keymap", c->keymap);
     if (check_listen(r, err) < 0)
@@ -100,7 +106,8 @@ static int read_vnc(struct cv_reader *r, struct cv_error *err)
         return cv_reader_fail(r, "nographic", CV_E_INVALID, err, "cannot be given together with vnc");
     c->vnc = c->vnc && !c->nographic;
     if (strlen(c->vncpasswd) > 8)
-        return cv_reader_fail(r, "vncpasswd", CV_E_INVALID, err, "VNC passwords have at most 8 characters");
+        cv_reader_warn(r, "vncpasswd", "VNC looks at the first 8 characters only, and this password has %zu",
+                       strlen(c->vncpasswd));
     return 0;
 }
 
@@ -153,18 +160,73 @@ static int read_usb(struct cv_reader *r, struct cv_error *err)
         for (size_t w = 0; w < sizeof words / sizeof *words; w++)
             if (strcmp(list.items[i], words[w][0]) == 0)
                 driver = words[w][1];
-        if (driver == NULL)
-            return cv_reader_fail(r, "usbdevice", CV_E_UNSUPPORTED, err,
-                                  "'%s': convoy knows tablet, mouse and keyboard; host devices cannot be saved",
-                                  list.items[i]);
-        cv_strings_add(&c->pool, &c->usbdevices, driver);
+        if (driver != NULL)
+            cv_strings_add(&c->pool, &c->usbdevices, driver);
+        else
+            cv_reader_keep(r,
+                           cv_reader_fail(r, "usbdevice", CV_E_UNSUPPORTED, err,
+                                          "'%s': convoy knows tablet, mouse and keyboard; host devices cannot be saved",
+                                          list.items[i]),
+                           err);
     }
+    return 0;
+}
+
+/* One word of "type=devicemodel,version=2,ports=8".  false: not understood. */
+static bool usbctrl_word(char *word, const char **type, long long *version)
+{
+    long long ports;
+
+    word += strspn(word, " \t");
+    if (strncmp(word, "type=", 5) == 0)
+        *type = word + 5;
+    else if (strncmp(word, "version=", 8) == 0)
+        return cv_text_number(word + 8, 1, 3, version);
+    else if (strncmp(word, "ports=", 6) == 0)
+        return cv_text_number(word + 6, 1, 31, &ports); /* QEMU's controllers have as many as they have */
+    else
+        return *word == '\0';
+    return true;
+}
+
+static int read_usbctrl(struct cv_reader *r, struct cv_error *err)
+{
+    struct cv_guest_config *c = r->c;
+    struct cv_strings list = { 0 };
+    const char *type = "auto";
+    long long version = 2; /* libxl's */
+    char text[128], *rest = text, *word;
+
+    if (cv_reader_strings(r, "usbctrl", &list, err) < 0 || list.count == 0)
+        return 0;
+    if (list.count > 1)
+        return cv_reader_fail(r, "usbctrl", CV_E_UNSUPPORTED, err, "a guest has one USB controller here: leave one");
+    if (strlen(list.items[0]) >= sizeof text)
+        return cv_reader_fail(r, "usbctrl", CV_E_INVALID, err, "is too long");
+    strcpy(text, list.items[0]);
+    while ((word = strsep(&rest, ",")) != NULL)
+        if (!usbctrl_word(word, &type, &version))
+            return cv_reader_fail(r, "usbctrl", CV_E_INVALID, err,
+                                  "'%s': a controller is type=, version=1 to 3, ports=", word);
+    if (strcmp(type, "auto") != 0 && strcmp(type, "devicemodel") != 0)
+        return cv_reader_fail(r, "usbctrl", CV_E_UNSUPPORTED, err,
+                              "'%s': PV controllers are for passed-through devices, and those cannot be saved; "
+                              "type=devicemodel is an emulated one",
+                              type);
+    if (c->usb || c->usbversion != 0)
+        return cv_reader_fail(r, "usbctrl", CV_E_UNSUPPORTED, err,
+                              "a guest has one USB controller here: leave out this one, or usb, usbdevice and "
+                              "usbversion");
+    c->usbversion = (unsigned)version;
     return 0;
 }
 
 int cv_config_read_devices(struct cv_reader *r, struct cv_error *err)
 {
-    if (read_vnc(r, err) < 0 || read_vga(r, err) < 0 || read_serial(r, err) < 0 || read_audio(r, err) < 0)
-        return -1;
-    return read_usb(r, err);
+    static int (*const parts[])(struct cv_reader *, struct cv_error *) = { read_vnc,   read_vga, read_serial,
+                                                                           read_audio, read_usb, read_usbctrl };
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        cv_reader_keep(r, parts[i](r, err), err);
+    return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Guest configuration: xl.cfg(5) syntax (libxlutil parses it) with device_models, see docs/man/convoy.cfg.5.md.
- * The one invariant: what is not understood is an error, never ignored.
+ * The one invariant: what means something to xl is done, or is an error; what means nothing to xl either is a warning.
  * All strings belong to the configuration's pool and are never NULL ("" = not given). */
 #ifndef CONVOY_CONFIG_CONFIG_H
 #define CONVOY_CONFIG_CONFIG_H
@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/findings.h"
 #include "config/pool.h"
 
 #define CV_DM_MAX 8 /* Xen: MAX_NR_IOREQ_SERVERS */
@@ -103,6 +104,9 @@ struct cv_guest_config {
     unsigned vcpus, maxvcpus;        /* online at start, at most */
     const char *cpus;                /* hard affinity: one base/cpuset.h text for all vCPUs, or one for each, every
                                              one ended by ';'; "" = any CPU */
+    const char *cpus_soft;           /* soft affinity, in the same form */
+    const char *cpupool;             /* name or number, "" = dom0's */
+    unsigned cpu_weight, cpu_cap; /* credit schedulers: weight (0 = the usual 256), percent of one CPU (0 = no limit) */
 
     const char *kernel, *ramdisk, *cmdline; /* cmdline: from cmdline=, else root= and extra= */
     const char *boot;                       /* "cdn"... or "" */
@@ -146,7 +150,11 @@ struct cv_guest_config {
  * Errors: CV_E_INVALID (syntax, unknown or wrong key; "<file>:<line>: ..." where a line is known),
  * CV_E_UNSUPPORTED (understood, but convoy cannot do it), CV_E_NOT_FOUND, CV_E_IO, CV_E_NOMEM.  Blocks on the file. */
 int cv_guest_config_load(const char *path, struct cv_guest_config *out, struct cv_error *err) CV_CHECKED;
-/* The same from memory. source: name for messages. */
+/* The same from memory, with everything that is in the way, and every warning, added to found (in the file's order;
+ * check is the key).  A configuration that is only warned of is taken. */
+int cv_guest_config_examine(const char *text, size_t len, const char *source, struct cv_guest_config *out,
+                            struct cv_findings *found, struct cv_error *err) CV_CHECKED;
+/* The same; warnings are forgotten, and err has the first error. source: name for messages. */
 int cv_guest_config_parse(const char *text, size_t len, const char *source, struct cv_guest_config *out,
                           struct cv_error *err) CV_CHECKED;
 void cv_guest_config_dispose(struct cv_guest_config *c);

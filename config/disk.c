@@ -216,8 +216,10 @@ int cv_config_read_disks(struct cv_reader *r, struct cv_error *err)
     if (specs.count > CV_CONFIG_DISKS_MAX)
         return cv_reader_fail(r, "disk", CV_E_UNSUPPORTED, err, "more than %d disks", CV_CONFIG_DISKS_MAX);
     for (unsigned n = 0; n < specs.count; n++) {
-        if (read_disk(r, n, specs.items[n], err) < 0)
-            return -1;
+        if (cv_reader_keep(r, read_disk(r, n, specs.items[n], err), err) < 0) {
+            r->c->disks[n] = (struct cv_config_disk){ .vdev = "" };
+            continue;
+        }
         for (unsigned i = 0; i < n; i++)
             if (strcmp(r->c->disks[i].vdev, r->c->disks[n].vdev) == 0)
                 return disk_fail(r, n, CV_E_INVALID, err, specs.items[n], "another disk has the same vdev");

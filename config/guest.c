@@ -55,18 +55,13 @@ static int read_type(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
-static int read_sizes(struct cv_reader *r, struct cv_error *err)
+static int read_memory(struct cv_reader *r, struct cv_error *err)
 {
-    long long memory = 0, maxmem = 0, vcpus = 1, maxvcpus = 0, shadow = 0, grants = 0, maptrack = 0, channels = 0;
+    long long memory = 0, maxmem = 0, shadow = 0;
 
     if (cv_reader_number(r, "memory", 4, MEMORY_MIB_MAX, &memory, err) < 0 ||
         cv_reader_number(r, "maxmem", 4, MEMORY_MIB_MAX, &maxmem, err) < 0 ||
-        cv_reader_number(r, "vcpus", 1, HVM_VCPUS_MAX, &vcpus, err) < 0 ||
-        cv_reader_number(r, "maxvcpus", 1, HVM_VCPUS_MAX, &maxvcpus, err) < 0 ||
-        cv_reader_number(r, "shadow_memory", 1, MEMORY_MIB_MAX, &shadow, err) < 0 ||
-        cv_reader_number(r, "max_grant_frames", 1, 1 << 20, &grants, err) < 0 ||
-        cv_reader_number(r, "max_maptrack_frames", 1, 1 << 20, &maptrack, err) < 0 ||
-        cv_reader_number(r, "max_event_channels", 1, 0x7fffffff, &channels, err) < 0)
+        cv_reader_number(r, "shadow_memory", 1, MEMORY_MIB_MAX, &shadow, err) < 0)
         return -1;
     if (memory == 0 && maxmem == 0)
         return cv_reader_fail(r, "memory", CV_E_INVALID, err, "a guest needs memory");
@@ -74,17 +69,38 @@ static int read_sizes(struct cv_reader *r, struct cv_error *err)
         memory = maxmem;
     if (maxmem == 0)
         maxmem = memory;
-    if (maxmem < memory)
-        return cv_reader_fail(r, "maxmem", CV_E_INVALID, err, "%lld is less than memory = %lld", maxmem, memory);
-    if (maxvcpus == 0)
-        maxvcpus = vcpus;
-    if (maxvcpus < vcpus)
-        return cv_reader_fail(r, "maxvcpus", CV_E_INVALID, err, "%lld is less than vcpus = %lld", maxvcpus, vcpus);
     r->c->memory_kib = (uint64_t)memory << 10;
     r->c->maxmem_kib = (uint64_t)maxmem << 10;
     r->c->shadow_memory_kib = (uint64_t)shadow << 10;
+    if (maxmem < memory)
+        return cv_reader_fail(r, "maxmem", CV_E_INVALID, err, "%lld is less than memory = %lld", maxmem, memory);
+    return 0;
+}
+
+static int read_vcpus(struct cv_reader *r, struct cv_error *err)
+{
+    long long vcpus = 1, maxvcpus = 0;
+
+    if (cv_reader_number(r, "vcpus", 1, HVM_VCPUS_MAX, &vcpus, err) < 0 ||
+        cv_reader_number(r, "maxvcpus", 1, HVM_VCPUS_MAX, &maxvcpus, err) < 0)
+        return -1;
+    if (maxvcpus == 0)
+        maxvcpus = vcpus;
     r->c->vcpus = (unsigned)vcpus;
     r->c->maxvcpus = (unsigned)maxvcpus;
+    if (maxvcpus < vcpus)
+        return cv_reader_fail(r, "maxvcpus", CV_E_INVALID, err, "%lld is less than vcpus = %lld", maxvcpus, vcpus);
+    return 0;
+}
+
+static int read_limits(struct cv_reader *r, struct cv_error *err)
+{
+    long long grants = 0, maptrack = 0, channels = 0;
+
+    if (cv_reader_number(r, "max_grant_frames", 1, 1 << 20, &grants, err) < 0 ||
+        cv_reader_number(r, "max_maptrack_frames", 1, 1 << 20, &maptrack, err) < 0 ||
+        cv_reader_number(r, "max_event_channels", 1, 0x7fffffff, &channels, err) < 0)
+        return -1;
     r->c->max_grant_frames = (unsigned)grants;
     r->c->max_maptrack_frames = (unsigned)maptrack;
     r->c->max_event_channels = (unsigned)channels;
@@ -92,25 +108,49 @@ static int read_sizes(struct cv_reader *r, struct cv_error *err)
 }
 
 /* Set on the domain's vCPUs by the host (base/cpuset.h); which CPUs there are is known there only. */
-static int read_cpus(struct cv_reader *r, struct cv_error *err)
+static int read_affinity(struct cv_reader *r, const char *key, const char **out, struct cv_error *err)
 {
     struct cv_strings words = { 0 };
     XLU_ConfigList *list;
     struct cv_cpuset set;
     int count = -1;
 
-    r->c->cpus = "";
-    if (xlu_cfg_get_list(r->cfg, "cpus", &list, &count, 1) != 0)
+    *out = "";
+    if (xlu_cfg_get_list(r->cfg, key, &list, &count, 1) != 0)
         count = -1;
-    if (cv_reader_strings(r, "cpus", &words, err) < 0)
+    if (cv_reader_strings(r, key, &words, err) < 0)
         return -1;
     for (size_t i = 0; i < words.count; i++) {
         if (cv_cpuset_parse(words.items[i], CV_CPUSET_MAX, &set, err) < 0)
-            return cv_reader_context(r, "cpus", err);
-        r->c->cpus = cv_pool_printf(&r->c->pool, "%s%s%s", r->c->cpus, words.items[i], count < 0 ? "" : ";");
+            return cv_reader_context(r, key, err);
+        *out = cv_pool_printf(&r->c->pool, "%s%s%s", *out, words.items[i], count < 0 ? "" : ";");
     }
-    if (strlen(r->c->cpus) >= CV_CONFIG_TEXT_MAX)
-        return cv_reader_fail(r, "cpus", CV_E_UNSUPPORTED, err, "is too long");
+    if (strlen(*out) >= CV_CONFIG_TEXT_MAX)
+        return cv_reader_fail(r, key, CV_E_UNSUPPORTED, err, "is too long");
+    return 0;
+}
+
+static int read_cpus(struct cv_reader *r, struct cv_error *err) { return read_affinity(r, "cpus", &r->c->cpus, err); }
+
+static int read_soft_cpus(struct cv_reader *r, struct cv_error *err)
+{
+    return read_affinity(r, "cpus_soft", &r->c->cpus_soft, err);
+}
+
+/* Bounds are Xen's (credit and credit2 have the same for the weight). */
+static int read_scheduling(struct cv_reader *r, struct cv_error *err)
+{
+    long long weight = 0, cap = 0;
+
+    r->c->cpupool = "";
+    if (cv_reader_string(r, "pool", &r->c->cpupool, err) < 0 ||
+        cv_reader_number(r, "cpu_weight", 1, 65535, &weight, err) < 0 ||
+        cv_reader_number(r, "cap", 0, 65535, &cap, err) < 0)
+        return -1;
+    r->c->cpu_weight = (unsigned)weight;
+    r->c->cpu_cap = (unsigned)cap;
+    if (strlen(r->c->cpupool) >= 32)
+        return cv_reader_fail(r, "pool", CV_E_INVALID, err, "a cpupool's name has less than 32 characters");
     return 0;
 }
 
@@ -126,12 +166,16 @@ static int read_boot(struct cv_reader *r, struct cv_error *err)
         return -1;
     c->kernel = cv_reader_absolute(r, c->kernel);
     c->ramdisk = cv_reader_absolute(r, c->ramdisk);
-    if (strcmp(*c->kernel ? strrchr(c->kernel, '/') + 1 : "", "hvmloader") == 0)
-        return cv_reader_fail(
-            r, "kernel", CV_E_UNSUPPORTED, err,
-            "hvmloader is firmware, and used without being named (firmware_override names another one)");
-    if (*c->cmdline && (*root || *extra))
-        return cv_reader_fail(r, *root ? "root" : "extra", CV_E_INVALID, err, "cannot be given together with cmdline");
+    if (strcmp(*c->kernel ? strrchr(c->kernel, '/') + 1 : "", "hvmloader") == 0) {
+        cv_reader_warn(r, "kernel",
+                       "has no effect, as under xl: hvmloader is firmware, and used without being named "
+                       "(firmware_override names another one)");
+        c->kernel = "";
+    }
+    if (*c->cmdline && (*root || *extra)) {
+        cv_reader_warn(r, *root ? "root" : "extra", "has no effect, as under xl: cmdline says it all");
+        root = extra = "";
+    }
     if (*root || *extra)
         c->cmdline =
             cv_pool_printf(&c->pool, "%s%s%s%s", *root ? "root=" : "", root, *root && *extra ? " " : "", extra);
@@ -162,6 +206,8 @@ static int read_file_name(struct cv_reader *r, const char *key, const char **out
     return 0;
 }
 
+#define ONLY_SEABIOS "'%s': only seabios is supported: the guest's disk has to boot without UEFI"
+
 static int read_firmware(struct cv_reader *r, struct cv_error *err)
 {
     struct cv_guest_config *c = r->c;
@@ -174,9 +220,9 @@ static int read_firmware(struct cv_reader *r, struct cv_error *err)
         cv_reader_string(r, "device_model_version", &version, err) < 0)
         return -1;
     if (*bios && strcmp(bios, "seabios") != 0)
-        return cv_reader_fail(r, "bios", CV_E_UNSUPPORTED, err, "'%s': only seabios is supported", bios);
+        cv_reader_keep(r, cv_reader_fail(r, "bios", CV_E_UNSUPPORTED, err, ONLY_SEABIOS, bios), err);
     if (*firmware && strcmp(firmware, "seabios") != 0 && strcmp(firmware, "bios") != 0)
-        return cv_reader_fail(r, "firmware", CV_E_UNSUPPORTED, err, "'%s': only seabios is supported", firmware);
+        cv_reader_keep(r, cv_reader_fail(r, "firmware", CV_E_UNSUPPORTED, err, ONLY_SEABIOS, firmware), err);
     if (*version && strcmp(version, "qemu-xen") != 0)
         return cv_reader_fail(r, "device_model_version", CV_E_UNSUPPORTED, err, "'%s': only qemu-xen is supported",
                               version);
@@ -232,6 +278,9 @@ static int read_tsc_mode(struct cv_reader *r, struct cv_error *err)
             r->c->tsc_mode = (enum cv_tsc_mode)i;
             return 0;
         }
+    if (strcmp(text, "native_paravirt") == 0)
+        return cv_reader_fail(r, "tsc_mode", CV_E_UNSUPPORTED, err,
+                              "'native_paravirt' is for PV guests; native is not");
     return cv_reader_fail(r, "tsc_mode", CV_E_INVALID, err, "'%s' must be default, always_emulate or native", text);
 }
 
@@ -275,6 +324,7 @@ static int read_viridian(struct cv_reader *r, struct cv_error *err)
         { "no_vp_limit", 2048 },
         { "cpu_hotplug", 4096 },
         { "defaults", BASE | FREQ | 4 | 32 | 64 },
+        { "all", BASE | FREQ | 4 | 8 | 16 | 32 | 64 | 128 | 256 | 512 | 1024 | 2048 | 4096 },
         { "1", BASE | FREQ | 4 | 32 | 64 },
         { "0", 0 },
     };
@@ -331,19 +381,32 @@ static int read_action(struct cv_reader *r, const char *key, enum cv_action stan
     return cv_reader_fail(r, key, CV_E_INVALID, err, "unknown action '%s'", text);
 }
 
-int cv_config_read_guest(struct cv_reader *r, struct cv_error *err)
+static int read_actions(struct cv_reader *r, struct cv_error *err)
 {
     struct cv_guest_config *c = r->c;
+    const struct {
+        const char *key;
+        enum cv_action standard, *out;
+    } events[] = { { "on_poweroff", CV_ACTION_DESTROY, &c->on_poweroff },
+                   { "on_reboot", CV_ACTION_RESTART, &c->on_reboot },
+                   { "on_crash", CV_ACTION_DESTROY, &c->on_crash },
+                   { "on_watchdog", CV_ACTION_DESTROY, &c->on_watchdog },
+                   { "on_soft_reset", CV_ACTION_SOFT_RESET, &c->on_soft_reset } };
 
-    if (read_type(r, err) < 0 || read_name(r, err) < 0 || read_uuid(r, err) < 0 || read_sizes(r, err) < 0 ||
-        read_cpus(r, err) < 0 || read_boot(r, err) < 0 || read_firmware(r, err) < 0 || read_switches(r, err) < 0 ||
-        read_tsc_mode(r, err) < 0 || read_timer_mode(r, err) < 0 || read_viridian(r, err) < 0)
-        return -1;
-    if (read_action(r, "on_poweroff", CV_ACTION_DESTROY, &c->on_poweroff, err) < 0 ||
-        read_action(r, "on_reboot", CV_ACTION_RESTART, &c->on_reboot, err) < 0 ||
-        read_action(r, "on_crash", CV_ACTION_DESTROY, &c->on_crash, err) < 0 ||
-        read_action(r, "on_watchdog", CV_ACTION_DESTROY, &c->on_watchdog, err) < 0 ||
-        read_action(r, "on_soft_reset", CV_ACTION_SOFT_RESET, &c->on_soft_reset, err) < 0)
-        return -1;
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        cv_reader_keep(r, read_action(r, events[i].key, events[i].standard, events[i].out, err), err);
+    return 0;
+}
+
+int cv_config_read_guest(struct cv_reader *r, struct cv_error *err)
+{
+    static int (*const parts[])(struct cv_reader *, struct cv_error *) = {
+        read_type,     read_name,       read_uuid,       read_memory,  read_vcpus,    read_limits,
+        read_cpus,     read_soft_cpus,  read_scheduling, read_boot,    read_firmware, read_switches,
+        read_tsc_mode, read_timer_mode, read_viridian,   read_actions,
+    };
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        cv_reader_keep(r, parts[i](r, err), err);
     return 0;
 }

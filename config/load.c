@@ -48,7 +48,7 @@ static int check_channels(struct cv_reader *r, struct cv_error *err)
                           r->c->max_event_channels, needed);
 }
 
-static int read_all(struct cv_reader *r, const char *text, size_t len, struct cv_error *err)
+static int read_text(struct cv_reader *r, const char *text, size_t len, struct cv_error *err)
 {
     if (open_reader(r, err) < 0)
         return -1;
@@ -60,29 +60,70 @@ static int read_all(struct cv_reader *r, const char *text, size_t len, struct cv
         const char *why = cv_reader_reported(r);
         return cv_fail(err, CV_E_INVALID, 0, "%s", *why ? why : "syntax error");
     }
-    if (cv_keys_scan(&r->c->pool, text, len, r->source, &r->keys, err) < 0)
+    return cv_keys_scan(&r->c->pool, text, len, r->source, &r->keys, err);
+}
+
+/* Each part is read, whatever is wrong in another: the user is told everything at once. */
+static int read_all(struct cv_reader *r, const char *text, size_t len, struct cv_error *err)
+{
+    if (cv_reader_keep(r, read_text(r, text, len, err), err) < 0)
         return -1;
-    if (cv_keys_check(&r->keys, r->cfg, r->source, err) < 0)
-        return -1;
-    if (cv_config_read_guest(r, err) < 0 || cv_config_read_devices(r, err) < 0 || cv_config_read_disks(r, err) < 0 ||
-        cv_config_read_vifs(r, err) < 0 || cv_config_read_dms(r, err) < 0 || check_channels(r, err) < 0)
-        return -1;
-    return cv_pool_check(&r->c->pool, err);
+    cv_keys_check(&r->keys, r->cfg, r->source, r->found);
+    cv_reader_keep(r, cv_config_read_guest(r, err), err);
+    cv_reader_keep(r, cv_config_read_devices(r, err), err);
+    int disks = cv_reader_keep(r, cv_config_read_disks(r, err), err);
+    int vifs = cv_reader_keep(r, cv_config_read_vifs(r, err), err);
+    /* Which emulator has what can only be said of disks and cards that are known. */
+    if (disks == 0 && vifs == 0 && !cv_reader_is_bad(r, "disk") && !cv_reader_is_bad(r, "vif"))
+        cv_reader_keep(r, cv_config_read_dms(r, err), err);
+    cv_reader_keep(r, check_channels(r, err), err);
+    return cv_reader_keep(r, cv_pool_check(&r->c->pool, err), err);
+}
+
+/* "x.cfg:12: ..." -> 12; 0 for what has no line. */
+static unsigned line_of(const struct cv_finding *f, size_t source_len)
+{
+    return strlen(f->text) > source_len + 1 ? (unsigned)strtoul(f->text + source_len + 1, NULL, 10) : 0;
+}
+
+/* In the file's order; few enough for the plainest way. */
+static void sort_findings(struct cv_findings *f, const char *source)
+{
+    size_t len = strlen(source);
+
+    for (size_t i = 1; i < f->count; i++)
+        for (size_t k = i; k > 0 && line_of(&f->items[k], len) < line_of(&f->items[k - 1], len); k--) {
+            struct cv_finding one = f->items[k];
+            f->items[k] = f->items[k - 1];
+            f->items[k - 1] = one;
+        }
+}
+
+int cv_guest_config_examine(const char *text, size_t len, const char *source, struct cv_guest_config *out,
+                            struct cv_findings *found, struct cv_error *err)
+{
+    struct cv_error e = CV_ERROR_INIT;
+    struct cv_reader r = { .c = out, .found = found };
+
+    memset(out, 0, sizeof *out);
+    out->source = r.source = cv_pool_string(&out->pool, source);
+    if (cv_reader_keep(&r, check_text(text, len, source, &e), &e) == 0)
+        (void)read_all(&r, text, len, &e);
+    close_reader(&r);
+    sort_findings(found, source);
+    int rc = cv_findings_verdict(found, err);
+    if (rc < 0)
+        cv_guest_config_dispose(out);
+    return rc;
 }
 
 int cv_guest_config_parse(const char *text, size_t len, const char *source, struct cv_guest_config *out,
                           struct cv_error *err)
 {
-    struct cv_reader r = { .c = out };
+    struct cv_findings found = { 0 };
+    int rc = cv_guest_config_examine(text, len, source, out, &found, err);
 
-    if (check_text(text, len, source, err) < 0)
-        return -1;
-    memset(out, 0, sizeof *out);
-    out->source = r.source = cv_pool_string(&out->pool, source);
-    int rc = read_all(&r, text, len, err);
-    close_reader(&r);
-    if (rc < 0)
-        cv_guest_config_dispose(out);
+    cv_findings_dispose(&found);
     return rc;
 }
 

@@ -2,6 +2,7 @@
 #include "config/reader.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@ int cv_reader_context(struct cv_reader *r, const char *key, struct cv_error *err
 {
     unsigned line = cv_keys_line(&r->keys, key);
 
+    r->failed_key = key;
     if (line == 0)
         return cv_context(err, "%s: %s", r->source, key);
     return cv_context(err, "%s:%u: %s", r->source, line, key);
@@ -26,6 +28,46 @@ int cv_reader_fail(struct cv_reader *r, const char *key, enum cv_code code, stru
     va_end(ap);
     cv_fail(err, code, 0, "%s", text);
     return cv_reader_context(r, key, err);
+}
+
+bool cv_reader_is_bad(const struct cv_reader *r, const char *key)
+{
+    for (size_t i = 0; i < r->found->count; i++)
+        if (r->found->items[i].code != CV_OK && strcmp(r->found->items[i].check, key) == 0)
+            return true;
+    return false;
+}
+
+int cv_reader_keep(struct cv_reader *r, int rc, struct cv_error *err)
+{
+    static const char *const devices[] = { "disk", "vif", "device_models", "usbdevice", "serial" };
+    const char *key = r->failed_key != NULL ? r->failed_key : "";
+    bool several = *key == '\0';
+
+    r->failed_key = "";
+    if (rc >= 0)
+        return rc;
+    for (size_t i = 0; i < sizeof devices / sizeof *devices; i++)
+        several = several || strcmp(key, devices[i]) == 0;
+    if (several || !cv_reader_is_bad(r, key))
+        cv_findings_add(r->found, key, err, NULL);
+    *err = (struct cv_error)CV_ERROR_INIT;
+    return rc;
+}
+
+void cv_reader_warn(struct cv_reader *r, const char *key, const char *fmt, ...)
+{
+    unsigned line = cv_keys_line(&r->keys, key);
+    char text[400];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (line == 0)
+        cv_findings_warn(r->found, key, "%s: %s: %s", r->source, key, text);
+    else
+        cv_findings_warn(r->found, key, "%s:%u: %s: %s", r->source, line, key, text);
 }
 
 const char *cv_reader_reported(struct cv_reader *r)
@@ -44,9 +86,12 @@ const char *cv_reader_reported(struct cv_reader *r)
 bool cv_reader_has(struct cv_reader *r, const char *key) { return cv_keys_line(&r->keys, key) != 0; }
 
 /* libxlutil answers with errno values; ESRCH means absent. */
-static int wrong_kind(struct cv_reader *r, const char *key, const char *wanted, struct cv_error *err)
+static int wrong_kind(struct cv_reader *r, const char *key, const char *wanted)
 {
-    return cv_reader_fail(r, key, CV_E_INVALID, err, "must be %s", wanted);
+    struct cv_error err = CV_ERROR_INIT;
+
+    cv_reader_keep(r, cv_reader_fail(r, key, CV_E_INVALID, &err, "must be %s", wanted), &err);
+    return 0;
 }
 
 int cv_reader_string(struct cv_reader *r, const char *key, const char **out, struct cv_error *err)
@@ -57,9 +102,9 @@ int cv_reader_string(struct cv_reader *r, const char *key, const char **out, str
     if (rc == ESRCH)
         return 0;
     if (rc != 0)
-        return wrong_kind(r, key, "a string", err);
+        return wrong_kind(r, key, "a string");
     *out = cv_pool_string(&r->c->pool, value);
-    return 0;
+    return cv_pool_check(&r->c->pool, err);
 }
 
 const char *cv_reader_absolute(struct cv_reader *r, const char *path)
@@ -89,19 +134,28 @@ int cv_reader_number(struct cv_reader *r, const char *key, long long min, long l
     const char *value;
     int rc = xlu_cfg_get_string(r->cfg, key, &value, 1);
 
+    (void)err;
     if (rc == ESRCH)
         return 0;
-    if (rc != 0 || !cv_text_number(value, min, max, out))
-        return cv_reader_fail(r, key, CV_E_INVALID, err, "must be a number from %lld to %lld", min, max);
+    if (rc != 0 || !cv_text_number(value, min, max, out)) {
+        char wanted[80];
+        snprintf(wanted, sizeof wanted, "a number from %lld to %lld", min, max);
+        return wrong_kind(r, key, wanted);
+    }
     return 0;
 }
 
 int cv_reader_bool(struct cv_reader *r, const char *key, bool *out, struct cv_error *err)
 {
     long long v = *out;
+    const char *value;
+    int rc = xlu_cfg_get_string(r->cfg, key, &value, 1);
 
-    if (cv_reader_number(r, key, 0, 1, &v, NULL) < 0)
-        return wrong_kind(r, key, "0 or 1", err);
+    (void)err;
+    if (rc == ESRCH)
+        return 0;
+    if (rc != 0 || !cv_text_number(value, INT_MIN, INT_MAX, &v))
+        return wrong_kind(r, key, "0 or 1");
     *out = v != 0;
     return 0;
 }
@@ -123,8 +177,11 @@ int cv_reader_strings(struct cv_reader *r, const char *key, struct cv_strings *o
     }
     for (int i = 0; i < count; i++) {
         const char *item = xlu_cfg_get_listitem(list, i);
-        if (item == NULL)
-            return cv_reader_fail(r, key, CV_E_INVALID, err, "entry %d is not a string", i + 1);
+        if (item == NULL) {
+            struct cv_error e = CV_ERROR_INIT;
+            cv_reader_keep(r, cv_reader_fail(r, key, CV_E_INVALID, &e, "entry %d is not a string", i + 1), &e);
+            return 0;
+        }
         cv_strings_add(&r->c->pool, out, cv_pool_string(&r->c->pool, item));
     }
     return cv_pool_check(&r->c->pool, err);

@@ -19,8 +19,21 @@ struct cv_reader {
     struct cv_keys keys;
     struct cv_guest_config *c;
     const char *source;
-    bool hd_on_ahci; /* hdtype */
+    struct cv_findings *found; /* what is in the way so far, and warnings */
+    const char *failed_key;    /* of the last error, "" = not known */
+    bool hd_on_ahci;           /* hdtype */
 };
+
+/* How errors go: a part that finds something wrong fails with one error, as everywhere; whoever calls several parts
+ * that do not need each other keeps it with cv_reader_keep, and goes on to the next, so that the user is told all of
+ * it.  The getters below keep by themselves: *out stays, and the reading goes on. */
+
+/* rc < 0: err is in the way of the guest, too.  A second error of one key says nothing new, unless the key is a list of
+ * devices.  Leaves err empty.  Returns rc. */
+int cv_reader_keep(struct cv_reader *r, int rc, struct cv_error *err);
+void cv_reader_warn(struct cv_reader *r, const char *key, const char *fmt, ...) CV_PRINTF(3, 4);
+/* Was something found in the way of this key? */
+bool cv_reader_is_bad(const struct cv_reader *r, const char *key);
 
 /* Fails with "<source>:<line>: <key>: <text>".  Returns -1. */
 int cv_reader_fail(struct cv_reader *r, const char *key, enum cv_code code, struct cv_error *err, const char *fmt, ...)
@@ -31,10 +44,11 @@ int cv_reader_context(struct cv_reader *r, const char *key, struct cv_error *err
 const char *cv_reader_reported(struct cv_reader *r);
 
 bool cv_reader_has(struct cv_reader *r, const char *key);
-/* The getters leave *out alone when the key is absent. */
+/* The getters leave *out alone when the key is absent or wrong; -1: no memory. */
 int cv_reader_string(struct cv_reader *r, const char *key, const char **out, struct cv_error *err) CV_CHECKED;
 int cv_reader_number(struct cv_reader *r, const char *key, long long min, long long max, long long *out,
                      struct cv_error *err) CV_CHECKED;
+/* Any number, as xl has it: 0 is false. */
 int cv_reader_bool(struct cv_reader *r, const char *key, bool *out, struct cv_error *err) CV_CHECKED;
 /* A list of strings, or one string as a list of one. */
 int cv_reader_strings(struct cv_reader *r, const char *key, struct cv_strings *out, struct cv_error *err) CV_CHECKED;

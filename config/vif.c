@@ -176,8 +176,10 @@ int cv_config_read_vifs(struct cv_reader *r, struct cv_error *err)
     if (specs.count > CV_CONFIG_VIFS_MAX)
         return cv_reader_fail(r, "vif", CV_E_UNSUPPORTED, err, "more than %d network cards", CV_CONFIG_VIFS_MAX);
     for (unsigned n = 0; n < specs.count; n++) {
-        if (read_vif(r, n, specs.items[n], err) < 0)
-            return -1;
+        if (cv_reader_keep(r, read_vif(r, n, specs.items[n], err), err) < 0) {
+            r->c->vifs[n] = (struct cv_config_vif){ .ifname = "" };
+            continue;
+        }
         for (unsigned i = 0; i < n; i++) {
             if (memcmp(r->c->vifs[i].mac, r->c->vifs[n].mac, 6) == 0)
                 return vif_fail(r, n, CV_E_INVALID, err, specs.items[n], "another card has the same MAC address");
