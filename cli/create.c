@@ -4,46 +4,32 @@
 #include <stdlib.h>
 
 #include "cli/cli.h"
+#include "cli/plan.h"
 #include "guest/guest.h"
-
-/* -n: what it would be, on any machine. */
-static int plan(struct cli *c, const char *path)
-{
-    struct cv_guest g = { .sink = &c->sink };
-    struct cv_error err = CV_ERROR_INIT;
-    char *layout = NULL;
-
-    int rc = cv_guest_plan(&g, path, &err);
-    if (rc == 0)
-        rc = cv_layout_encode(&g.layout, &layout, &err);
-    if (rc == 0)
-        puts(layout);
-    else
-        cv_context(&err, "create");
-    free(layout);
-    cv_guest_dispose(&g);
-    return rc == 0 ? 0 : cli_error(&err);
-}
 
 int cmd_create(struct cli *c, int argc, char **argv)
 {
+    static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
     struct cv_create_options o = { .cancel = &c->cancel };
     struct cv_error err = CV_ERROR_INIT;
     struct cv_guest g;
-    bool only_plan = false;
+    bool only_plan = false, json = false;
     int opt, status;
 
-    while ((opt = getopt(argc, argv, "pn")) != -1) {
+    while ((opt = getopt_long(argc, argv, "pn", options, NULL)) != -1) {
         switch (opt) {
         case 'p': o.paused = true; break;
         case 'n': only_plan = true; break;
+        case 'j': json = true; break;
         default: return cli_usage(argv, NULL);
         }
     }
     if (optind + 1 != argc)
         return cli_usage(argv, "one configuration file is wanted");
+    if (json && !only_plan)
+        return cli_usage(argv, "--json is for -n");
     if (only_plan)
-        return plan(c, argv[optind]);
+        return cli_plan(c, argv[optind], json);
     struct cv_host *h = cli_host(c, &status);
     if (h == NULL)
         return status;

@@ -13,7 +13,7 @@
 
 static const struct cli_command commands[] = {
 #ifdef CONVOY_WITH_XEN
-    { "create", cmd_create, "[-p|-n] FILE", "make a guest from an xl.cfg file and start it" },
+    { "create", cmd_create, "[-p|-n [--json]] FILE", "make a guest from an xl.cfg file and start it" },
     { "list", cmd_list, "[--json] [DOMAIN]", "guests and their emulators" },
     { "destroy", cmd_destroy, "DOMAIN", "end a guest at once" },
     { "pause", cmd_pause, "DOMAIN", "stop a guest's vcpus" },

@@ -18,7 +18,21 @@ struct create {
     const struct cv_create_options *opt;
 };
 
-int cv_guest_plan(struct cv_guest *g, const char *config_path, struct cv_error *err)
+static int examine(struct cv_guest *g, size_t len, const char *path, struct cv_guest_config *config,
+                   struct cv_findings *found, struct cv_error *err)
+{
+    struct cv_findings own = { 0 };
+
+    if (found != NULL)
+        return cv_guest_config_examine(g->config_text, len, path, config, found, err);
+    int rc = cv_guest_config_examine(g->config_text, len, path, config, &own, err);
+    if (cv_findings_tell(&own, g->sink, rc < 0 ? err : NULL) < 0)
+        rc = -1;
+    cv_findings_dispose(&own);
+    return rc;
+}
+
+int cv_guest_plan(struct cv_guest *g, const char *config_path, struct cv_findings *found, struct cv_error *err)
 {
     struct cv_guest_config config;
     struct cv_layout_host host;
@@ -26,7 +40,7 @@ int cv_guest_plan(struct cv_guest *g, const char *config_path, struct cv_error *
 
     if (cv_file_read(config_path, CONFIG_FILE_MAX, &g->config_text, &len, err) < 0)
         return -1;
-    if (cv_guest_config_parse(g->config_text, len, config_path, &config, err) < 0)
+    if (examine(g, len, config_path, &config, found, err) < 0)
         return -1;
     cv_layout_host_probe(&host);
     int rc = cv_layout_decide(&config, &host, &g->layout, err);
@@ -80,7 +94,7 @@ static int plan_run(void *op, int64_t deadline_ms, struct cv_error *err)
     struct create *c = op;
 
     (void)deadline_ms;
-    if (c->path != NULL ? cv_guest_plan(c->g, c->path, err) < 0 : plan_again(c->g, c->old, err) < 0)
+    if (c->path != NULL ? cv_guest_plan(c->g, c->path, NULL, err) < 0 : plan_again(c->g, c->old, err) < 0)
         return -1;
     if (cv_guest_check_unique(c->g, err) < 0)
         return -1;

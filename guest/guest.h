@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/findings.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "emulators/layout.h"
@@ -75,8 +76,10 @@ int cv_guest_create(struct cv_guest *g, struct cv_host *host, const char *config
 int cv_guest_create_again(struct cv_guest *g, const struct cv_guest *old, const struct cv_create_options *opt,
                           struct cv_error *err) CV_CHECKED;
 /* Reads and plans only, on any machine: g has facts, layout and configuration, and nothing is made.  g->host may be
- * NULL: then this host is not asked for what the guest needs. */
-int cv_guest_plan(struct cv_guest *g, const char *config_path, struct cv_error *err) CV_CHECKED;
+ * NULL: then this host is not asked for what the guest needs.
+ * found: all that is in the way in the configuration, and warnings; NULL: they go to g->sink. */
+int cv_guest_plan(struct cv_guest *g, const char *config_path, struct cv_findings *found,
+                  struct cv_error *err) CV_CHECKED;
 
 /* Before anything is made: are the programs, images and bridges of the layout there? */
 int cv_guest_check_host(const struct cv_guest *g, struct cv_error *err) CV_CHECKED;

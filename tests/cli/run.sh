@@ -20,6 +20,13 @@ status()
 }
 silent() { [ ! -s "$work/$1" ] || complain "$2: $(cat "$work/$1")"; }
 
+# holds EXPRESSION: of o, the JSON that was printed.
+holds()
+{
+    python3 -c "import json, sys; o = json.load(open(sys.argv[1])); sys.exit(not ($1))" "$work/out" ||
+        complain "not $1: $(cat "$work/out")"
+}
+
 # config NAME LINE...
 config()
 {
@@ -31,8 +38,8 @@ config()
 status 0 'convoy help [COMMAND]' "$convoy" --help
 silent err 'help on standard error'
 status 0 'usage: convoy [-v|-q]' "$convoy" help
-status 0 'usage: convoy create [-p|-n] FILE' "$convoy" help create
-status 0 'usage: convoy create [-p|-n] FILE' "$convoy" create --help
+status 0 'usage: convoy create [-p|-n [--json]] FILE' "$convoy" help create
+status 0 'usage: convoy create [-p|-n [--json]] FILE' "$convoy" create --help
 status 0 'usage: convoy list [--json] [DOMAIN]' "$convoy" list -h
 status 0 'convoy 0.' "$convoy" --version
 status 2 "unknown command 'frob'" "$convoy" frob
@@ -63,11 +70,22 @@ status 2 '--all wants no domain' "$convoy" recover --all g
 status 2 'not about all' "$convoy" recover --all --assume running
 
 config good 'vif = [ "" ]' 'device_models = [ "name=net,vifs=0" ]'
-status 0 '"name":"net"' "$convoy" create -n "$work/good"
+status 0 "'g' would have 2 emulators, 64 MiB, 1 vcpu; nothing was made" "$convoy" create -n "$work/good"
 silent err 'a good configuration'
-config bad 'colour = 1'
-status 2 "$work/bad:4: colour: unknown key" "$convoy" create -n "$work/bad"
+status 0 "emulator 1 'net' (secondary)" "$convoy" create -n "$work/good"
+status 0 '"name": "net"' "$convoy" create -n --json "$work/good"
+silent err 'a good configuration'
+holds 'o["taken"] and o["findings"] == [] and o["memory_kib"] == 65536 and len(o["layout"]["emulators"]) == 2'
+status 2 '--json is for -n' "$convoy" create --json "$work/good"
+config odd 'colour = 1'
+status 0 "convoy: warning: $work/odd:4: colour: unknown key, ignored" "$convoy" create -n "$work/odd"
+status 0 "would have 1 emulator, 64 MiB" "$convoy" create -n "$work/odd"
+config bad 'colour = 1' 'vcpus = "x"' 'pci = [ "01:00.0" ]'
+status 2 "$work/bad:5: vcpus: must be a number from 1 to 128 (and 1 more)" "$convoy" create -n "$work/bad"
 silent out 'a bad configuration'
+status 2 "convoy: error: $work/bad:6: pci: a guest with passed-through devices" "$convoy" create -n "$work/bad"
+status 2 '"check": "pci"' "$convoy" create -n --json "$work/bad"
+holds 'not o["taken"] and [f["check"] for f in o["findings"] if f["blocks"]] == ["vcpus", "pci"]'
 config cannot 'nestedhvm = 1'
 status 5 'nestedhvm' "$convoy" create -n "$work/cannot"
 status 3 'No such file' "$convoy" create -n "$work/none"

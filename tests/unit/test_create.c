@@ -87,7 +87,7 @@ START_TEST(bridges_are_looked_for)
 
         snprintf(line, sizeof line, "vif=['bridge=%s']", bridges[i][0]);
         one_host_lines(&w, line);
-        ck_assert_msg(cv_guest_plan(&g, w.config, &err) == 0, "%s", emu_text(&err));
+        ck_assert_msg(cv_guest_plan(&g, w.config, NULL, &err) == 0, "%s", emu_text(&err));
         w.host->base.dirs = &cv_host_dirs_usual;
         g.host = &w.host->base;
         ck_assert_int_lt(cv_guest_check_host(&g, &err), 0);
@@ -131,7 +131,7 @@ START_TEST(every_emulator_has_its_event_channels)
 
     one_host_begin(&w, NULL);
     one_host_lines(&w, "vcpus=128\ndevice_models=['name=a,device=edu','name=b,device=edu']");
-    ck_assert_msg(cv_guest_plan(&g, w.config, &err) == 0, "%s", emu_text(&err));
+    ck_assert_msg(cv_guest_plan(&g, w.config, NULL, &err) == 0, "%s", emu_text(&err));
     ck_assert_uint_eq(g.spec.max_evtchn_port, 1023 + 2 * 129);
     cv_guest_dispose(&g);
     one_host_is_bare(&w);
