@@ -20,7 +20,8 @@ static void unwind(struct cv_phases *p, void *op)
 static int run_step(struct cv_phases *p, const struct cv_step *step, void *op, struct cv_error *err)
 {
     cv_testpoint(p->who, step->name);
-    if (cv_cancel_check(p->cancel, err) < 0)
+    /* Behind the commit point there is no way back, and standing still half-way is worse than the end of it. */
+    if (!p->committed && cv_cancel_check(p->cancel, err) < 0)
         return -1;
     cv_event(p->sink, "{\"event\":\"phase\",\"name\":\"%s\",\"at_ms\":%lld}", step->name,
              (long long)((cv_now_ns() - p->start_ns) / 1000000));

@@ -31,7 +31,7 @@ struct cv_phases {
     const struct cv_step *steps;
     int count;
     struct cv_sink *sink;     /* events "phase"; may be NULL */
-    struct cv_cancel *cancel; /* looked at between steps; may be NULL */
+    struct cv_cancel *cancel; /* looked at between steps, up to the commit point; may be NULL */
     const char *who;          /* of its test points (testpoint.h); NULL = none */
     /* results */
     int at; /* the step that ran last */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -344,6 +345,58 @@ START_TEST(an_emulator_dies_between_passes)
 }
 END_TEST
 
+/* Ctrl-C while a step is under way. */
+struct cancels_at {
+    struct cv_sink sink;
+    struct cv_cancel cancel;
+    const char *step;
+};
+
+static void cancel_there(struct cv_sink *sink, const char *json)
+{
+    struct cancels_at *c = (struct cancels_at *)((char *)sink - offsetof(struct cancels_at, sink));
+    char event[64];
+
+    snprintf(event, sizeof event, "{\"event\":\"phase\",\"name\":\"%s\",", c->step);
+    if (strncmp(json, event, strlen(event)) == 0)
+        cv_cancel_request(&c->cancel);
+}
+
+/* Before the image is whole the guest goes on and the older image stays; from then on the save is carried to its end: a
+ * guest that is neither ended nor let go on would stand still for ever. */
+START_TEST(cancelled_while_a_step_is_under_way)
+{
+    static const char *const names[] = { "connect", "preflight",  "open",   "head", "track",   "passes", "suspend",
+                                         "stop",    "last-pages", "states", "tail", "durable", "after" };
+    struct cancels_at c = { .sink = { .event = cancel_there } };
+    struct cv_error err = CV_ERROR_INIT;
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    struct fake_domain *d = one_host_guest(&w);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct cv_save_options o = { .live = true,
+                                     .cancel = &c.cancel,
+                                     .mem = { .threads = 1, .codec = CV_CODEC_ZSTD, .level = 1 } };
+        bool whole = strcmp(names[i], "durable") == 0 || strcmp(names[i], "after") == 0;
+        c.step = names[i];
+        ck_assert_int_eq(cv_cancel_init(&c.cancel, &err), 0);
+        int rc = cv_save_to(&w.host->base, "g", w.image, -1, CV_SAVE_CONTINUE, &o, &c.sink, NULL, &err);
+        ck_assert_msg(cv_cancel_requested(&c.cancel), "%s: never reached", names[i]);
+        cv_cancel_dispose(&c.cancel);
+        ck_assert_msg(d->exists && !d->paused && !d->suspended && !d->logging, "%s: the guest stands still", names[i]);
+        emulators_run(&w);
+        ck_assert_msg(rc == (whole ? 0 : -1), "%s: %s", names[i], emu_text(&err));
+        ck_assert_msg(whole || err.code == CV_E_CANCELLED, "%s: %s", names[i], emu_text(&err));
+        ck_assert_int_eq(access(w.image, F_OK), whole ? 0 : -1);
+        unlink(w.image);
+    }
+    one_host_destroy(&w);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
 /* One emulator fails or dies at one command of a save: the guest goes on with the others, the error names it. */
 /* clang-format off */
 static const struct { const char *fault; const char *step; bool dies; } emulator_faults[] = {
@@ -427,6 +480,7 @@ int main(void)
     tcase_set_timeout(t, 200);
     tcase_add_loop_test(t, save_leaves_the_guest_running, 0, 8);
     tcase_add_test(t, restore_leaves_nothing_behind);
+    tcase_add_test(t, cancelled_while_a_step_is_under_way);
     tcase_add_test(t, reports_are_documented);
     tcase_add_test(t, an_emulator_dies_between_passes);
     tcase_add_test(t, damaged_images_make_no_domain);
