@@ -36,6 +36,7 @@ guest_peer_start()
 guest_peer_stop()
 {
     kill "$GUEST_PEER"
+    timeout 20 tail --pid="$GUEST_PEER" -s 0.1 -f /dev/null || { guest_note "guest-peer does not end"; kill -KILL "$GUEST_PEER"; }
     wait "$GUEST_PEER" || true
 }
 

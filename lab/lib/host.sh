@@ -45,7 +45,7 @@ san_create()
 # san_args FILE: no lock, for every host writes to it, and no cache of this machine's between them.
 san_args()
 {
-    printf '%s\n' -drive "file.filename=${1//,/,,},file.locking=off,file.driver=file,driver=raw,if=none,id=san,cache=writethrough,discard=unmap,detect-zeroes=unmap" \
+    printf '%s\n' -drive "file.filename=${1//,/,,},file.locking=off,file.driver=file,driver=raw,if=none,id=san,cache=writethrough,discard=unmap,detect-zeroes=unmap,werror=report,rerror=report" \
         -device virtio-blk-pci,drive=san,addr=0x1d
 }
 
@@ -60,6 +60,15 @@ link_args()
             -device "virtio-net-pci,netdev=$net,mac=52:54:00:00:0${#net}:0$1,addr=$slot,romfile="
         slot=0x1c
     done
+}
+
+# ask_args FOLDER: what is asked when time is nearly over: dom0 reads FOLDER/ask.in (its watcher waits for a line), QEMU's
+# monitor FOLDER/monitor.in. FIFOs, which QEMU opens for both directions, so that nobody waits for a reader.
+ask_args()
+{
+    mkfifo "$1"/{ask,monitor}.{in,out}
+    port_args ask "pipe,path=$1/ask"
+    printf '%s\n' -chardev "pipe,id=monitor,path=$1/monitor" -mon chardev=monitor,mode=readline
 }
 
 # host_start RUN-DIR IMAGE-DIR INITRAMFS MEMORY-MB CPUS
@@ -78,7 +87,9 @@ host_start()
             esac
         done
         port_args ctl "file,path=$run/events,append=on"
+        ask_args "$run"
     )
+    # report: by default QEMU stops the whole machine, without a word, when the disk of this one is full.
     # LAB_QEMU_ARGS and the other LAB_ variables here are for experiments.
     # shellcheck disable=SC2086
     qemu-system-x86_64 -name "convoy lab" -nodefaults -no-user-config -display none -no-reboot \
@@ -86,7 +97,7 @@ host_start()
         -chardev "file,id=console,path=$run/console.log" -serial chardev:console \
         -kernel "$image/xen" -append "$HOST_XEN_ARGS dom0_max_vcpus=$cpus ${LAB_XEN_ARGS:-} dom0_mem=${LAB_DOM0_MEMORY:-1536}M,max:${LAB_DOM0_MEMORY:-1536}M" \
         -initrd "$image/vmlinuz $HOST_DOM0_ARGS,$initramfs" \
-        -drive "file=$image/root.img,format=raw,if=virtio,snapshot=on" \
+        -drive "file=$image/root.img,format=raw,if=virtio,snapshot=on,werror=report,rerror=report" \
         -device virtio-serial-pci "${args[@]}" ${HOST_ARGS[@]+"${HOST_ARGS[@]}"} ${LAB_QEMU_ARGS:-} <&0 2>"$run/qemu.log" &
     # shellcheck disable=SC2034 # for the caller
     HOST_PID=$!
