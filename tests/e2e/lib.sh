@@ -48,6 +48,37 @@ trap autopsy EXIT
 step() { printf '== %s (%s s)\n' "$*" "$(cut -d' ' -f1 /proc/uptime)"; }
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 
+# gave_up SECONDS WHAT: a wait was in vain: what everybody else waits for is shown, and the test has failed.
+gave_up()
+{
+    /run/lab/who-stands-where "$WORK_DIR" 2>&1 | sed "s/^/$LAB_HOSTNAME| /" >&2 || true
+    fail "not within $1 s: $2"
+}
+
+# until_true SECONDS WHAT COMMAND...: it succeeds at last.  For what makes no event that a shell could wait for.
+until_true()
+{
+    local limit=$1 what=$2 end=$((SECONDS + $1))
+    shift 2
+    until "$@"; do
+        [ $SECONDS -lt $end ] || gave_up "$limit" "$what"
+        sleep 0.1
+    done
+}
+
+# ended PID SECONDS WHAT: this child of ours ends; RC is its exit status.
+ended()
+{
+    # (wait has no limit. Whoever has ended is gone for tail when bash has heard of it, which is at once.)
+    timeout "$2" tail --pid="$1" -s 0.1 -f /dev/null || gave_up "$2" "$3 does not end"
+    RC=0
+    wait "$1" || RC=$?
+}
+
+is_stopped() { grep -q '^State:.*T' "/proc/$1/status" 2>/dev/null; }
+is_gone() { ! [ -d "/proc/$1" ]; }
+stopped_or_gone() { is_stopped "$1" || is_gone "$1"; }
+
 # guest_config NAME EMULATORS [EXTRA-LINE...]: writes $WORK_DIR/NAME.cfg for a guest served by 1 to 8 emulators: the
 # default one (VGA, serial, IDE disk), then net, storage, ahci, net2, storage2, net3, storage3. (nvme is left out: QEMU
 # cannot migrate it.) Environment: MEMORY, VCPUS, WORK, CMDLINE, MAC (last byte), NIC (model), SAN (the first partition of
