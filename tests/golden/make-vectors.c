@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <xxhash.h>
+#include <zstd.h>
 
 #include "stream-format/bodies.h"
 #include "tests/golden/vectors.h"
@@ -56,5 +57,6 @@ int main(int argc, char **argv)
     make_invalid_frames();
     make_invalid_order();
     make_invalid_bodies();
+    printf("%s\n", ZSTD_versionString()); /* what packed them */
     return 0;
 }
