@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Runs a fuzz target without a fuzz engine: over every seed file, and over seeded mutations of each.
- * Arguments: files and folders (not recursive).  Environment: CONVOY_FUZZ_RUNS mutations for each seed (default 200).
- */
+ * A target with a mutator of its own (LLVMFuzzerCustomMutator) is given its mutations.
+ * Arguments: files and folders (not recursive).  Environment: CONVOY_FUZZ_RUNS mutations for each seed (default 200);
+ * CONVOY_FUZZ_SEED another series of them. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,10 +11,14 @@
 #include <sys/stat.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
+__attribute__((weak)) size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
 
 #define SEED_MAX (4u << 20)
+#define GROWTH (1u << 16) /* of what a target's own mutator may make of an input */
 
 static unsigned long runs = 200, files;
+static uint64_t series;
 
 /* xorshift64*: the same mutations on every machine. */
 static uint64_t next_random(uint64_t *s)
@@ -36,23 +41,42 @@ static void run_copy(const uint8_t *data, size_t size)
     free(copy);
 }
 
-static void run_mutated(uint8_t *data, size_t size, uint64_t *s)
+static size_t mutate(uint8_t *data, size_t size, uint64_t *s)
 {
-    uint8_t *copy = malloc(size ? size : 1);
     size_t len = size;
+
+    for (unsigned n = 1 + (unsigned)(next_random(s) % 4); n > 0 && len > 0; n--) {
+        size_t at = (size_t)(next_random(s) % len);
+        switch (next_random(s) % 4) {
+        case 0: data[at] ^= (uint8_t)(1u << next_random(s) % 8); break;
+        case 1: data[at] = (uint8_t)next_random(s); break;
+        case 2: len = at; break;
+        default: data[at] = (uint8_t[]){ 0, 0xff, 0x7f, 0x80 }[next_random(s) % 4]; break;
+        }
+    }
+    return len;
+}
+
+/* For a target's own mutator, as libFuzzer offers it; it never grows anything here. */
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max)
+{
+    static uint64_t s = 0x2545f4914f6cdd1dull;
+
+    return mutate(data, size < max ? size : max, &s);
+}
+
+static void run_mutated(const uint8_t *data, size_t size, uint64_t *s)
+{
+    size_t cap = size + GROWTH, len;
+    uint8_t *copy = malloc(cap);
 
     if (copy == NULL)
         exit(2);
     memcpy(copy, data, size);
-    for (unsigned n = 1 + (unsigned)(next_random(s) % 4); n > 0 && len > 0; n--) {
-        size_t at = (size_t)(next_random(s) % len);
-        switch (next_random(s) % 4) {
-        case 0: copy[at] ^= (uint8_t)(1u << next_random(s) % 8); break;
-        case 1: copy[at] = (uint8_t)next_random(s); break;
-        case 2: len = at; break;
-        default: copy[at] = (uint8_t[]){ 0, 0xff, 0x7f, 0x80 }[next_random(s) % 4]; break;
-        }
-    }
+    if (LLVMFuzzerCustomMutator != NULL)
+        len = LLVMFuzzerCustomMutator(copy, size, cap, (unsigned)next_random(s));
+    else
+        len = mutate(copy, size, s);
     run_copy(copy, len);
     free(copy);
 }
@@ -68,7 +92,7 @@ static void run_file(const char *path)
     }
     size_t size = fread(data, 1, SEED_MAX, f);
     fclose(f);
-    uint64_t s = 0x9e3779b97f4a7c15ull ^ size;
+    uint64_t s = 0x9e3779b97f4a7c15ull ^ size ^ series << 32;
     run_copy(data, size);
     for (unsigned long i = 0; i < runs; i++)
         run_mutated(data, size, &s);
@@ -97,6 +121,8 @@ int main(int argc, char **argv)
 {
     if (getenv("CONVOY_FUZZ_RUNS") != NULL)
         runs = strtoul(getenv("CONVOY_FUZZ_RUNS"), NULL, 10);
+    if (getenv("CONVOY_FUZZ_SEED") != NULL)
+        series = strtoull(getenv("CONVOY_FUZZ_SEED"), NULL, 10);
     LLVMFuzzerTestOneInput((const uint8_t *)"", 0);
     for (int i = 1; i < argc; i++) {
         struct stat st;

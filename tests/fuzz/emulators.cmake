@@ -4,4 +4,6 @@ if(TARGET convoy_emulators AND XLUTIL_LIBRARY)
   convoy_fuzz(fuzz_config SOURCES "${fuzz_dir}/fuzz_config.c" LINKS convoy_emulators SEEDS "${fuzz_dir}/seeds/config")
   convoy_fuzz(fuzz_layout SOURCES "${fuzz_dir}/fuzz_layout.c" LINKS convoy_emulators SEEDS "${fuzz_dir}/seeds/layout")
   convoy_fuzz(fuzz_qmp SOURCES "${fuzz_dir}/fuzz_qmp.c" LINKS convoy_emulators SEEDS "${fuzz_dir}/seeds/qmp")
+  convoy_fuzz(fuzz_emulators SOURCES "${fuzz_dir}/fuzz_emulators.c" LINKS convoy_emulators PkgConfig::JANSSON Threads::Threads
+    SEEDS "${fuzz_dir}/seeds/emulators" RUNS 40)
 endif()
