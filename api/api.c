@@ -14,6 +14,9 @@
 #include "save/save.h"
 #include "stream-format/bodies.h"
 
+/* Of a size that a caller has set; what is beyond was never initialised. */
+#define OPTIONS_MAX 4096u
+
 struct convoy_cancel {
     struct cv_cancel c;
 };
@@ -41,6 +44,26 @@ static int give(const struct cv_error *e, convoy_error *err)
     return -1;
 }
 
+/* Options as this library knows them, into out: what an older caller does not have is 0, and what a newer one has and
+ * we do not must be 0.  given: NULL, or a structure that begins with its own size. */
+static int take_options(void *out, size_t known, const void *given, const char *type, struct cv_error *e)
+{
+    size_t size = 0;
+
+    memset(out, 0, known);
+    if (given == NULL)
+        return 0;
+    memcpy(&size, given, sizeof size);
+    if (size <= sizeof size || size > OPTIONS_MAX)
+        return cv_fail(e, CV_E_INVALID, 0, "%s: size is %zu: set it to sizeof (%s)", type, size, type);
+    for (size_t i = known; i < size; i++)
+        if (((const char *)given)[i] != 0)
+            return cv_fail(e, CV_E_UNSUPPORTED, 0, "%s: has a member at byte %zu that this libconvoy %s does not know",
+                           type, i, CONVOY_VERSION);
+    memcpy(out, given, size < known ? size : known);
+    return 0;
+}
+
 static void on_message(struct cv_sink *s, enum cv_level level, const char *text)
 {
     struct convoy_host *h = (struct convoy_host *)s;
@@ -66,9 +89,8 @@ convoy_host *convoy_host_open(const convoy_sink *sink, convoy_error *err)
         return NULL;
     }
     h->sink = (struct cv_sink){ on_message, on_event, CV_LOG_DEBUG };
-    if (sink != NULL)
-        memcpy(&h->user, sink, sink->size < sizeof h->user ? sink->size : sizeof h->user);
-    if (cv_host_open_xen(&h->host, &h->sink, &e) == 0)
+    if (take_options(&h->user, sizeof h->user, sink, "convoy_sink", &e) == 0 &&
+        cv_host_open_xen(&h->host, &h->sink, &e) == 0)
         return h;
     give(&e, err);
     free(h);
@@ -145,10 +167,10 @@ static int save(convoy_host *h, const char *who, const char *path, int fd, const
                 convoy_error *err)
 {
     struct cv_error e = CV_ERROR_INIT;
-    convoy_save_options o = { 0 };
+    convoy_save_options o;
 
-    if (given != NULL)
-        memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
+    if (take_options(&o, sizeof o, given, "convoy_save_options", &e) < 0)
+        return give(&e, err);
     struct cv_save_options s = { .live = o.live != 0,
                                  .emulator_timeout_ms = (int64_t)o.emulator_timeout_s * 1000,
                                  .cancel = o.cancel ? &o.cancel->c : NULL,
@@ -177,10 +199,10 @@ int convoy_restore_fd(convoy_host *h, int fd, const convoy_restore_options *give
                       convoy_error *err)
 {
     struct cv_error e = CV_ERROR_INIT;
-    convoy_restore_options o = { 0 };
+    convoy_restore_options o;
 
-    if (given != NULL)
-        memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
+    if (take_options(&o, sizeof o, given, "convoy_restore_options", &e) < 0)
+        return give(&e, err);
     struct cv_restore_options r = { .paused = o.paused != 0,
                                     .name = o.name,
                                     .mem = { .threads = workers(o.threads) },

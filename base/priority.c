@@ -7,6 +7,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/process.h"
+
 int cv_nice_own(void)
 {
     static int first = -100;
@@ -22,6 +24,8 @@ void cv_nice(pid_t pid, int nice)
     struct dirent *e;
     int least = cv_nice_own(), value = nice > least ? nice : least;
 
+    if (pid == 0 && !cv_process_is_own())
+        return;
     /* Linux keeps the nice value for each thread. */
     snprintf(path, sizeof path, "/proc/%d/task", pid != 0 ? (int)pid : (int)getpid());
     DIR *d = opendir(path);

@@ -10,8 +10,9 @@
 #define CV_NICE_BACKGROUND 10
 #define CV_NICE_NORMAL 0
 
-/* Every thread of process pid (0: ours) that exists now.  What cannot be changed stays as it is: this is only a
- * courtesy. Above normal it never goes: a process that was started with a nice value of its own keeps at least that. */
+/* Every thread of process pid (0: ours, and only if it is ours: base/process.h) that exists now.  What cannot be
+ * changed stays as it is: this is only a courtesy. Above normal it never goes: a process that was started with a nice
+ * value of its own keeps at least that. */
 void cv_nice(pid_t pid, int nice);
 
 /* The nice value that this process was started with, as of the first call: a process that others send to the background

@@ -3,7 +3,8 @@
  * In the environment:  CONVOY_KILL_AT=source:COMMIT   this process dies there by SIGKILL
  *                      CONVOY_STOP_AT=destination:load  it stops there by SIGSTOP, once, until SIGCONT
  * Points are the steps of an operation and the states of the hand-over (docs/migrate-protocol.md, 5), each before it
- * is performed. Without these variables nothing happens. */
+ * is performed. Nothing happens without these variables, and in a process that is not convoy's own (base/process.h):
+ * no environment ends a program that only uses the library. */
 #ifndef CONVOY_BASE_TESTPOINT_H
 #define CONVOY_BASE_TESTPOINT_H
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/process.h"
 #include "cli/cli.h"
 
 static const struct cli_command commands[] = {
@@ -171,6 +172,7 @@ int main(int argc, char **argv)
     struct cv_error err = CV_ERROR_INIT;
     int opt;
 
+    cv_process_own();
     keep_standard_descriptors();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);

@@ -49,12 +49,9 @@ static int listen_at(const char *path, struct cv_error *err)
     if (fd < 0)
         return cv_fail(err, CV_E_IO, errno, "socket");
     unlink(path); /* of an emulator that died; the domain id is ours now */
-    mode_t old = umask(0177);
-    int rc = bind(fd, (struct sockaddr *)&sa, sizeof sa);
-    int why = errno;
-    umask(old);
-    if (rc < 0)
-        return cv_fail(err, CV_E_IO, why, "socket %s", path);
+    /* Linux gives the file the rights that the socket has; the umask is the whole process's. */
+    if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&sa, sizeof sa) < 0)
+        return cv_fail(err, CV_E_IO, errno, "socket %s", path);
     if (listen(fd, 1) < 0)
         return cv_fail(err, CV_E_IO, errno, "listen at %s", path);
     return cv_fd_take(&fd);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* libconvoy: saving and restoring Xen HVM guests that several device emulators serve.
  *
- * Handles are opaque; options are structures whose first member is their size, and where zero means the default, so
- * that they can grow.  Calls block; a handle is used by one thread at a time, several handles by several threads.
- * The library never writes to stdio and never exits.  No type of Xen, zstd or JSON shows here.
+ * Handles are opaque; options are structures whose first member is their size (a call refuses one that was forgotten),
+ * and where zero means the default, so that they can grow.  Calls block; a handle is used by one thread at a time,
+ * several handles by several threads.  The library never writes to stdio, never exits, and leaves the process alone
+ * that it is in: its signals, its umask, its environment, the priorities of its threads.  Emulators are its children
+ * until it ends. No type of Xen, zstd or JSON shows here.
  *
  *     convoy_host *h = convoy_host_open(NULL, &err);
  *     convoy_save_options o = { .size = sizeof o, .live = 1 };

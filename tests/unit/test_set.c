@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/priority.h"
 #include "emulators/state_memory.h"
+#include "base/process.h"
 
 #define OK(call)                                                  \
     do {                                                          \
@@ -220,6 +221,7 @@ START_TEST(emulators_are_not_in_the_background)
 
     if (geteuid() != 0) /* only root goes forward again */
         return;
+    cv_process_own();
     int own = cv_nice_own();
     cv_nice(0, CV_NICE_BACKGROUND);
     emu_fixture_begin(&f, 2, NULL);
