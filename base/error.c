@@ -6,20 +6,34 @@
 
 #include "base/text.h"
 
-int cv_fail(struct cv_error *err, enum cv_code code, int sys, const char *fmt, ...)
+int cv_vfail(struct cv_error *err, enum cv_code code, int sys, const char *fmt, va_list ap)
 {
     if (err == NULL)
         return -1;
     /* The arguments may point into err->text itself (a wrapped text), so format aside. */
     char text[sizeof err->text];
-    va_list ap;
 
-    va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
     err->code = code;
     err->sys = sys;
     memcpy(err->text, text, sizeof text);
+    return -1;
+}
+
+int cv_fail(struct cv_error *err, enum cv_code code, int sys, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    cv_vfail(err, code, sys, fmt, ap);
+    va_end(ap);
+    return -1;
+}
+
+int cv_fail_as(struct cv_error *err, const struct cv_error *why)
+{
+    if (err != NULL && err != why)
+        *err = *why;
     return -1;
 }
 

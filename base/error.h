@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The one error object.  Rules (each has a test in tests/unit/test_base.c):
- *  - the last parameter of every fallible function; the caller owns it and may pass NULL;
- *  - untouched on success; never looked into to decide control flow inside a library folder
- *    (look at the return value), except by code where a caller's choice depends on it;
+/* The one error object.  Rules (tests/unit/test_error.c has a test of each, tests/check-habits looks for what breaks
+ * them):
+ *  - the last parameter of every fallible function; the caller owns it and may pass NULL, so that nobody assigns or
+ * reads through it but the functions below: who has to look at an error passes one of its own, and cv_fail_as hands it
+ * on;
+ *  - untouched on success: what may fail on the way to success, and is tried again, gets an error of its own, too;
+ *  - the first failure is the cause: where work goes on after it, as in taking back, cv_if_first keeps it;
  *  - fixed size, no allocation, so that "out of memory" can be reported too;
  *  - the line that detects a fault states the fact; each caller adds only what it alone knows
  *    (which emulator, which phase, which record); nobody logs *and* returns. */
@@ -47,6 +50,21 @@ struct cv_error {
 /* Fills err (if not NULL) and returns -1, so that a failing path is one line.
  * sys: an errno value to be printed after the text, or 0. */
 int cv_fail(struct cv_error *err, enum cv_code code, int sys, const char *fmt, ...) CV_PRINTF(4, 5);
+/* For functions that take a text's arguments themselves. */
+int cv_vfail(struct cv_error *err, enum cv_code code, int sys, const char *fmt, va_list ap) CV_PRINTF(4, 0);
+/* The same with an error that was kept aside: a worker's, or that of an attempt.  Returns -1. */
+int cv_fail_as(struct cv_error *err, const struct cv_error *why);
+/* Where the next call of several is to put its error: err while none has failed (rc is 0), and nowhere from then on:
+ *     rc |= first(cv_if_first(err, rc));
+ *     rc |= second(cv_if_first(err, rc)); */
+static inline struct cv_error *cv_if_first(struct cv_error *err, int rc) { return rc == 0 ? err : NULL; }
+
+/* What a caller can do about it is another matter here: code from becomes to. */
+static inline void cv_error_recode(struct cv_error *err, enum cv_code from, enum cv_code to)
+{
+    if (err != NULL && err->code == from)
+        err->code = to;
+}
 
 /* Prepends "<frame>: ".  When the text is full its tail is cut: the outer frames name the operation.  Returns -1. */
 int cv_context(struct cv_error *err, const char *fmt, ...) CV_PRINTF(2, 3);

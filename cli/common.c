@@ -25,12 +25,12 @@ int cli_exit_status(enum cv_code code)
     }
 }
 
-int cli_error(const struct cv_error *err)
+int cli_error(const struct cv_error *why)
 {
     char text[800];
 
-    fprintf(stderr, "convoy: %s\n", cv_error_string(err, text, sizeof text));
-    return cli_exit_status(err->code);
+    fprintf(stderr, "convoy: %s\n", cv_error_string(why, text, sizeof text));
+    return cli_exit_status(why->code);
 }
 
 void cli_mem_defaults(struct cv_mem_options *m)

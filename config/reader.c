@@ -20,13 +20,11 @@ int cv_reader_context(struct cv_reader *r, const char *key, struct cv_error *err
 
 int cv_reader_fail(struct cv_reader *r, const char *key, enum cv_code code, struct cv_error *err, const char *fmt, ...)
 {
-    char text[400];
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    cv_vfail(err, code, 0, fmt, ap);
     va_end(ap);
-    cv_fail(err, code, 0, "%s", text);
     return cv_reader_context(r, key, err);
 }
 

@@ -201,8 +201,8 @@ static int check_state(struct from_xl *f, struct cv_error *err)
         return 0; /* cannot be taken apart: QEMU itself will look */
     int rc = cv_image_check_sections(&f->plan.layout.dms[0], &q, err);
     cv_qemu_state_dispose(&q);
-    if (rc < 0 && err != NULL) {
-        err->code = CV_E_UNSUPPORTED;
+    if (rc < 0) {
+        cv_error_recode(err, CV_E_STREAM, CV_E_UNSUPPORTED);
         cv_context(
             err, "EMULATOR_CONTEXT: the guest may have unplugged it for a PV driver, which convoy does not serve yet");
     }

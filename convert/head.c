@@ -26,8 +26,8 @@ int cv_head_put(struct cv_writer *w, enum cv_record_type type, const struct cv_b
 /* What an encoder finds wrong with values from the input is the input's fault. */
 static int blame_input(int rc, struct cv_error *err)
 {
-    if (rc < 0 && err != NULL && err->code == CV_E_INTERNAL)
-        err->code = CV_E_STREAM;
+    if (rc < 0)
+        cv_error_recode(err, CV_E_INTERNAL, CV_E_STREAM);
     return rc;
 }
 

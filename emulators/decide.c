@@ -43,15 +43,14 @@ void cv_layout_host_probe(struct cv_layout_host *host)
 
 void cv_decide_fail(struct cv_decide *d, enum cv_code code, const char *fmt, ...)
 {
-    char text[300];
     va_list ap;
 
     if (d->failed)
         return;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    cv_vfail(d->err, code, 0, fmt, ap);
     va_end(ap);
-    cv_fail(d->err, code, 0, "layout: %s", text);
+    cv_context(d->err, "layout");
     d->failed = true;
 }
 

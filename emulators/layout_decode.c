@@ -181,21 +181,19 @@ static int decode_root(const json_t *root, struct cv_layout *out, struct cv_erro
 
 int cv_layout_decode(const char *json, size_t len, struct cv_layout *out, struct cv_error *err)
 {
-    json_error_t why;
+    struct cv_error why = CV_ERROR_INIT;
+    json_error_t at;
 
     memset(out, 0, sizeof *out);
     if (len > CV_LAYOUT_JSON_MAX)
         return cv_fail(err, CV_E_STREAM, 0, "layout: %zu bytes, at most %d are accepted", len, CV_LAYOUT_JSON_MAX);
-    json_t *root = json_loadb(json, len, JSON_REJECT_DUPLICATES, &why);
+    json_t *root = json_loadb(json, len, JSON_REJECT_DUPLICATES, &at);
     if (root == NULL)
-        return cv_fail(err, CV_E_STREAM, 0, "layout: no JSON: %.100s at byte %d", why.text, why.position);
+        return cv_fail(err, CV_E_STREAM, 0, "layout: no JSON: %.100s at byte %d", at.text, at.position);
     int rc = decode_root(root, out, err);
     json_decref(root);
-    if (rc == 0 && (cv_layout_check(out, err) < 0 || cv_cmdline_check(out, err) < 0)) {
-        if (err != NULL)
-            err->code = CV_E_STREAM;
-        rc = -1;
-    }
+    if (rc == 0 && (cv_layout_check(out, &why) < 0 || cv_cmdline_check(out, &why) < 0))
+        rc = cv_fail(err, CV_E_STREAM, why.sys, "%s", why.text);
     if (rc < 0)
         cv_layout_dispose(out);
     return rc;

@@ -240,9 +240,7 @@ static int conclude(struct run *r, struct cv_error *err)
         snprintf(why.text + len, sizeof why.text - len, " (and %u more)", r->failures - 1);
     }
     cv_context(&why, "emulator %u '%s'", first->dmid, first->name);
-    if (err != NULL)
-        *err = why;
-    return -1;
+    return cv_fail_as(err, &why);
 }
 
 int cv_op_run(struct cv_emuset *set, struct cv_op *op, const struct cv_emu_wait *w, struct cv_emu_results *results,
@@ -271,7 +269,7 @@ int cv_op_run(struct cv_emuset *set, struct cv_op *op, const struct cv_emu_wait 
     return conclude(&r, err);
 }
 
-enum cv_step cv_op_send(struct cv_emu *emu, const char *command, json_t *args, int fd, struct cv_error *err)
+enum cv_op_step cv_op_send(struct cv_emu *emu, const char *command, json_t *args, int fd, struct cv_error *err)
 {
     return cv_qmp_send(emu->qmp, command, args, fd, err) < 0 ? CV_STEP_FAILED : CV_STEP_SENT;
 }

@@ -10,7 +10,7 @@
 #include "emulators/qmp.h"
 #include "emulators/set.h"
 
-enum cv_step {
+enum cv_op_step {
     CV_STEP_SENT,
     CV_STEP_DONE,
     CV_STEP_FAILED,
@@ -19,7 +19,7 @@ enum cv_step {
 
 struct cv_op {
     const char *name; /* for messages */
-    enum cv_step (*step)(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err);
+    enum cv_op_step (*step)(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err);
     void *ctx;
     bool sees_refusals;
     bool needs_connection; /* emulators without one fail at once */
@@ -32,7 +32,7 @@ int cv_op_run(struct cv_emuset *set, struct cv_op *op, const struct cv_emu_wait 
               struct cv_error *err) CV_CHECKED;
 
 /* For step functions: sends one command. */
-enum cv_step cv_op_send(struct cv_emu *emu, const char *command, json_t *args, int fd, struct cv_error *err);
+enum cv_op_step cv_op_send(struct cv_emu *emu, const char *command, json_t *args, int fd, struct cv_error *err);
 
 /* Has the process ended?  Fills err with how (exit status if it is our child; last line of its log). */
 bool cv_emu_ended(struct cv_emu *emu, struct cv_error *err);

@@ -61,10 +61,12 @@ static void drop_images(struct cv_emuset *set)
 
 int cv_emuset_lock_disks(struct cv_emuset *set, int64_t deadline_ms, struct cv_error *err)
 {
+    struct cv_error why = CV_ERROR_INIT;
+
     for (unsigned i = 0; i < set->image_count; i++)
-        while (cv_image_lock(set->image_fds[i], set->image_paths[i], err) < 0) {
+        while (cv_image_lock(set->image_fds[i], set->image_paths[i], &why) < 0) {
             if (cv_now_ms() >= deadline_ms)
-                return -1;
+                return cv_fail_as(err, &why);
             usleep(LOCK_AGAIN_MS * 1000);
         }
     drop_images(set);
@@ -95,12 +97,12 @@ static int check_process(const struct cv_emuset *set, pid_t pid, struct cv_error
 
     snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
     if (cv_file_read(path, 1 << 20, &text, &len, NULL) < 0)
-        return cv_fail(err, CV_E_NOT_FOUND, 0, "there is no process %d", (int)pid);
+        return cv_fail(err, CV_E_EMULATOR, 0, "there is no process %d", (int)pid);
     snprintf(want, sizeof want, "%u", set->domid);
     for (const char *p = text; p < text + len; p += strlen(p) + 1)
         if (strcmp(p, "-xen-domid") == 0 && p + strlen(p) + 1 < text + len && strcmp(p + strlen(p) + 1, want) == 0)
             return 0;
-    return cv_fail(err, CV_E_NOT_FOUND, 0, "process %d is no emulator of domain %u", (int)pid, set->domid);
+    return cv_fail(err, CV_E_EMULATOR, 0, "process %d is no emulator of domain %u", (int)pid, set->domid);
 }
 
 /* Sockets with the names that convoy gives were made by convoy, here or in another process: they go with the emulator.
@@ -135,7 +137,7 @@ int cv_emuset_attach(struct cv_emuset *set, unsigned dmid, pid_t pid, const char
     /* first the handle, then the look: what was looked at is what the handle holds */
     CV_AUTO_FD fd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (fd < 0)
-        cv_fail(err, CV_E_NOT_FOUND, errno, "open process %d", (int)pid);
+        cv_fail(err, CV_E_EMULATOR, errno, "open process %d", (int)pid);
     if (fd < 0 || check_process(set, pid, err) < 0)
         return cv_context(err, "emulator %u '%s'", dmid, emu->name);
     fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -175,16 +177,19 @@ static int check_version(struct cv_emu *emu, struct cv_error *err)
 }
 
 /* Dials; an emulator that is being started by somebody else may not listen yet. */
-static enum cv_step dial(struct cv_emu *emu, struct cv_error *err)
+static enum cv_op_step dial(struct cv_emu *emu, struct cv_error *err)
 {
-    if (cv_qmp_dial(emu->qmp, emu->qmp_path, err) == 0)
+    struct cv_error why = CV_ERROR_INIT;
+
+    if (cv_qmp_dial(emu->qmp, emu->qmp_path, &why) == 0)
         return CV_STEP_SENT;
-    if (emu->await && (err->sys == ENOENT || err->sys == ECONNREFUSED || err->code == CV_E_BUSY))
+    if (emu->await && (why.sys == ENOENT || why.sys == ECONNREFUSED || why.code == CV_E_BUSY))
         return CV_STEP_LATER;
+    cv_fail_as(err, &why);
     return CV_STEP_FAILED;
 }
 
-static enum cv_step connect_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+static enum cv_op_step connect_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
     (void)op;
     switch (step) {
@@ -210,7 +215,7 @@ int cv_emuset_connect(struct cv_emuset *set, const struct cv_emu_wait *w, struct
 /* --- one command ---------------------------------------------------------------------------------------------------
  */
 
-static enum cv_step simple_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+static enum cv_op_step simple_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
     if (step > 0)
         return CV_STEP_DONE;
@@ -241,7 +246,7 @@ int cv_emuset_cont(struct cv_emuset *set, const struct cv_emu_wait *w, struct cv
 
 /* QEMU dies of an assertion when it is to end a log that it has not begun; beginning one twice does nothing.  Undo and
  * recovery do not always know. */
-static enum cv_step log_off_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+static enum cv_op_step log_off_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
     if (step > 1)
         return CV_STEP_DONE;
@@ -277,7 +282,7 @@ int cv_emuset_announce(struct cv_emuset *set, const struct cv_emu_wait *w, struc
 /* --- status --------------------------------------------------------------------------------------------------------
  */
 
-static enum cv_step status_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+static enum cv_op_step status_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
     cv_emu_status *out = op->ctx;
 
@@ -310,8 +315,7 @@ int cv_emuset_alive(struct cv_emuset *set, struct cv_error *err)
         if (emu->qmp->state > CV_QMP_DISCONNECTED)
             cv_qmp_handle(emu->qmp, cv_qmp_events(emu->qmp));
         if (emu->qmp->state == CV_QMP_FAILED) {
-            if (err != NULL)
-                *err = emu->qmp->err;
+            cv_fail_as(err, &emu->qmp->err);
             return cv_context(err, "emulator %u '%s'", i, emu->name);
         }
     }

@@ -83,7 +83,7 @@ int cv_emuset_kill(struct cv_emuset *set, struct cv_error *err)
     return clean_up(set, 0, err);
 }
 
-static enum cv_step quit_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+static enum cv_op_step quit_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
     (void)op;
     return step == 0 ? cv_op_send(emu, "quit", NULL, -1, err) : CV_STEP_DONE;

@@ -22,7 +22,7 @@ static int refuse(struct cv_error *err, const char *why)
     return cv_fail(err, CV_E_UNSUPPORTED, 0, "cannot be saved: %s", why);
 }
 
-static enum cv_step check_reasons(struct cv_emu *emu, struct cv_error *err)
+static enum cv_op_step check_reasons(struct cv_emu *emu, struct cv_error *err)
 {
     const json_t *reasons = json_object_get(emu->qmp->reply, "blocked-reasons");
 
@@ -43,7 +43,7 @@ static enum cv_step check_reasons(struct cv_emu *emu, struct cv_error *err)
     return cv_op_send(emu, "migrate", json_pack("{s:s}", "uri", "fd:" NOWHERE), -1, err);
 }
 
-static enum cv_step check_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+static enum cv_op_step check_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
     (void)op;
     if (step == 0)
@@ -75,7 +75,8 @@ struct save {
     struct cv_error refused[CV_DM_MAX]; /* code CV_OK: the save itself went well */
 };
 
-static enum cv_step pass(struct cv_emu *emu, const char *command, json_t *args, int fd, int mode, struct cv_error *err)
+static enum cv_op_step pass(struct cv_emu *emu, const char *command, json_t *args, int fd, int mode,
+                            struct cv_error *err)
 {
     CV_AUTO_FD other = cv_state_reopen(fd, mode, err);
 
@@ -102,7 +103,7 @@ static int take_fdset(struct cv_emu *emu, long long *fdset_out, struct cv_error 
     return 0;
 }
 
-static enum cv_step save_begin(struct save *s, struct cv_emu *emu, struct cv_error *err)
+static enum cv_op_step save_begin(struct save *s, struct cv_emu *emu, struct cv_error *err)
 {
     char file[40];
 
@@ -115,10 +116,10 @@ static enum cv_step save_begin(struct save *s, struct cv_emu *emu, struct cv_err
                       err);
 }
 
-static enum cv_step save_end(struct save *s, struct cv_emu *emu, struct cv_error *err)
+static enum cv_op_step save_end(struct save *s, struct cv_emu *emu, struct cv_error *err)
 {
     if (s->refused[emu->dmid].code != CV_OK) {
-        *err = s->refused[emu->dmid];
+        cv_fail_as(err, &s->refused[emu->dmid]);
         return CV_STEP_FAILED;
     }
     int rc = cv_state_close(s->fds[emu->dmid], emu->state_fd, &s->sizes[emu->dmid], err);
@@ -126,7 +127,7 @@ static enum cv_step save_end(struct save *s, struct cv_emu *emu, struct cv_error
     return rc < 0 ? CV_STEP_FAILED : CV_STEP_DONE;
 }
 
-static enum cv_step save_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+static enum cv_op_step save_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
     struct save *s = op->ctx;
 
@@ -143,7 +144,7 @@ static enum cv_step save_step(struct cv_op *op, struct cv_emu *emu, unsigned ste
     }
 }
 
-static enum cv_step prepare_save_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+static enum cv_op_step prepare_save_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
     const int *fds = op->ctx;
 
@@ -167,7 +168,7 @@ int cv_emuset_prepare_save(struct cv_emuset *set, const int fds[CV_DM_MAX], cons
     return cv_op_run(set, &op, w, NULL, err);
 }
 
-static enum cv_step unprepare_save_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+static enum cv_op_step unprepare_save_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
     (void)op;
     if (step > 0 || !emu->save_prepared)
@@ -215,12 +216,12 @@ struct prepare {
     const int *fds; /* NULL: no states yet */
 };
 
-static enum cv_step give_state(struct cv_emu *emu, int fd, struct cv_error *err)
+static enum cv_op_step give_state(struct cv_emu *emu, int fd, struct cv_error *err)
 {
     return pass(emu, "getfd", json_pack("{s:s}", "fdname", "convoy-state"), fd, O_RDONLY, err);
 }
 
-static enum cv_step prepare_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+static enum cv_op_step prepare_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
     struct prepare *p = op->ctx;
 
@@ -243,7 +244,7 @@ int cv_emuset_prepare_load(struct cv_emuset *set, bool late_disks, const int fds
 }
 
 /* QEMU's state is loaded and its run state is set when it says "completed"; a load that fails ends most QEMUs. */
-static bool load_over(struct cv_emu *emu, enum cv_step *next_out, struct cv_error *err)
+static bool load_over(struct cv_emu *emu, enum cv_op_step *next_out, struct cv_error *err)
 {
     bool failed = strcmp(emu->qmp->migration, "failed") == 0;
 
@@ -254,7 +255,7 @@ static bool load_over(struct cv_emu *emu, enum cv_step *next_out, struct cv_erro
 }
 
 /* No event came for a moment: in migration until query-status says otherwise. */
-static enum cv_step load_status(struct cv_emu *emu, struct cv_error *err)
+static enum cv_op_step load_status(struct cv_emu *emu, struct cv_error *err)
 {
     const char *status = json_string_value(json_object_get(emu->qmp->reply, "status"));
 
@@ -269,7 +270,7 @@ static enum cv_step load_status(struct cv_emu *emu, struct cv_error *err)
 
 /* Rests until an event or a moment; then asks, looks at the answer, and rests again.  The guest waits, and a question
  * takes time from the load: in the usual course none is asked. */
-static enum cv_step load_ask(struct load *l, struct cv_emu *emu, struct cv_error *err)
+static enum cv_op_step load_ask(struct load *l, struct cv_emu *emu, struct cv_error *err)
 {
     int64_t now = cv_now_ms();
 
@@ -286,7 +287,7 @@ static enum cv_step load_ask(struct load *l, struct cv_emu *emu, struct cv_error
     return cv_op_send(emu, "query-status", NULL, -1, err);
 }
 
-static enum cv_step load_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+static enum cv_op_step load_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
     struct load *l = op->ctx;
 
@@ -297,7 +298,7 @@ static enum cv_step load_step(struct cv_op *op, struct cv_emu *emu, unsigned ste
         return give_state(emu, l->fds[emu->dmid], err);
     if (step == 2)
         return cv_op_send(emu, "migrate-incoming", json_pack("{s:s}", "uri", "fd:convoy-state"), -1, err);
-    enum cv_step next;
+    enum cv_op_step next;
     if (load_over(emu, &next, err))
         return next;
     return load_ask(l, emu, err);

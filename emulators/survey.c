@@ -112,7 +112,7 @@ static int take_functions(struct survey *s, struct cv_emu *emu, struct cv_error 
     return 0;
 }
 
-static enum cv_step survey_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+static enum cv_op_step survey_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
     struct survey *s = op->ctx;
 
@@ -185,7 +185,7 @@ int cv_emuset_survey(struct cv_emuset *set, struct cv_layout *l, const struct cv
 /* --- what toolstacks put in xenstore -------------------------------------------------------------------------------
  */
 
-static enum cv_step tty_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+static enum cv_op_step tty_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
     cv_emu_tty *out = op->ctx;
     size_t i;
@@ -215,7 +215,7 @@ int cv_emuset_serial_ttys(struct cv_emuset *set, const struct cv_emu_wait *w, cv
     return cv_op_run(set, &op, w, NULL, err);
 }
 
-static enum cv_step vnc_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
+static enum cv_op_step vnc_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
     if (step == 0)
         return cv_op_send(emu, "query-vnc", NULL, -1, err);

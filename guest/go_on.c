@@ -47,10 +47,12 @@ static int take_disks_and_run(struct cv_guest *g, unsigned mask, int64_t deadlin
 {
     for (;;) {
         struct cv_emu_wait w = { .mask = mask, .deadline_ms = deadline_ms };
-        int rc = cv_emuset_cont(&g->set, &w, NULL, err);
-        if (rc == 0 || cv_now_ms() + AGAIN_MS >= deadline_ms)
-            return rc;
-        cv_log(g->sink, CV_LOG_DEBUG, "%s: again", err->text);
+        struct cv_error why = CV_ERROR_INIT;
+        if (cv_emuset_cont(&g->set, &w, NULL, &why) == 0)
+            return 0;
+        if (cv_now_ms() + AGAIN_MS >= deadline_ms)
+            return cv_fail_as(err, &why);
+        cv_log(g->sink, CV_LOG_DEBUG, "%s: again", why.text);
         usleep(AGAIN_MS * 1000);
     }
 }
@@ -60,18 +62,19 @@ int cv_guest_go_on(struct cv_guest *g, int64_t deadline_ms, struct cv_error *err
     struct cv_emu_wait w = { .deadline_ms = deadline_ms };
     cv_emu_status status[CV_DM_MAX];
     struct cv_emu_results r;
+    struct cv_error e = CV_ERROR_INIT; /* of what must not keep the guest from going on */
 
-    if (cv_emuset_status(&g->set, &w, status, &r, err) < 0) {
-        cv_log(g->sink, CV_LOG_DEBUG, "%s", err->text);
+    if (cv_emuset_status(&g->set, &w, status, &r, &e) < 0) {
+        cv_log(g->sink, CV_LOG_DEBUG, "%s", e.text);
         reconnect(g, &r, deadline_ms);
     }
     w.mask = living(g, &r);
-    if (g->host->ops->dirty_log(g->host, g->domid, false, err) < 0)
-        cv_log(g->sink, CV_LOG_WARN, "%s", err->text);
-    if (w.mask != 0 && cv_emuset_dirty_log(&g->set, false, &w, NULL, err) < 0)
-        cv_log(g->sink, CV_LOG_WARN, "%s", err->text);
-    if (w.mask != 0 && cv_emuset_unprepare_save(&g->set, &w, err) < 0)
-        cv_log(g->sink, CV_LOG_WARN, "%s", err->text);
+    if (g->host->ops->dirty_log(g->host, g->domid, false, &e) < 0)
+        cv_log(g->sink, CV_LOG_WARN, "%s", e.text);
+    if (w.mask != 0 && cv_emuset_dirty_log(&g->set, false, &w, NULL, &e) < 0)
+        cv_log(g->sink, CV_LOG_WARN, "%s", e.text);
+    if (w.mask != 0 && cv_emuset_unprepare_save(&g->set, &w, &e) < 0)
+        cv_log(g->sink, CV_LOG_WARN, "%s", e.text);
     if (w.mask != 0 && take_disks_and_run(g, w.mask, deadline_ms, err) < 0)
         return -1;
     return g->host->ops->resume(g->host, g->domid, err);
@@ -87,12 +90,13 @@ int cv_guest_open_living(struct cv_guest *g, struct cv_host *host, uint32_t domi
     snprintf(who, sizeof who, "%u", domid);
     if (cv_guest_open_to_end(g, host, who, sink, err) < 0)
         return -1;
-    if (cv_emuset_connect(&g->set, &w, &r, err) == 0)
+    struct cv_error why = CV_ERROR_INIT;
+    if (cv_emuset_connect(&g->set, &w, &r, &why) == 0)
         return 0;
     for (unsigned i = 0; i < g->set.count; i++)
         if (r.emu[i].state != CV_EMU_DONE && !is_dead(g, &r, i)) {
             cv_guest_dispose(g);
-            return -1;
+            return cv_fail_as(err, &why);
         }
     return 0;
 }

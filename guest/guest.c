@@ -28,7 +28,7 @@ static int attach_all(struct cv_guest *g, bool dead_ok, struct cv_error *err)
         snprintf(path, sizeof path, "/local/domain/0/dms/%u/%u/qmp", g->domid, i);
         if (g->host->ops->xs_read(g->host, path, &qmp, err) < 0)
             return -1;
-        if (cv_emuset_attach(&g->set, i, pid ? (pid_t)atoi(pid) : 0, qmp, err) < 0 && !dead_ok)
+        if (cv_emuset_attach(&g->set, i, pid ? (pid_t)atoi(pid) : 0, qmp, dead_ok ? NULL : err) < 0 && !dead_ok)
             return -1;
     }
     return 0;
@@ -141,8 +141,8 @@ int cv_guest_destroy(struct cv_guest *g, struct cv_error *err)
     /* Paused first: a guest whose emulators die under it logs nonsense on its disks at best. */
     if (g->host->ops->pause(g->host, g->domid, &e) < 0)
         cv_log(g->sink, CV_LOG_DEBUG, "%s", e.text);
-    rc |= cv_guest_quit_emulators(g, err);
-    rc |= g->host->ops->destroy(g->host, g->domid, err);
+    rc |= cv_guest_quit_emulators(g, cv_if_first(err, rc));
+    rc |= g->host->ops->destroy(g->host, g->domid, cv_if_first(err, rc));
     if (rc == 0)
         g->domid = 0;
     return rc != 0 ? -1 : 0;

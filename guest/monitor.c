@@ -102,11 +102,8 @@ static int wait_for_end(struct cv_host *host, const struct cv_guest *g, bool pre
             return 0;
         /* An emulator that answers again makes no event. */
         bool again = go_on_if_asked(host, g->domid, g->sink);
-        if (cv_poll_one(fd, POLLIN, again ? cv_after_ms(AGAIN_MS) : CV_NEVER, cancel, &e) < 0 &&
-            e.code != CV_E_TIMEOUT) {
-            *err = e;
-            return -1;
-        }
+        if (cv_poll_one(fd, POLLIN, again ? cv_after_ms(AGAIN_MS) : CV_NEVER, cancel, &e) < 0 && e.code != CV_E_TIMEOUT)
+            return cv_fail_as(err, &e);
     }
 }
 
@@ -164,9 +161,9 @@ static int clean_up_after(struct cv_guest *g, uint32_t domid, struct cv_error *e
     int rc = cv_guest_quit_emulators(g, err);
 
     snprintf(path, sizeof path, "/local/domain/0/dms/%u", domid);
-    rc |= g->host->ops->xs_remove(g->host, path, err);
+    rc |= g->host->ops->xs_remove(g->host, path, cv_if_first(err, rc));
     snprintf(path, sizeof path, "/local/domain/0/device-model/%u", domid);
-    rc |= g->host->ops->xs_remove(g->host, path, err);
+    rc |= g->host->ops->xs_remove(g->host, path, cv_if_first(err, rc));
     return rc != 0 ? -1 : 0;
 }
 

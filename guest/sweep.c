@@ -86,7 +86,7 @@ int cv_guest_sweep(struct cv_host *host, uint32_t domid, struct cv_error *err)
     snprintf(text, sizeof text, "%u", domid);
     for (struct dirent *e; (e = readdir(d)) != NULL;)
         if (isdigit((unsigned char)e->d_name[0]) && (!host->dirs->model_emulators || is_child(atoi(e->d_name))))
-            rc |= end_process(atoi(e->d_name), text, err);
+            rc |= end_process(atoi(e->d_name), text, cv_if_first(err, rc));
     closedir(d);
     remove_sockets(host, domid);
     return rc;

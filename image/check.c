@@ -10,19 +10,17 @@
 static int bad(struct cv_error *err, const char *fmt, ...) CV_PRINTF(2, 3);
 static int bad(struct cv_error *err, const char *fmt, ...)
 {
-    char text[400];
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    cv_vfail(err, CV_E_STREAM, 0, fmt, ap);
     va_end(ap);
-    return cv_fail(err, CV_E_STREAM, 0, "%s", text);
+    return -1;
 }
 
 static int pass_on(const struct cv_error *why, const char *record, struct cv_error *err)
 {
-    if (err != NULL)
-        *err = *why;
+    cv_fail_as(err, why);
     return cv_context(err, "record %s", record);
 }
 

@@ -103,8 +103,7 @@ static int decode_pages(struct cv_image *img, const struct cv_record *rec, struc
         return 0;
     if (!rec->body_checked && cv_record_check(rec, err) < 0)
         return -1;
-    if (err != NULL)
-        *err = fault;
+    cv_fail_as(err, &fault);
     cv_context(err, "body");
     return cv_record_context(rec, err);
 }

@@ -242,12 +242,7 @@ const struct cv_mem_stats *cv_loader_stats(const struct cv_loader *l) { return &
 
 /* ---- the calling thread ---- */
 
-static int report(struct cv_loader *l, struct cv_error *err)
-{
-    if (err != NULL)
-        *err = l->error;
-    return -1;
-}
+static int report(struct cv_loader *l, struct cv_error *err) { return cv_fail_as(err, &l->error); }
 
 /* With the lock: helps or waits once. */
 static void pass_time(struct cv_loader *l)
@@ -302,8 +297,7 @@ static int check_order(struct cv_loader *l, const struct cv_record *rec, struct 
     }
     if (!rec->body_checked && cv_record_check(rec, err) < 0)
         return -1;
-    if (err != NULL)
-        *err = fault;
+    cv_fail_as(err, &fault);
     return cv_record_context(rec, err);
 }
 

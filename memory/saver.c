@@ -314,9 +314,7 @@ int cv_saver_pass(struct cv_saver *s, uint32_t pass, const uint64_t *bitmap, uin
         settle(s);
     s->cursor.end = s->cursor.next;
     pthread_mutex_unlock(&s->lock);
-    if (failed && err != NULL)
-        *err = s->error;
-    return failed ? -1 : 0;
+    return failed ? cv_fail_as(err, &s->error) : 0;
 }
 
 int cv_saver_pass_end(struct cv_saver *s, bool last, uint64_t dirty_left, uint64_t duration_us, struct cv_error *err)

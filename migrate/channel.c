@@ -59,8 +59,8 @@ static int queue(struct cv_chan *c, const struct cv_msg *m, struct cv_error *err
         return -1;
     }
     size_t body = c->pending.len - start - CV_MSG_HEADER;
-    struct cv_frame f = { (uint16_t)m->type, (uint32_t)body, c->sent };
-    cv_frame_put(c->pending.data + start, &f, c->pending.data + start + CV_MSG_HEADER, c->seed_out);
+    struct cv_msg_frame f = { (uint16_t)m->type, (uint32_t)body, c->sent };
+    cv_msg_frame_put(c->pending.data + start, &f, c->pending.data + start + CV_MSG_HEADER, c->seed_out);
     c->sent++;
     c->state = (enum cv_chan_state)next;
     return 0;

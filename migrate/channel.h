@@ -28,7 +28,7 @@ struct cv_chan {
     size_t pending_done;
     uint8_t header[CV_MSG_HEADER]; /* of the frame that is coming in */
     size_t header_got, body_got;
-    struct cv_frame frame;
+    struct cv_msg_frame frame;
     struct cv_buf body;
     int old_in, old_out; /* file status flags */
 };

@@ -70,7 +70,7 @@ static int take_header(struct cv_chan *c, struct cv_error *err)
 {
     if (c->received == 0 && cv_load32(c->header) != CV_MSG_MAGIC)
         return not_convoy(c, err);
-    if (cv_frame_get(c->header, &c->frame, err) < 0)
+    if (cv_msg_frame_get(c->header, &c->frame, err) < 0)
         return -1;
     if (cv_chan_next(c->state, !c->role, c->frame.type) < 0)
         return cv_fail(err, CV_E_PEER, 0, "the other side may not say %s in state %s", cv_msg_name(c->frame.type),

@@ -62,6 +62,7 @@ static uint32_t source_here(const struct destination *d)
 static int open_journal(struct destination *d, uint32_t *refusal_out, struct cv_error *err)
 {
     struct cv_journal_record rec = { .role = CV_ROLE_DESTINATION, .state = CV_J_OPEN };
+    struct cv_error e = CV_ERROR_INIT;
 
     *refusal_out = CV_REFUSE_INTERNAL;
     memcpy(rec.migration, d->hello.hello.migration.b, 16);
@@ -70,13 +71,13 @@ static int open_journal(struct destination *d, uint32_t *refusal_out, struct cv_
     memcpy(rec.peer_store, d->hello.hello.store.b, 16);
     snprintf(rec.name, sizeof rec.name, "%s", d->name);
     snprintf(rec.peer, sizeof rec.peer, "%s", d->hello.hello.host);
-    if (cv_unsettled_begin(&d->journal, d->store, &rec, d->sink, err) == 0)
+    if (cv_unsettled_begin(&d->journal, d->store, &rec, d->sink, &e) == 0)
         return 0;
-    if (err->code == CV_E_INVALID)
+    if (e.code == CV_E_INVALID)
         *refusal_out = CV_REFUSE_KNOWN;
-    else if (err->code == CV_E_BUSY)
+    else if (e.code == CV_E_BUSY)
         *refusal_out = CV_REFUSE_UNSETTLED;
-    return -1;
+    return cv_fail_as(err, &e);
 }
 
 static int check(struct destination *d, const struct cv_msg_offer *offer, struct cv_offer_check *c,
@@ -188,10 +189,8 @@ static int await_prepared(struct destination *d, struct cv_error *err)
         struct cv_error e = CV_ERROR_INIT;
         if (cv_poll_one(d->prepared.fd, POLLIN, cv_after_ms(BEAT_MS), &d->r.fill_cancel, &e) >= 0)
             return 0;
-        if (e.code != CV_E_TIMEOUT || cv_chan_tick(&d->chan, &e) < 0) {
-            *err = e;
-            return -1;
-        }
+        if (e.code != CV_E_TIMEOUT || cv_chan_tick(&d->chan, &e) < 0)
+            return cv_fail_as(err, &e);
     }
 }
 
@@ -311,7 +310,9 @@ static void fill_ready(struct destination *d, struct cv_msg_ready *m)
     }
 }
 
-static int hand_over(struct destination *d, int build_rc, enum cv_ho_outcome *outcome_out, struct cv_error *err)
+/* built: what was wrong, where build_rc < 0. */
+static int hand_over(struct destination *d, int build_rc, const struct cv_error *built, enum cv_ho_outcome *outcome_out,
+                     struct cv_error *err)
 {
     struct cv_guest_ports ports = { .user = d, .run = run_guest, .destroy = destroy };
     struct cv_handover_run run = {
@@ -331,7 +332,7 @@ static int hand_over(struct destination *d, int build_rc, enum cv_ho_outcome *ou
         fill_ready(d, &run.ready.ready);
         cv_ho_step(&run.machine, CV_EV_LOADED);
     } else {
-        run.why = *err;
+        run.why = *built;
         cv_ho_step(&run.machine, CV_EV_TROUBLE);
     }
     *outcome_out = cv_handover_run(&run);
@@ -339,11 +340,12 @@ static int hand_over(struct destination *d, int build_rc, enum cv_ho_outcome *ou
         cv_emuset_disconnect(&d->r.g.set);
         cv_handover_hear_done(&run);
         /* On the same host, the source's emulators have gone by now. */
-        if (cv_emuset_lock_disks(&d->r.g.set, cv_after_ms(LOCK_MS), err) < 0)
-            cv_log(d->sink, CV_LOG_WARN, "%s: the guest runs with a disk that is not locked", err->text);
+        struct cv_error e = CV_ERROR_INIT;
+        if (cv_emuset_lock_disks(&d->r.g.set, cv_after_ms(LOCK_MS), &e) < 0)
+            cv_log(d->sink, CV_LOG_WARN, "%s: the guest runs with a disk that is not locked", e.text);
         return 0;
     }
-    *err = run.why;
+    cv_fail_as(err, &run.why);
     if (*outcome_out == CV_OUT_ABORTED && d->chan.state == CV_CHAN_SETTLED)
         cv_handover_hear_done(&run); /* it was told no, and may say that it needs no more answers */
     return *outcome_out == CV_OUT_STUCK ? cv_context(err, "what is left here stays as it is (convoy recover)") : -1;
@@ -360,10 +362,8 @@ static int take_guest(struct destination *d, const struct cv_msg_offer *offer, e
     struct cv_error e = CV_ERROR_INIT;
 
     int rc = agree(d, offer, &e);
-    if (rc < 0 && d->journal.lock_fd < 0) {
-        *err = e;
-        return -1; /* refused: nothing to settle */
-    }
+    if (rc < 0 && d->journal.lock_fd < 0)
+        return cv_fail_as(err, &e); /* refused: nothing to settle */
     d->restore_opt = (struct cv_restore_options){ .mem = d->opt->mem,
                                                   .stall_ms = STALL_MS,
                                                   .cancel = d->opt->cancel,
@@ -380,9 +380,7 @@ static int take_guest(struct destination *d, const struct cv_msg_offer *offer, e
     d->has_restore = rc == 0;
     if (rc == 0)
         rc = cv_phases_run(&p, d, &e);
-    if (rc < 0)
-        *err = e;
-    return hand_over(d, rc, outcome_out, err);
+    return hand_over(d, rc, &e, outcome_out, err);
 }
 
 static int answer(struct destination *d, const struct cv_msg_query *query, enum cv_ho_outcome *outcome_out,
@@ -400,10 +398,8 @@ static int answer(struct destination *d, const struct cv_msg_query *query, enum 
 
     memcpy(run.boot, d->boot, sizeof run.boot);
     *outcome_out = cv_handover_answer(&run, query, d->hello.hello.guest.b);
-    if (*outcome_out == CV_OUT_STUCK) {
-        *err = run.why;
-        return -1;
-    }
+    if (*outcome_out == CV_OUT_STUCK)
+        return cv_fail_as(err, &run.why);
     if (e.ran)
         watch_over(d, e.domid, d->journal.rec.name);
     return 0;

@@ -10,12 +10,12 @@
 static int64_t or_default(int64_t given, int64_t value) { return given != 0 ? given : value; }
 
 /* The first fault tells the story; what follows from it is logged. */
-static void fault(struct cv_handover_run *r, const struct cv_error *err)
+static void fault(struct cv_handover_run *r, const struct cv_error *why)
 {
     if (r->why.code == CV_OK)
-        r->why = *err;
+        r->why = *why;
     else
-        cv_log(r->sink, CV_LOG_WARN, "%s", err->text);
+        cv_log(r->sink, CV_LOG_WARN, "%s", why->text);
 }
 
 /* ---- journal --------------------------------------------------------------------------------------------------------

@@ -294,7 +294,7 @@ static uint64_t checksum(const uint8_t header[CV_MSG_HEADER], const void *body, 
     return XXH64(body, len, XXH64(header, CV_MSG_HEADER - 8, seed));
 }
 
-void cv_frame_put(uint8_t header[CV_MSG_HEADER], const struct cv_frame *f, const void *body, uint64_t seed)
+void cv_msg_frame_put(uint8_t header[CV_MSG_HEADER], const struct cv_msg_frame *f, const void *body, uint64_t seed)
 {
     cv_store32(header, CV_MSG_MAGIC);
     cv_store16(header + 4, f->type);
@@ -304,9 +304,9 @@ void cv_frame_put(uint8_t header[CV_MSG_HEADER], const struct cv_frame *f, const
     cv_store64(header + 16, checksum(header, body, f->length, seed));
 }
 
-int cv_frame_get(const uint8_t header[CV_MSG_HEADER], struct cv_frame *f_out, struct cv_error *err)
+int cv_msg_frame_get(const uint8_t header[CV_MSG_HEADER], struct cv_msg_frame *f_out, struct cv_error *err)
 {
-    struct cv_frame f = { cv_load16(header + 4), cv_load32(header + 8), cv_load32(header + 12) };
+    struct cv_msg_frame f = { cv_load16(header + 4), cv_load32(header + 8), cv_load32(header + 12) };
     bool known;
 
     if (cv_load32(header) != CV_MSG_MAGIC)

@@ -145,13 +145,13 @@ int cv_msg_decode(uint32_t type, struct cv_buf *body, struct cv_msg *m_out, stru
 
 /* Header of a frame.  seed: 0 until both HELLOs were exchanged, then from the migration id and the direction, so
  * that a frame of another connection, or one's own reflected, never passes. */
-struct cv_frame {
+struct cv_msg_frame {
     uint16_t type;
     uint32_t length, sequence;
 };
-void cv_frame_put(uint8_t header[CV_MSG_HEADER], const struct cv_frame *f, const void *body, uint64_t seed);
+void cv_msg_frame_put(uint8_t header[CV_MSG_HEADER], const struct cv_msg_frame *f, const void *body, uint64_t seed);
 /* Before the body is read: magic, reserved bits, type, length.  CV_E_PEER. */
-int cv_frame_get(const uint8_t header[CV_MSG_HEADER], struct cv_frame *f_out, struct cv_error *err) CV_CHECKED;
+int cv_msg_frame_get(const uint8_t header[CV_MSG_HEADER], struct cv_msg_frame *f_out, struct cv_error *err) CV_CHECKED;
 bool cv_frame_check(const uint8_t header[CV_MSG_HEADER], const void *body, size_t len, uint64_t seed);
 uint64_t cv_frame_seed(const uint8_t migration[16], int from_role);
 

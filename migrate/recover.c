@@ -135,8 +135,7 @@ static int settle(struct cv_host *host, struct cv_journal *j, const struct cv_re
         opt->settled(opt->settled_user, &j->rec, outcome, &run.why);
     if (outcome != CV_OUT_UNKNOWN && outcome != CV_OUT_STUCK && outcome != CV_OUT_TAKEN_LEFT)
         return 0;
-    *err = run.why;
-    return -1;
+    return cv_fail_as(err, &run.why);
 }
 
 /* A source that is committing and held by somebody is being asked about: that is over soon, and may settle it. */
@@ -145,15 +144,19 @@ static int open_record(struct cv_journal *j, const char *store, const struct cv_
 {
     bool asked_about = rec->role == CV_ROLE_SOURCE && rec->state == CV_J_COMMITTING;
     int64_t end = cv_after_ms(asked_about ? ASKER_MS : 0);
+    char id[CV_ID_TEXT];
 
-    while (cv_journal_open(j, store, rec->migration, rec->role, err) < 0) {
-        struct cv_error slept = CV_ERROR_INIT;
-        if (err->code != CV_E_BUSY || cv_now_ms() >= end)
-            return -1;
-        if (cv_poll_one(-1, 0, cv_after_ms(LOOK_AGAIN_MS), cancel, &slept) < 0 && slept.code == CV_E_CANCELLED)
-            return -1;
+    cv_id_format(rec->migration, id);
+    for (;;) {
+        struct cv_error why = CV_ERROR_INIT, slept = CV_ERROR_INIT;
+        if (cv_journal_open(j, store, rec->migration, rec->role, &why) == 0)
+            return 0;
+        if (why.code != CV_E_BUSY)
+            return cv_fail_as(err, &why);
+        if (cv_now_ms() >= end ||
+            (cv_poll_one(-1, 0, cv_after_ms(LOOK_AGAIN_MS), cancel, &slept) < 0 && slept.code == CV_E_CANCELLED))
+            return cv_fail(err, CV_E_BUSY, 0, "migration %s of '%s' is still under way here", id, rec->name);
     }
-    return 0;
 }
 
 static int recover_one(struct cv_host *host, const struct cv_journal_record *rec, const struct cv_recover_options *opt,
@@ -165,11 +168,8 @@ static int recover_one(struct cv_host *host, const struct cv_journal_record *rec
     int rc = 0;
 
     cv_id_format(rec->migration, id);
-    if (open_record(&j, store, rec, opt->cancel, err) < 0) {
-        if (err->code == CV_E_BUSY)
-            cv_fail(err, CV_E_BUSY, 0, "migration %s of '%s' is still under way here", id, rec->name);
+    if (open_record(&j, store, rec, opt->cancel, err) < 0)
         return -1;
-    }
     if (!cv_journal_settled(j.rec.state))
         rc = settle(host, &j, opt, store, sink, err);
     else if (opt->settled != NULL)
@@ -184,7 +184,7 @@ static int find_records(struct search *s, const char *store, struct cv_error *er
     if (cv_journal_list(store, see, s, err) < 0)
         return s->no_memory ? cv_fail(err, CV_E_NOMEM, 0, "no memory for the journals") : -1;
     if (s->damaged.code != CV_OK && (s->known == 0 || s->who == NULL)) {
-        *err = s->damaged;
+        cv_fail_as(err, &s->damaged);
         return s->who == NULL ? 1 : -1;
     }
     if (s->known == 0 && s->who != NULL)
@@ -206,8 +206,7 @@ int cv_recover(struct cv_host *host, const char *who, const struct cv_recover_op
         struct cv_error e = CV_ERROR_INIT;
         if (recover_one(host, &s.found[i], opt, store, sink, &e) == 0)
             continue;
-        if (rc == 0)
-            *err = e;
+        cv_fail_as(cv_if_first(err, rc), &e);
         rc = 1; /* the others are tried as well */
     }
     free(s.found);

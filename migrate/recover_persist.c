@@ -99,9 +99,7 @@ int cv_recover_persist(struct cv_host *host, const uint8_t migration[16], const 
             cv_log(sink, CV_LOG_WARN, "%s; tried again until it is settled", why.text);
         snprintf(told, sizeof told, "%s", why.text);
         if (wait_over(&p)) {
-            rc = over(&p) ? 0 : -1;
-            if (rc < 0 && err != NULL)
-                *err = why;
+            rc = over(&p) ? 0 : cv_fail_as(err, &why);
             break;
         }
     }

@@ -171,18 +171,18 @@ static const struct cv_step move[] = {
 };
 
 /* A broken channel is often the end of a story that the other side has told before. */
-static void hear_last_words(struct cv_source *s, struct cv_error *err)
+static void hear_last_words(struct cv_source *s, struct cv_error *why)
 {
     struct cv_error said = CV_ERROR_INIT;
     struct cv_msg m;
 
-    if (s->heard != CV_EV_COUNT || (err->code != CV_E_IO && err->code != CV_E_PEER))
+    if (s->heard != CV_EV_COUNT || (why->code != CV_E_IO && why->code != CV_E_PEER))
         return;
     int64_t until = cv_after_ms(LAST_WORDS_MS);
     while (cv_chan_recv(&s->chan, &m, until, NULL, &said) == 0) {
         bool failed = m.type == CV_MSG_FAILED;
         if (failed) {
-            cv_chan_refused(&m, err);
+            cv_chan_refused(&m, why);
             s->heard = CV_EV_NO;
         }
         cv_msg_dispose(&m);
@@ -191,11 +191,11 @@ static void hear_last_words(struct cv_source *s, struct cv_error *err)
     }
 }
 
-static enum cv_ho_event event_of(struct cv_source *s, const struct cv_error *err)
+static enum cv_ho_event event_of(struct cv_source *s, const struct cv_error *why)
 {
     if (s->heard != CV_EV_COUNT)
         return s->heard;
-    return err->code == CV_E_PEER ? CV_EV_LOST : CV_EV_TROUBLE;
+    return why->code == CV_E_PEER ? CV_EV_LOST : CV_EV_TROUBLE;
 }
 
 /* ---- effects
@@ -211,9 +211,7 @@ static int still_there(struct cv_source *s, bool *gone_out, struct cv_error *err
     *gone_out = false;
     if (h->ops->info(h, s->save.domid, &d, &e) < 0) {
         *gone_out = e.code == CV_E_NOT_FOUND;
-        if (!*gone_out && err != NULL)
-            *err = e;
-        return *gone_out ? 0 : -1;
+        return *gone_out ? 0 : cv_fail_as(err, &e);
     }
     *gone_out = d.dying;
     return !d.dying && !cv_effect_ended(&d);
@@ -340,7 +338,7 @@ static int conclude(struct cv_source *s, const struct cv_handover_run *run, stru
 {
     if (s->result->outcome == CV_OUT_TAKEN)
         return 0;
-    *err = run->why;
+    cv_fail_as(err, &run->why);
     switch (s->result->outcome) {
     case CV_OUT_KEPT: return cv_context(err, "the guest goes on here");
     case CV_OUT_UNKNOWN: return s->watch.fd < 0 ? -1 : cv_context(err, "a watcher goes on asking");

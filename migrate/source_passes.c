@@ -111,10 +111,7 @@ static int await_arrival(struct cv_source *s, struct cv_error *err)
         struct cv_error why = CV_ERROR_INIT;
         struct cv_msg m;
         if (cv_chan_recv(&s->chan, &m, deadline, s->opt->cancel, &why) < 0) {
-            if (why.code == CV_E_TIMEOUT)
-                return 0;
-            *err = why;
-            return -1;
+            return why.code == CV_E_TIMEOUT ? 0 : cv_fail_as(err, &why);
         }
         bool failed = m.type != CV_MSG_PROGRESS;
         if (m.type == CV_MSG_FAILED)

@@ -49,8 +49,7 @@ int cv_unsettled_refuse(const char *store, const uint8_t guest[16], const uint8_
                        s.found.name, cv_journal_state_name(s.found.state));
     }
     if (s.damaged.code != CV_OK) {
-        if (err != NULL)
-            *err = s.damaged;
+        cv_fail_as(err, &s.damaged);
         return cv_context(err, "a damaged record in %s may be this guest's: look where it runs, then remove the record",
                           store);
     }

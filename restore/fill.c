@@ -104,7 +104,7 @@ int cv_restore_fill(void *op, int64_t deadline_ms, struct cv_error *err)
         cv_cancel_request(&r->fill_cancel);
     join(r);
     if (rc == 0 && r->fill_rc < 0) {
-        *err = r->fill_error;
+        cv_fail_as(err, &r->fill_error);
         rc = cv_context(err, "memory");
     }
     return rc;

@@ -273,11 +273,7 @@ int cv_restore_load_and_impose(void *op, int64_t deadline_ms, struct cv_error *e
         return cv_fail(err, CV_E_NOMEM, sys, "start a thread for Xen's state");
     int rc = cv_restore_load(r, deadline_ms, err);
     pthread_join(thread, NULL);
-    if (rc == 0 && r->impose_rc < 0) {
-        *err = r->impose_error;
-        rc = -1;
-    }
-    return rc;
+    return rc == 0 && r->impose_rc < 0 ? cv_fail_as(err, &r->impose_error) : rc;
 }
 
 int cv_restore_run(void *op, int64_t deadline_ms, struct cv_error *err)

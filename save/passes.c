@@ -49,10 +49,8 @@ static int send_pass(struct cv_save *s, bool last, uint64_t *dirty_after, struct
         return cv_context(err, "pass %u", s->pass);
     for (size_t i = 0; i < (s->pfn_count + 63) / 64; i++)
         s->sent[i] |= s->bitmap[i];
-    if (s->between_error.code != CV_OK) {
-        *err = s->between_error;
-        return -1;
-    }
+    if (s->between_error.code != CV_OK)
+        return cv_fail_as(err, &s->between_error);
     const struct cv_mem_stats *now = cv_saver_stats(s->saver);
     if (!last) {
         struct cv_dirty_stats d;

@@ -62,7 +62,7 @@ static int after_run(void *op, int64_t deadline_ms, struct cv_error *err)
     } else {
         if (t->after == CV_SAVE_LEAVE_PAUSED)
             rc = s->g.host->ops->pause(s->g.host, s->g.domid, err);
-        rc |= cv_save_go_on(s, deadline_ms, err);
+        rc |= cv_save_go_on(s, deadline_ms, cv_if_first(err, rc));
         if (rc < 0)
             cv_context(err, "the image is complete, but the guest does not go on as asked");
     }

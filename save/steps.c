@@ -150,30 +150,31 @@ int cv_save_track_undo(void *op, int64_t deadline_ms, struct cv_error *err)
 
     background(s, false);
     if (s->xen_log)
-        rc |= s->g.host->ops->dirty_log(s->g.host, s->g.domid, false, err);
+        rc |= s->g.host->ops->dirty_log(s->g.host, s->g.domid, false, cv_if_first(err, rc));
     s->xen_log = false;
     if (s->emulator_log)
-        rc |= cv_emuset_dirty_log(&s->g.set, false, &w, NULL, err);
+        rc |= cv_emuset_dirty_log(&s->g.set, false, &w, NULL, cv_if_first(err, rc));
     s->emulator_log = false;
     return rc != 0 ? -1 : 0;
 }
 
 /* A guest whose emulator hangs cannot suspend: then that is the news. */
-static int blame_emulators(struct cv_save *s, struct cv_error *err)
+static int blame_emulators(struct cv_save *s, const struct cv_error *why, struct cv_error *err)
 {
     struct cv_emu_wait w = { .deadline_ms = cv_after_ms(PROBE_TIMEOUT_MS) };
     struct cv_error e = CV_ERROR_INIT;
     cv_emu_status status[CV_DM_MAX];
 
-    if (err == NULL || err->code != CV_E_TIMEOUT || cv_emuset_status(&s->g.set, &w, status, NULL, &e) == 0)
-        return -1;
-    return cv_fail(err, CV_E_TIMEOUT, 0, "%s (%s)", err->text, e.text);
+    if (why->code != CV_E_TIMEOUT || cv_emuset_status(&s->g.set, &w, status, NULL, &e) == 0)
+        return cv_fail_as(err, why);
+    return cv_fail(err, CV_E_TIMEOUT, 0, "%s (%s)", why->text, e.text);
 }
 
 int cv_save_suspend(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_save *s = op;
     struct cv_emu_wait w = waiting(s, deadline_ms);
+    struct cv_error why = CV_ERROR_INIT;
     int64_t limit = s->opt->suspend_timeout_ms ? s->opt->suspend_timeout_ms : SUSPEND_TIMEOUT_MS;
 
     background(s, false);
@@ -183,8 +184,8 @@ int cv_save_suspend(void *op, int64_t deadline_ms, struct cv_error *err)
         return -1;
     s->down_since_ns = cv_now_ns();
     s->suspend_asked = true;
-    if (s->g.host->ops->suspend(s->g.host, s->g.domid, cv_after_ms(limit), s->opt->cancel, err) < 0)
-        return blame_emulators(s, err);
+    if (s->g.host->ops->suspend(s->g.host, s->g.domid, cv_after_ms(limit), s->opt->cancel, &why) < 0)
+        return blame_emulators(s, &why, err);
     s->report.suspend_ns = cv_now_ns() - s->down_since_ns;
     return 0;
 }
@@ -201,7 +202,7 @@ int cv_save_suspend_undo(void *op, int64_t deadline_ms, struct cv_error *err)
         return 0;
     /* Before the look at the domain's state, so that one that suspends in between is not missed. */
     int rc = s->report.suspend_ns == 0 ? cv_guest_expect_late_suspend(&s->g, true, err) : 0;
-    rc |= s->g.host->ops->resume(s->g.host, s->g.domid, err);
+    rc |= s->g.host->ops->resume(s->g.host, s->g.domid, cv_if_first(err, rc));
     return rc != 0 ? -1 : 0;
 }
 
@@ -328,9 +329,7 @@ int cv_save_states(void *op, int64_t deadline_ms, struct cv_error *err)
     if (!begun)
         return save_states(s, deadline_ms, err);
     join_states(s);
-    if (s->states_rc < 0)
-        *err = s->states_error;
-    return s->states_rc;
+    return s->states_rc < 0 ? cv_fail_as(err, &s->states_error) : 0;
 }
 
 /* Also the clean-up after success: the states are in the stream then. */
@@ -350,8 +349,8 @@ int cv_save_go_on(struct cv_save *s, int64_t deadline_ms, struct cv_error *err)
     join_states(s); /* nobody else may be talking to the emulators */
     int rc = cv_save_track_undo(s, deadline_ms, err);
 
-    rc |= cv_save_stop_undo(s, deadline_ms, err);
-    rc |= cv_save_suspend_undo(s, deadline_ms, err);
-    rc |= cv_save_connect_undo(s, deadline_ms, err);
+    rc |= cv_save_stop_undo(s, deadline_ms, cv_if_first(err, rc));
+    rc |= cv_save_suspend_undo(s, deadline_ms, cv_if_first(err, rc));
+    rc |= cv_save_connect_undo(s, deadline_ms, cv_if_first(err, rc));
     return rc != 0 ? -1 : 0;
 }

@@ -6,30 +6,28 @@
 
 int cv_body_fail(struct cv_error *err, const char *fmt, ...)
 {
-    char text[300];
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    cv_vfail(err, CV_E_STREAM, 0, fmt, ap);
     va_end(ap);
-    return cv_fail(err, CV_E_STREAM, 0, "body: %s", text);
+    return cv_context(err, "body");
 }
 
 int cv_encode_fail(struct cv_error *err, const char *fmt, ...)
 {
-    char text[300];
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    cv_vfail(err, CV_E_INTERNAL, 0, fmt, ap);
     va_end(ap);
-    return cv_fail(err, CV_E_INTERNAL, 0, "%s", text);
+    return -1;
 }
 
 int cv_encoded(int decoded, struct cv_error *err)
 {
-    if (decoded < 0 && err != NULL)
-        err->code = CV_E_INTERNAL;
+    if (decoded < 0)
+        cv_error_recode(err, CV_E_STREAM, CV_E_INTERNAL);
     return decoded;
 }
 

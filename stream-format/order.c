@@ -7,13 +7,12 @@
 
 int cv_rule_fail(struct cv_error *err, enum cv_code code, const char *rule, const char *fmt, ...)
 {
-    char text[300];
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    cv_vfail(err, code, 0, fmt, ap);
     va_end(ap);
-    return cv_fail(err, code, 0, "%s: %s", rule, text);
+    return cv_context(err, "%s", rule);
 }
 
 void cv_order_init(struct cv_order *o, enum cv_code code, bool memory_only)

@@ -162,8 +162,8 @@ static int take_deferred(struct cv_reader *r, const struct cv_frame *f, const st
 
     if (cv_order_take(&r->order, f, body->data, body->len, true, err) == 0)
         return 0;
-    if (check_hash(f, body, &damaged) < 0 && err != NULL)
-        *err = damaged;
+    if (check_hash(f, body, &damaged) < 0)
+        cv_fail_as(err, &damaged);
     return -1;
 }
 

@@ -200,8 +200,7 @@ static int put(struct cv_writer *w, enum cv_record_type type, const struct iovec
     if (rule->tag == CV_TAG_BODY && gather(body, count, first, sizeof first) == sizeof first)
         f.tag = cv_load32(first);
     if (admit(w, &f, body, count, err) < 0 || add_to_index(w, &f, body, count, err) < 0) {
-        if (err != NULL && err->code == CV_E_STREAM)
-            err->code = CV_E_INTERNAL;
+        cv_error_recode(err, CV_E_STREAM, CV_E_INTERNAL);
         return cv_context(err, "record %llu %s", (unsigned long long)w->number, rule->name);
     }
     f.body_hash = hash != NULL ? *hash : hash_pieces(w, body, count);

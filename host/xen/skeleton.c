@@ -207,12 +207,12 @@ int xen_skeleton_remove(struct xen_host *x, uint32_t domid, struct cv_error *err
     snprintf(path, sizeof path, "/local/domain/%u/vm", domid);
     CV_AUTO_FREE char *vm = xs_read(x->xs, XBT_NULL, path, &n);
     if (vm != NULL && strncmp(vm, "/vm/", 4) == 0 && !belongs_to_another(x, domid, vm))
-        rc |= xen_xs_remove(&x->base, vm, err);
+        rc |= xen_xs_remove(&x->base, vm, cv_if_first(err, rc));
     static const char *const trees[] = { "/local/domain", "/libxl", "/local/domain/0/device-model",
                                          "/local/domain/0/dms" };
     for (size_t i = 0; i < sizeof trees / sizeof trees[0]; i++) {
         snprintf(path, sizeof path, "%s/%u", trees[i], domid);
-        rc |= xen_xs_remove(&x->base, path, err);
+        rc |= xen_xs_remove(&x->base, path, cv_if_first(err, rc));
     }
     return rc != 0 ? -1 : 0;
 }

@@ -155,9 +155,7 @@ static int wait_suspended(struct suspend *s, int64_t deadline_ms, struct cv_canc
         if (done > 0) {
             if (!giving_up)
                 return 0;
-            if (err != NULL)
-                *err = why;
-            return -1;
+            return cv_fail_as(err, &why);
         }
         if (cv_poll_one(xs_fileno(s->x->watches), POLLIN, deadline_ms, giving_up ? NULL : cancel, &why) >= 0)
             continue;
@@ -173,11 +171,8 @@ static int wait_suspended(struct suspend *s, int64_t deadline_ms, struct cv_canc
             cv_fail(&why, CV_E_TIMEOUT, 0,
                     s->asked ? "the guest did not suspend in time"
                              : "the guest did not answer the suspend request; it was withdrawn");
-        if (!s->acked) {
-            if (err != NULL)
-                *err = why;
-            return -1;
-        }
+        if (!s->acked)
+            return cv_fail_as(err, &why);
         giving_up = true;
         deadline_ms = cv_after_ms(ACKED_GRACE_MS);
     }

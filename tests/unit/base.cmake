@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-convoy_test(test_base SOURCES test_base.c LINKS convoy_base)
+foreach(name base base_steps error)
+  convoy_test(test_${name} SOURCES test_${name}.c LINKS convoy_base)
+endforeach()

@@ -221,7 +221,7 @@ START_TEST(damage)
     struct cv_msg m = { .type = CV_MSG_HELLO, .hello = hello(0) }, got;
     uint8_t header[CV_MSG_HEADER];
     ck_assert_int_eq(cv_msg_encode(&m, &b, &err), 0);
-    cv_frame_put(header, &(struct cv_frame){ CV_MSG_HELLO, (uint32_t)b.len, 0 }, b.data, 0);
+    cv_msg_frame_put(header, &(struct cv_msg_frame){ CV_MSG_HELLO, (uint32_t)b.len, 0 }, b.data, 0);
     size_t all = sizeof header + b.len;
     uint8_t *frame = malloc(all);
     memcpy(frame, header, sizeof header);
@@ -251,7 +251,7 @@ START_TEST(byte_by_byte)
     struct cv_msg m = { .type = CV_MSG_HELLO, .hello = hello(0) }, got;
     uint8_t header[CV_MSG_HEADER];
     ck_assert_int_eq(cv_msg_encode(&m, &b, &err), 0);
-    cv_frame_put(header, &(struct cv_frame){ CV_MSG_HELLO, (uint32_t)b.len, 0 }, b.data, 0);
+    cv_msg_frame_put(header, &(struct cv_msg_frame){ CV_MSG_HELLO, (uint32_t)b.len, 0 }, b.data, 0);
     for (size_t i = 0; i < sizeof header + b.len; i++) {
         ck_assert_int_eq(cv_chan_poll(&d, &got, &err), 0);
         const uint8_t *p = i < sizeof header ? &header[i] : &b.data[i - sizeof header];
@@ -399,16 +399,16 @@ START_TEST(limits)
     ck_assert_int_eq(cv_msg_encode(&m, &b, &err), -1);
     cv_buf_dispose(&b);
     uint8_t h[CV_MSG_HEADER];
-    struct cv_frame f = { CV_MSG_COMMIT, 65, 0 };
+    struct cv_msg_frame f = { CV_MSG_COMMIT, 65, 0 };
     cv_store32(h, CV_MSG_MAGIC);
     cv_store16(h + 4, f.type);
     cv_store16(h + 6, 0);
     cv_store32(h + 8, f.length);
-    ck_assert_int_eq(cv_frame_get(h, &f, &err), -1); /* before a byte of it is allocated */
+    ck_assert_int_eq(cv_msg_frame_get(h, &f, &err), -1); /* before a byte of it is allocated */
 }
 END_TEST
 
-/* The docs' tables of messages, refusals and states are those of messages.def. */
+/* The docs' tables of messages, refusals and states are those of migrate/messages.def. */
 START_TEST(docs_have_the_same_tables)
 {
     char *text, line[256];
