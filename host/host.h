@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The host port: everything that convoy asks of a hypervisor and its xenstore, in terms of domains, pages,
- * bitmaps and blobs.  host/xen/ is the only implementation that includes Xen's headers; tests/support/fake_host
+ * bitmaps and blobs.  host/xen/ is the only implementation that includes Xen's headers; tests/support/fake_host.c
  * is a model of one for fault sweeps.
  *
  * Every member is required.  A backend that cannot do something fails (CV_E_UNSUPPORTED) rather than leaving NULL.
- * Errors are CV_E_HYPERVISOR unless said otherwise.  One thread (the coordinator) calls the host;
- * only the page source and sink that it gives out are called from workers. */
+ * Errors are CV_E_HYPERVISOR unless said otherwise.  One thread at a time calls the host: the coordinator, or the
+ * thread of a restore that it waits for (docs/architecture.md, Threads); only the page source and sink that it gives
+ * out are called from workers, beside it. */
 #ifndef CONVOY_HOST_HOST_H
 #define CONVOY_HOST_HOST_H
 
@@ -47,7 +48,7 @@ struct cv_host_facts {
 };
 
 /* What a domain is made of.  The part of the guest's identity that only the hypervisor needs;
- * it travels in the stream (JSON in the GUEST record, host/spec.h) and is imposed again at restore. */
+ * it travels in the stream (JSON in the GUEST record, guest/spec.h) and is imposed again at restore. */
 struct cv_domain_spec {
     char name[CV_NAME_MAX];
     uint8_t uuid[16];
@@ -209,7 +210,8 @@ struct cv_host_ops {
      * watch_drain swallows what is pending. */
     int (*watch_fd)(struct cv_host *h, int *fd_out, struct cv_error *err);
     void (*watch_drain)(struct cv_host *h);
-    /* From now on watch_fd becomes readable when path or what is below it changes, too.  Twice is once. */
+    /* From now on watch_fd becomes readable when path or what is below it changes, too. Asking twice for one
+     * path is the same as asking once. */
     int (*watch_path)(struct cv_host *h, const char *path, struct cv_error *err);
 };
 
@@ -225,7 +227,8 @@ struct cv_host {
 };
 extern const struct cv_host_dirs cv_host_dirs_usual;
 
-/* The real one; defined in host/xen.  log: NULL or where Xen's libraries' own messages go. */
+/* The real one; defined in host/xen.  log: NULL or where Xen's libraries' own messages go, as debug messages; those
+ * of workers do not. */
 struct cv_sink;
 int cv_host_open_xen(struct cv_host **h_out, struct cv_sink *log, struct cv_error *err) CV_CHECKED;
 

@@ -13,7 +13,6 @@
 #define CV_IMAGE_PASSES_MAX 256 /* remembered one by one; later ones are added to the last */
 #define CV_IMAGE_NOTES_MAX 64
 
-/* Text with an end: bodies' strings are not terminated, these are.  NULL = not there. */
 struct cv_image_pass {
     uint32_t pass;
     bool last;
@@ -33,6 +32,7 @@ struct cv_image_state { /* one DEVICE_STATE */
     struct cv_buf blob; /* kept only if the options ask for it */
 };
 
+/* Its texts are terminated, unlike those in bodies; NULL = not there. */
 struct cv_image {
     struct cv_stream_header header;
     bool whole; /* END was read and right */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Where guest pages come from and where they go: the two ports of the memory pipeline.
- * Implementations: Xen guests (host/xen), mmapped files, a seeded generator, models in tests. */
+ * Implementations: Xen guests (host/xen), files, a seeded generator, models in tests. */
 #ifndef CONVOY_MEMORY_PAGES_H
 #define CONVOY_MEMORY_PAGES_H
 

@@ -4,7 +4,7 @@
 
 #include "restore/restore.h"
 
-/* head.c: one record of the head or the tail into r.  known types only. */
+/* records.c: one record of the head or the tail into r.  known types only. */
 int cv_restore_take_record(struct cv_restore *r, struct cv_record *rec, struct cv_error *err);
 /* records.c: a memory file for each emulator's device state. */
 int cv_restore_make_state_files(struct cv_restore *r, struct cv_error *err);

@@ -10,6 +10,7 @@
 struct logger {
     xentoollog_logger vtable; /* first: the library casts */
     struct cv_sink *sink;
+    pthread_t owner;      /* whose the sink is */
     pthread_mutex_t lock; /* page source and sink log from workers */
     char last_error[256]; /* under lock */
 };
@@ -21,9 +22,10 @@ static void vmessage(xentoollog_logger *l, xentoollog_level level, int errnoval,
     char text[256];
     int n = vsnprintf(text, sizeof text, format, al);
 
-    (void)context;
     if (errnoval >= 0 && n >= 0 && (size_t)n < sizeof text)
         snprintf(text + n, sizeof text - (size_t)n, ": %s", strerror(errnoval));
+    if (level >= XTL_VERBOSE && pthread_equal(log->owner, pthread_self()))
+        cv_log(log->sink, CV_LOG_DEBUG, "%s%s%s", context ? context : "", context ? ": " : "", text);
     if (level < XTL_ERROR)
         return;
     pthread_mutex_lock(&log->lock);
@@ -52,6 +54,7 @@ xentoollog_logger *xen_logger_new(struct cv_sink *sink)
         return NULL;
     log->vtable = (xentoollog_logger){ .vmessage = vmessage, .progress = progress, .destroy = destroy };
     log->sink = sink;
+    log->owner = pthread_self();
     pthread_mutex_init(&log->lock, NULL);
     return &log->vtable;
 }

@@ -21,7 +21,7 @@ struct xen_host {
     xc_interface *xc;              /* coordinator thread only */
     xenforeignmemory_handle *fmem; /* thread-safe */
     struct xs_handle *xs;          /* requests */
-    struct xs_handle *watches;     /* opened on first use: @releaseDomain and control/shutdown */
+    struct xs_handle *watches;     /* opened on first use: @releaseDomain, and watch_path's */
 };
 
 static inline struct xen_host *xen_host(struct cv_host *h)

@@ -61,7 +61,7 @@ START_TEST(table_is_sane)
         const struct cv_record_rule *r = &cv_record_rules[i];
         ck_assert_uint_le(r->min, r->max);
         ck_assert_uint_ne(r->id, 0);
-        ck_assert_uint_lt(i, 32); /* order.c keeps a bit for each */
+        ck_assert_uint_lt(i, 32); /* stream-format/order.c keeps a bit for each */
         bool optional = r->id & CV_RECORD_OPTIONAL;
         ck_assert(!optional || r->presence == CV_PRESENCE_ANY || r->presence == CV_PRESENCE_MAYBE);
         ck_assert(r->tag != CV_TAG_BODY || r->min >= 4);
