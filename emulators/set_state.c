@@ -88,7 +88,7 @@ static enum cv_op_step pass(struct cv_emu *emu, const char *command, json_t *arg
 }
 
 /* What it is given keeps our end: where its offset stands is how much it has written. */
-static enum cv_step give_place(struct cv_emu *emu, int fd, struct cv_error *err)
+static enum cv_op_step give_place(struct cv_emu *emu, int fd, struct cv_error *err)
 {
     cv_fd_dispose(&emu->state_fd);
     emu->state_fd = cv_state_reopen(fd, O_WRONLY, err);
