@@ -408,7 +408,7 @@ static const struct { const char *fault; const char *step; bool dies; } emulator
     { "--die-at xen-save-devices-state", "states", true },
     { "--garbage-at stop", "stop", false },
     /* It answered when the save began: it is asked again before the guest is. */
-    { "--silent-at query-status:2", "suspend", false },
+    { "--silent-at query-status:3", "suspend", false },
 };
 /* clang-format on */
 
