@@ -36,7 +36,7 @@ bool cv_reader_is_bad(const struct cv_reader *r, const char *key)
     return false;
 }
 
-int cv_reader_keep(struct cv_reader *r, int rc, struct cv_error *err)
+int cv_reader_keep(struct cv_reader *r, int rc, struct cv_error *mine)
 {
     static const char *const devices[] = { "disk", "vif", "device_models", "usbdevice", "serial" };
     const char *key = r->failed_key != NULL ? r->failed_key : "";
@@ -48,8 +48,8 @@ int cv_reader_keep(struct cv_reader *r, int rc, struct cv_error *err)
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++)
         several = several || strcmp(key, devices[i]) == 0;
     if (several || !cv_reader_is_bad(r, key))
-        cv_findings_add(r->found, key, err, NULL);
-    *err = (struct cv_error)CV_ERROR_INIT;
+        cv_findings_add(r->found, key, mine, NULL);
+    *mine = (struct cv_error)CV_ERROR_INIT;
     return rc;
 }
 

@@ -68,10 +68,10 @@ static void heard(const struct cv_msg *m)
 /* One message with its frame; false when there is no room for it. */
 static bool say(struct cv_chan *c, int fd, uint16_t type, const uint8_t *body, size_t len)
 {
-    const struct cv_frame f = { type, (uint32_t)len, c->received };
+    const struct cv_msg_frame f = { type, (uint32_t)len, c->received };
     uint8_t head[CV_MSG_HEADER];
 
-    cv_frame_put(head, &f, body, c->seed_in);
+    cv_msg_frame_put(head, &f, body, c->seed_in);
     return send(fd, head, sizeof head, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof head &&
            send(fd, body, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
 }
