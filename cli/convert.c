@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +19,7 @@ enum target { TO_NONE, TO_XL, TO_CONVOY };
 struct convert {
     enum target to;
     const char *out_path, *path;
+    bool out_given;
     struct cv_convert_options opt;
     struct cli_progress bar;
 };
@@ -31,7 +34,10 @@ static int take_option(struct convert *v, int opt, char **argv)
     case 't':
         v->to = strcmp(optarg, "xl") == 0 ? TO_XL : strcmp(optarg, "convoy") == 0 ? TO_CONVOY : TO_NONE;
         return v->to != TO_NONE ? 0 : cli_usage(argv, "--to is xl or convoy");
-    case 'o': v->out_path = optarg; return 0;
+    case 'o':
+        v->out_path = optarg;
+        v->out_given = true;
+        return 0;
     case 'm':
         v->opt.default_model = optarg;
         return optarg[0] == '/' ? 0 : cli_usage(argv, "--model takes an absolute path");
@@ -55,10 +61,12 @@ static int parse(int argc, char **argv, struct convert *v)
     while ((opt = getopt_long(argc, argv, "o:", options, NULL)) != -1)
         if ((status = take_option(v, opt, argv)) != 0)
             return status;
-    if (v->to == TO_NONE)
-        return cli_usage(argv, "--to xl or --to convoy is wanted");
-    if (optind + 1 != argc)
-        return cli_usage(argv, "one image is wanted");
+    if (optind + 1 != argc && optind + 2 != argc)
+        return cli_usage(argv, "one image is wanted, and at most one place for the other");
+    if (optind + 2 == argc && v->out_given)
+        return cli_usage(argv, "-o and a second file are the same thing");
+    if (optind + 2 == argc)
+        v->out_path = argv[optind + 1];
     if (to_stdout(v) && isatty(STDOUT_FILENO))
         return cli_usage(argv, "an image is not written to a terminal: -o names a file");
     v->path = argv[optind];
@@ -67,26 +75,60 @@ static int parse(int argc, char **argv, struct convert *v)
 
 static void show(void *user, uint64_t bytes) { cli_progress_show(user, bytes); }
 
-/* Only files can be looked at in advance; what comes through a pipe shows itself to the reader. */
-static int check_input(const struct convert *v, int fd, struct cv_error *err)
+#define MAGIC_BYTES 32
+
+/* The first bytes, without taking them; of a pipe or a socket as many as have come. 0: it cannot be looked at, or
+ * nothing is there. */
+static size_t peek(int fd, char magic[MAGIC_BYTES])
+{
+    CV_AUTO_FD in = -1;
+    CV_AUTO_FD out = -1;
+    int copy[2];
+
+    ssize_t n = pread(fd, magic, MAGIC_BYTES, 0);
+    if (n >= 0)
+        return (size_t)n;
+    n = recv(fd, magic, MAGIC_BYTES, MSG_PEEK);
+    if (n < 0 && pipe2(copy, O_CLOEXEC) == 0) {
+        in = copy[0];
+        out = copy[1];
+        n = tee(fd, out, MAGIC_BYTES, 0);
+        if (n > 0)
+            n = read(in, magic, (size_t)n);
+    }
+    return n < 0 ? 0 : (size_t)n;
+}
+
+static bool begins(const char *magic, size_t got, const char *with, size_t len)
+{
+    return got > 0 && memcmp(magic, with, got < len ? got : len) == 0;
+}
+
+/* What it is says what becomes of it, unless the user has said so; what does not come through is said at once. */
+static int look_at_input(struct convert *v, int fd, struct cv_error *err)
 {
     static const char xl[] = "Xen saved domain",
                       convoy[] = "\x89"
                                  "CVY",
                       legacy[] = "XenSavedDom", libvirt[] = "libvirt-xml";
-    char magic[32] = "";
+    char magic[MAGIC_BYTES] = "";
+    size_t got = peek(fd, magic);
 
-    if (pread(fd, magic, sizeof magic, 0) < 0)
-        return 0;
-    bool is_convoy = memcmp(magic, convoy, 4) == 0, is_xl = memcmp(magic, xl, sizeof xl - 1) == 0;
+    bool is_convoy = begins(magic, got, convoy, sizeof convoy - 1);
+    bool is_legacy = got >= sizeof legacy - 1 && begins(magic, got, legacy, sizeof legacy - 1);
+    bool is_xl = !is_legacy && begins(magic, got, xl, sizeof xl - 1);
     if (v->to == TO_CONVOY && is_convoy)
         return cv_fail(err, CV_E_INVALID, 0, "it is a convoy image already");
     if (v->to == TO_XL && is_xl)
         return cv_fail(err, CV_E_INVALID, 0, "it is a save file of xl already");
-    if (memcmp(magic, legacy, sizeof legacy - 1) == 0)
+    if (is_legacy)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "it is a suspend image of xenopsd");
-    if (memcmp(magic, libvirt, sizeof libvirt - 1) == 0)
+    if (begins(magic, got, libvirt, sizeof libvirt - 1))
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "it is a save file of libvirt");
+    if (v->to == TO_NONE)
+        v->to = is_convoy ? TO_XL : is_xl ? TO_CONVOY : TO_NONE;
+    if (v->to == TO_NONE)
+        return cv_fail(err, CV_E_INVALID, 0, "its first bytes are neither a convoy image's nor a save file's of xl");
     return 0;
 }
 
@@ -101,7 +143,7 @@ static int convert(struct convert *v, int out_fd, struct cv_error *err)
     v->opt.progress_user = &v->bar;
     int rc = to_stdout(v) ? 0 : cli_image_spare(fd, v->out_path, err);
     if (rc == 0)
-        rc = check_input(v, fd, err);
+        rc = look_at_input(v, fd, err);
     if (rc == 0)
         rc = v->to == TO_XL ? cv_convert_to_xl(fd, out_fd, &v->opt, err) : cv_convert_from_xl(fd, out_fd, &v->opt, err);
     cli_progress_end(&v->bar);

@@ -19,7 +19,8 @@ static const struct cli_command commands[] = {
     { "destroy", cmd_destroy, "DOMAIN", "end a guest at once" },
     { "pause", cmd_pause, "DOMAIN", "stop a guest's vcpus" },
     { "unpause", cmd_unpause, "DOMAIN", "let them run again" },
-    { "check", cmd_check, "[--json] DOMAIN", "what stands in the way of a save or a migration" },
+    { "check", cmd_check, "[--json] [--command CMD] DOMAIN [[USER@]HOST]",
+      "what stands in the way of a save or a migration" },
     { "save", cmd_save,
       "[-c|-p] [--live] [--compress X] [--threads N] [--emulator-timeout S]\n"
       "      [--suspend-timeout S] [--json] DOMAIN FILE|-",
@@ -41,7 +42,7 @@ static const struct cli_command commands[] = {
     { "extract", cmd_extract, "--device-state DMID|--memory|--config|--layout -o OUT|- FILE|-",
       "write one part of an image to a file" },
 #ifdef CONVOY_WITH_CONVERT
-    { "convert", cmd_convert, "--to xl|convoy [-o OUT] [--model PATH] [--compress X] [--threads N] FILE|-",
+    { "convert", cmd_convert, "[--to xl|convoy] [--model PATH] [--compress X] [--threads N] FILE|- [OUT|-]",
       "a save file of xl to an image, and back for guests with one emulator" },
 #endif
 };

@@ -197,6 +197,17 @@ convert_all()
     status 0 "$convoy" convert --to convoy --model /usr/bin/qemu-system-i386 -o "$work/back.cvy" "$work/one.xl"
     status 0 "$convoy" verify "$work/back.cvy"
     "$convoy" convert --to xl - <"$work/back.cvy" | cmp - "$work/one.xl" || complain "there and back differs"
+    # The first bytes say what it is, of a file and of a pipe.
+    status 0 "$convoy" convert "$here/one.cvy" "$work/guess.xl"
+    cmp "$work/guess.xl" "$work/one.xl" || complain "a guessed direction"
+    status 0 "$convoy" convert --model /usr/bin/qemu-system-i386 "$work/one.xl" "$work/guess.cvy"
+    status 0 "$convoy" verify "$work/guess.cvy"
+    # shellcheck disable=SC2002 # a pipe is wanted
+    cat "$here/one.cvy" | "$convoy" convert - | cmp - "$work/one.xl" || complain "a guessed direction of a pipe"
+    echo frob >"$work/frob"
+    status 2 "$convoy" convert "$work/frob" "$work/y"
+    grep -q "neither a convoy image's nor a save file's of xl" "$work/err" || complain "$(cat "$work/err")"
+    status 2 "$convoy" convert -o "$work/y" "$work/one.xl" "$work/z"
     cmp <("$convoy" extract --device-state 0 -o - "$here/one.cvy") <("$convoy" extract --device-state 0 -o - "$work/back.cvy") ||
         complain "the device state differs"
     status 5 "$convoy" convert --to xl -o "$work/three.xl" "$here/three.cvy"
