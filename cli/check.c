@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/findings.h"
 #include "guest/blockers.h"
+#include "migrate/check.h"
 #include "migrate/unsettled.h"
 
 #define ANSWER_MS 20000
@@ -21,6 +22,26 @@ static void check_unsettled(const struct cv_guest *g, struct cv_findings *found)
 
     if (g->domid != 0 && cv_unsettled_refuse(cli_journal_dir(), g->spec.uuid, none, &err) < 0)
         cv_findings_add(found, "unsettled", &err, NULL);
+}
+
+/* What would be said of it there; that it cannot be asked is in the way, too. */
+static void check_there(struct cli *c, struct cv_guest *g, const char *host, const char *command,
+                        struct cv_findings *found)
+{
+    struct cv_migrate_options opt = {
+        .command = command, .peer = host, .store = cli_journal_dir(), .live = true, .cancel = &c->cancel
+    };
+    struct cv_error err = CV_ERROR_INIT;
+    char ssh[1024];
+
+    if (g->domid == 0 || cv_findings_errors(found) > 0) {
+        cv_findings_warn(found, "host", "%s was not asked: the guest cannot leave", host);
+        return;
+    }
+    if (command == NULL && cv_peer_ssh_command(host, ssh, sizeof ssh, &err) == 0)
+        opt.command = ssh;
+    if (err.code != CV_OK || cv_migrate_check(g, &opt, found, &err) < 0)
+        cv_findings_add(found, "host", &err, NULL);
 }
 
 static void show_json(const char *who, const struct cv_guest *g, const struct cv_findings *found)
@@ -37,14 +58,20 @@ static void show_json(const char *who, const struct cv_guest *g, const struct cv
     json_decref(o);
 }
 
-static void show_text(const char *who, const struct cv_findings *found)
+static void show_text(const char *who, const char *there, const struct cv_findings *found)
 {
     size_t n = cv_findings_errors(found);
 
+    printf("%s", who);
     if (n == 0)
-        printf("%s: nothing stands in the way of a save or a migration\n", who);
+        printf(": nothing stands in the way of a save or a migration");
     else
-        printf("%s cannot be saved or moved: %zu thing%s in the way\n", who, n, n == 1 ? " is" : "s are");
+        printf(" cannot be saved or moved");
+    if (there != NULL)
+        printf(" to %s", there);
+    if (n > 0)
+        printf(": %zu thing%s in the way", n, n == 1 ? " is" : "s are");
+    printf("\n");
     for (size_t i = 0; i < found->count; i++) {
         const struct cv_finding *f = &found->items[i];
         printf("  %s%s: %s\n", f->code == CV_OK ? "warning: " : "", f->check, f->text);
@@ -53,22 +80,29 @@ static void show_text(const char *who, const struct cv_findings *found)
     }
 }
 
-static int check(struct cli *c, struct cv_host *h, const char *who, bool json)
+struct args {
+    const char *who, *there, *command; /* there: the other host, or NULL */
+    bool json;
+};
+
+static int check(struct cli *c, struct cv_host *h, const struct args *a)
 {
     struct cv_emu_wait w = { .deadline_ms = cv_after_ms(ANSWER_MS), .cancel = &c->cancel };
     struct cv_findings found = { 0 };
     struct cv_error err = CV_ERROR_INIT;
     struct cv_guest g;
 
-    cv_guest_check(h, who, &w, &c->sink, &g, &found);
+    cv_guest_check(h, a->who, &w, &c->sink, &g, &found);
     check_unsettled(&g, &found);
+    if (a->there != NULL)
+        check_there(c, &g, a->there, a->command, &found);
     int rc = cv_findings_verdict(&found, &err);
     if (found.lost)
         cli_error(&err);
-    else if (json)
-        show_json(who, &g, &found);
+    else if (a->json)
+        show_json(a->who, &g, &found);
     else
-        show_text(who, &found);
+        show_text(a->who, a->there, &found);
     cv_guest_dispose(&g);
     cv_findings_dispose(&found);
     return rc < 0 ? cli_exit_status(err.code) : 0;
@@ -76,21 +110,30 @@ static int check(struct cli *c, struct cv_host *h, const char *who, bool json)
 
 int cmd_check(struct cli *c, int argc, char **argv)
 {
-    static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
-    bool json = false;
+    static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+                                             { "command", required_argument, NULL, 'c' },
+                                             { NULL, 0, NULL, 0 } };
+    struct args a = { 0 };
     int opt, status = 0;
 
     while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (opt != 'j')
+        if (opt == 'j')
+            a.json = true;
+        else if (opt == 'c')
+            a.command = optarg;
+        else
             return cli_usage(argv, NULL);
-        json = true;
     }
-    if (optind + 1 != argc)
-        return cli_usage(argv, "one domain is wanted");
+    if (optind + 1 != argc && optind + 2 != argc)
+        return cli_usage(argv, "a domain is wanted, and at most one host");
+    a.who = argv[optind];
+    a.there = argv[optind + 1];
+    if (a.command != NULL && a.there == NULL)
+        return cli_usage(argv, "--command is how the host is asked, and none is named");
     struct cv_host *h = cli_host(c, &status);
     if (h == NULL)
         return status;
-    status = check(c, h, argv[optind], json);
+    status = check(c, h, &a);
     h->ops->close(h);
     return status;
 }

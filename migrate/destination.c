@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "base/priority.h"
+#include "migrate/check.h"
 #include "migrate/effects.h"
 #include "migrate/offer.h"
 #include "migrate/unsettled.h"
@@ -383,6 +384,30 @@ static int take_guest(struct destination *d, const struct cv_msg_offer *offer, e
     return hand_over(d, rc, &e, outcome_out, err);
 }
 
+/* On the source's own host the guest is found there: it is the one that would leave. */
+static int find_guest(void *user, const struct cv_domain_info *info)
+{
+    struct cv_offer_check *c = user;
+
+    if (memcmp(info->uuid, c->guest, sizeof c->guest) == 0)
+        c->own_domid = info->domid;
+    return 0;
+}
+
+/* convoy check: nothing is written down, and nothing begins. */
+static int judge(struct destination *d, const struct cv_msg_offer *offer, struct cv_error *err)
+{
+    struct cv_offer_check c = { .host = d->host };
+
+    memcpy(c.guest, d->hello.hello.guest.b, sizeof c.guest);
+    if (memcmp(d->hello.hello.boot.b, d->boot, sizeof d->boot) == 0 &&
+        d->host->ops->list(d->host, find_guest, &c, err) < 0)
+        return -1;
+    int rc = cv_migrate_answer_check(&d->chan, &c, offer, d->opt->cancel, err);
+    cv_offer_check_dispose(&c);
+    return rc;
+}
+
 static int answer(struct destination *d, const struct cv_msg_query *query, enum cv_ho_outcome *outcome_out,
                   struct cv_error *err)
 {
@@ -424,7 +449,9 @@ static int converse(struct destination *d, enum cv_ho_outcome *outcome_out, stru
         cv_chan_recv(&d->chan, &m, cv_after_ms(OFFER_MS), d->opt->cancel, err) < 0)
         return -1;
     switch ((int)m.type) {
-    case CV_MSG_OFFER: rc = take_guest(d, &m.offer, outcome_out, err); break;
+    case CV_MSG_OFFER:
+        rc = m.offer.flags & CV_OFFER_CHECK ? judge(d, &m.offer, err) : take_guest(d, &m.offer, outcome_out, err);
+        break;
     case CV_MSG_QUERY: rc = answer(d, &m.query, outcome_out, err); break;
     default: rc = cv_chan_refused(&m, err); break;
     }

@@ -34,7 +34,7 @@ enum cv_refusal {
 const char *cv_refusal_text(uint32_t code); /* "unknown reason" for a number of the future */
 
 enum { CV_PEER_SOURCE = 0, CV_PEER_DESTINATION = 1 };
-enum { CV_OFFER_LIVE = 1 };
+enum { CV_OFFER_LIVE = 1, CV_OFFER_CHECK = 2 /* judge it, and that is all */ };
 enum { CV_DST_PREPARING = 0, CV_DST_RECEIVING = 1, CV_DST_LOADING = 2 };
 /* clang-format off */
 enum cv_answer {

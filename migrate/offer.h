@@ -4,6 +4,7 @@
 #ifndef CONVOY_MIGRATE_OFFER_H
 #define CONVOY_MIGRATE_OFFER_H
 
+#include "base/findings.h"
 #include "guest/guest.h"
 #include "migrate/messages.h"
 
@@ -26,6 +27,8 @@ struct cv_offer_check {
     struct cv_host *host;
     uint8_t guest[16];  /* HELLO's */
     uint32_t own_domid; /* the source's domain when it is on this very host, else 0 */
+    /* Not NULL: everything that is in the way is added, not the first thing only. */
+    struct cv_findings *found;
     /* results */
     uint64_t free_bytes; /* left after this guest */
     struct cv_buf notes_data;

@@ -137,11 +137,13 @@ static int check_emulator(const char *const s[5], char seen[2][256], uint32_t *r
     return refuse(refusal_out, CV_REFUSE_EMULATOR_VERSION);
 }
 
-static int check_emulators(const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
+static int check_emulators(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out,
+                           struct cv_error *err)
 {
     struct cv_strs list = o->emulators;
     char seen[2][256] = { "", "" };
 
+    (void)c;
     for (;;) {
         const char *s[5];
         for (unsigned i = 0; i < 5; i++)
@@ -160,11 +162,14 @@ static int check_emulators(const struct cv_msg_offer *o, uint32_t *refusal_out, 
 /* ---- bridges and disks
  * ------------------------------------------------------------------------------------------------ */
 
-static int check_bridges(const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
+static int check_bridges(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out,
+                         struct cv_error *err)
 {
     struct cv_strs list = o->bridges;
     const char *name;
 
+    if (c->host->dirs->model_emulators)
+        return 0; /* models of emulators have no network */
     while ((name = cv_strs_next(&list)) != NULL) {
         char path[256];
         snprintf(path, sizeof path, "/sys/class/net/%.64s/bridge", name);
@@ -176,11 +181,13 @@ static int check_bridges(const struct cv_msg_offer *o, uint32_t *refusal_out, st
     return 0;
 }
 
-static int check_disks(const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
+static int check_disks(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out,
+                       struct cv_error *err)
 {
     struct cv_strs list = o->disks;
     const char *text;
 
+    (void)c;
     while ((text = cv_strs_next(&list)) != NULL) {
         bool ro = strncmp(text, "ro ", 3) == 0;
         if (!ro && strncmp(text, "rw ", 3) != 0) {
@@ -201,11 +208,13 @@ static int check_disks(const struct cv_msg_offer *o, uint32_t *refusal_out, stru
 }
 
 /* The guest has seen the disk's size: another one is another disk, or half a copy. */
-static int check_disk_sizes(const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
+static int check_disk_sizes(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out,
+                            struct cv_error *err)
 {
     struct cv_strs list = o->facts;
     const char *text;
 
+    (void)c;
     while ((text = cv_strs_next(&list)) != NULL) {
         if (strncmp(text, CV_FACT_DISK_BYTES, strlen(CV_FACT_DISK_BYTES)) != 0)
             continue;
@@ -226,11 +235,13 @@ static int check_disk_sizes(const struct cv_msg_offer *o, uint32_t *refusal_out,
     return 0;
 }
 
-static int check_facts(const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
+static int check_facts(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out,
+                       struct cv_error *err)
 {
     struct cv_strs list = o->facts;
     const char *text;
 
+    (void)c;
     while ((text = cv_strs_next(&list)) != NULL)
         if (text[0] == '!') {
             cv_fail(err, CV_E_UNSUPPORTED, 0, "'%.100s' is not known there", text + 1);
@@ -239,22 +250,43 @@ static int check_facts(const struct cv_msg_offer *o, uint32_t *refusal_out, stru
     return 0;
 }
 
-int cv_offer_check(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
+static int check_layout(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out,
+                        struct cv_error *err)
 {
     struct cv_layout l;
 
-    if (check_facts(o, refusal_out, err) < 0 || check_domains(c, o, refusal_out, err) < 0 ||
-        check_host(c, o, refusal_out, err) < 0)
-        return -1;
+    (void)c;
     if (cv_layout_decode(o->layout.data, o->layout.len, &l, err) < 0)
         return refuse(refusal_out, CV_REFUSE_CONFIG);
     cv_layout_dispose(&l);
-    if (check_policy(c, o, refusal_out, err) < 0 || check_emulators(o, refusal_out, err) < 0 ||
-        check_disks(o, refusal_out, err) < 0 || check_disk_sizes(o, refusal_out, err) < 0 ||
-        /* Models of emulators have no network. */
-        (!c->host->dirs->model_emulators && check_bridges(o, refusal_out, err) < 0))
-        return -1;
     return 0;
+}
+
+/* In order.  gate: what comes behind makes no sense, or is not safe to look at, without it. */
+static const struct {
+    const char *name;
+    int (*run)(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err);
+    bool gate;
+} checks[] = {
+    { "facts", check_facts, true },   { "domains", check_domains, false },  { "host", check_host, false },
+    { "layout", check_layout, true }, { "cpu", check_policy, false },       { "emulators", check_emulators, false },
+    { "disks", check_disks, false },  { "disks", check_disk_sizes, false }, { "bridges", check_bridges, false },
+};
+
+int cv_offer_check(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+        if (checks[i].run(c, o, refusal_out, err) == 0)
+            continue;
+        rc = -1;
+        if (c->found != NULL)
+            cv_findings_add(c->found, checks[i].name, err, NULL);
+        if (c->found == NULL || checks[i].gate)
+            break;
+    }
+    return rc;
 }
 
 void cv_offer_check_dispose(struct cv_offer_check *c) { cv_buf_dispose(&c->notes_data); }

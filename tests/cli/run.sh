@@ -58,9 +58,10 @@ status 2 "convoy list: unrecognized option '--jsn'" "$convoy" list --jsn
 status 2 'usage: convoy list [--json] [DOMAIN]' "$convoy" list --jsn
 status 2 'one domain is wanted' "$convoy" destroy
 status 2 'one domain is wanted' "$convoy" pause a b
-status 0 'usage: convoy check [--json] DOMAIN' "$convoy" check --help
-status 2 'one domain is wanted' "$convoy" check
-status 2 'one domain is wanted' "$convoy" check a b c
+status 0 'usage: convoy check [--json] [--command CMD] DOMAIN [[USER@]HOST]' "$convoy" check --help
+status 2 'a domain is wanted, and at most one host' "$convoy" check
+status 2 'a domain is wanted, and at most one host' "$convoy" check a b c
+status 2 'how the host is asked' "$convoy" check --command x a
 status 2 'a domain and a file are wanted' "$convoy" save a
 status 2 'exclude each other' "$convoy" save -c -p a b
 status 2 'seconds from 1 to 86400' "$convoy" save --suspend-timeout 0 a b
