@@ -22,10 +22,12 @@ static const struct cli_command commands[] = {
     { "check", cmd_check, "[--json] [--command CMD] DOMAIN [[USER@]HOST]",
       "what stands in the way of a save or a migration" },
     { "save", cmd_save,
-      "[-c|-p] [--live] [--compress X] [--threads N] [--emulator-timeout S]\n"
-      "      [--suspend-timeout S] [--json] DOMAIN FILE|-",
+      "[-c|-p] [--live] [--at-freeze CMD [--freeze-timeout S]] [--compress X] [--threads N]\n"
+      "      [--emulator-timeout S] [--suspend-timeout S] [--json] DOMAIN FILE|-\n"
+      "       convoy save --quiesce --at-freeze CMD [--freeze-timeout S] [--json] DOMAIN",
       "save a guest to a file or a pipe" },
-    { "restore", cmd_restore, "[-p] [--name NAME] [--threads N] [--emulator-timeout S] [--json] FILE|-",
+    { "restore", cmd_restore,
+      "[-p] [--name NAME] [--disk VDEV=PATH]... [--threads N] [--emulator-timeout S] [--json] FILE|-",
       "bring a saved guest back" },
     { "migrate", cmd_migrate,
       "[--live|--no-live] [--downtime-limit MS] [--max-time S] [--bandwidth B] [--compress X] [--threads N]\n"

@@ -10,9 +10,26 @@
 #include "cli/cli.h"
 #include "restore/restore.h"
 
+/* VDEV=PATH. */
+static int take_disk(struct cv_restore_options *o, struct cv_restore_disk *disks, char *text, struct cv_error *err)
+{
+    char *sign = strchr(text, '=');
+
+    if (sign == NULL || sign == text || sign[1] == '\0')
+        return cv_fail(err, CV_E_INVALID, 0, "--disk takes VDEV=PATH, not '%s'", text);
+    if (o->disk_count == CV_CONFIG_DISKS_MAX)
+        return cv_fail(err, CV_E_INVALID, 0, "more than %d disks", CV_CONFIG_DISKS_MAX);
+    *sign = '\0';
+    disks[o->disk_count++] = (struct cv_restore_disk){ .vdev = text, .path = sign + 1 };
+    o->disks = disks;
+    return 0;
+}
+
 static int parse(struct cli *c, int argc, char **argv, struct cv_restore_options *o, const char **path)
 {
+    static struct cv_restore_disk disks[CV_CONFIG_DISKS_MAX];
     static const struct option options[] = { { "name", required_argument, NULL, 'n' },
+                                             { "disk", required_argument, NULL, 'd' },
                                              { "threads", required_argument, NULL, 'T' },
                                              { "json", no_argument, NULL, 'j' },
                                              { "emulator-timeout", required_argument, NULL, 'E' },
@@ -26,6 +43,10 @@ static int parse(struct cli *c, int argc, char **argv, struct cv_restore_options
         switch (opt) {
         case 'p': o->paused = true; break;
         case 'n': o->name = optarg; break;
+        case 'd':
+            if (take_disk(o, disks, optarg, &err) < 0)
+                return cli_error(&err);
+            break;
         case 'j': c->json_events = true; break;
         case 'E':
             if (cli_seconds(optarg, "--emulator-timeout", &o->emulator_timeout_ms, &err) < 0)

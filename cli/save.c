@@ -10,8 +10,27 @@
 struct save_args {
     struct cv_save_options opt;
     enum cv_save_after after;
-    const char *who, *path;
+    const char *who, *path; /* path NULL: --quiesce */
+    bool quiesce;
 };
+
+/* What goes with what.  rest: arguments that are no options. */
+static int check(struct save_args *a, int rest, char **argv)
+{
+    const char *command = a->opt.at_freeze;
+
+    if (command != NULL && (*command == '\0' || strlen(command) > CV_FREEZE_COMMAND_MAX))
+        return cli_usage(argv, "--at-freeze takes a command of 1 to 4096 bytes");
+    if (command == NULL && (a->quiesce || a->opt.freeze_timeout_ms != 0))
+        return cli_usage(argv, "--quiesce and --freeze-timeout go with --at-freeze");
+    if (a->quiesce && (a->after != CV_SAVE_DESTROY || a->opt.live))
+        return cli_usage(argv, "--quiesce saves no memory: it goes with neither -c, -p nor --live");
+    if (rest != (a->quiesce ? 1 : 2))
+        return cli_usage(argv, a->quiesce ? "--quiesce takes a domain, and no file" : "a domain and a file are wanted");
+    a->who = argv[optind];
+    a->path = a->quiesce ? NULL : argv[optind + 1];
+    return 0;
+}
 
 static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
 {
@@ -21,6 +40,9 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
                                              { "json", no_argument, NULL, 'j' },
                                              { "emulator-timeout", required_argument, NULL, 'E' },
                                              { "suspend-timeout", required_argument, NULL, 'S' },
+                                             { "at-freeze", required_argument, NULL, 'F' },
+                                             { "freeze-timeout", required_argument, NULL, 'O' },
+                                             { "quiesce", no_argument, NULL, 'q' },
                                              { NULL, 0, NULL, 0 } };
     struct cv_error err = CV_ERROR_INIT;
     int opt;
@@ -37,6 +59,12 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
             break;
         case 'l': a->opt.live = true; break;
         case 'j': c->json_events = true; break;
+        case 'q': a->quiesce = true; break;
+        case 'F': a->opt.at_freeze = optarg; break;
+        case 'O':
+            if (cli_seconds(optarg, "--freeze-timeout", &a->opt.freeze_timeout_ms, &err) < 0)
+                return cli_error(&err);
+            break;
         case 'E':
             if (cli_seconds(optarg, "--emulator-timeout", &a->opt.emulator_timeout_ms, &err) < 0)
                 return cli_error(&err);
@@ -53,11 +81,7 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
         default: return cli_usage(argv, NULL);
         }
     }
-    if (optind + 2 != argc)
-        return cli_usage(argv, "a domain and a file are wanted");
-    a->who = argv[optind];
-    a->path = argv[optind + 1];
-    return 0;
+    return check(a, argc - optind, argv);
 }
 
 static void print_report(const struct save_args *a, const struct cv_save_report *r)
@@ -65,11 +89,26 @@ static void print_report(const struct save_args *a, const struct cv_save_report 
     /* On stdout lies the image when it goes to a pipe. */
     fprintf(strcmp(a->path, "-") == 0 ? stderr : stdout,
             "%s: %llu bytes for %llu MiB of guest memory, %u pass%s, %.2f s; guest stopped for %.2f s "
-            "(suspend %.2f, emulators %.2f, pages %.2f, states %.2f, rest %.2f)\n",
+            "(suspend %.2f, emulators %.2f, command %.2f, pages %.2f, states %.2f, rest %.2f)\n",
             a->who, (unsigned long long)r->bytes, (unsigned long long)r->guest_pages / 256, r->passes,
             r->passes == 1 ? "" : "es", (double)r->total_ns / 1e9, (double)r->down_ns / 1e9,
-            (double)r->suspend_ns / 1e9, (double)r->stop_ns / 1e9, (double)r->last_pages_ns / 1e9,
-            (double)r->states_ns / 1e9, (double)r->tail_ns / 1e9);
+            (double)r->suspend_ns / 1e9, (double)r->stop_ns / 1e9, (double)r->freeze_ns / 1e9,
+            (double)r->last_pages_ns / 1e9, (double)r->states_ns / 1e9, (double)r->tail_ns / 1e9);
+}
+
+static int quiesce(struct cli *c, struct cv_host *h, const struct save_args *a)
+{
+    struct cv_save_report r = { 0 };
+    struct cv_error err = CV_ERROR_INIT;
+    CV_AUTO_BUF output = { 0 };
+
+    int rc = cv_save_quiesce(h, a->who, &a->opt, &c->sink, &r, &output, &err);
+    fwrite(output.data, 1, output.len, stdout);
+    if (rc < 0)
+        return cli_error(&err);
+    fprintf(stderr, "%s: guest stopped for %.2f s (suspend %.2f, emulators %.2f, command %.2f)\n", a->who,
+            (double)r.down_ns / 1e9, (double)r.suspend_ns / 1e9, (double)r.stop_ns / 1e9, (double)r.freeze_ns / 1e9);
+    return 0;
 }
 
 int cmd_save(struct cli *c, int argc, char **argv)
@@ -81,13 +120,15 @@ int cmd_save(struct cli *c, int argc, char **argv)
 
     if (status != 0)
         return status;
-    int fd = strcmp(a.path, "-") == 0 ? STDOUT_FILENO : -1;
+    int fd = a.path != NULL && strcmp(a.path, "-") == 0 ? STDOUT_FILENO : -1;
     if (fd >= 0 && isatty(fd))
         return cli_usage(argv, "an image is not written to a terminal");
     struct cv_host *h = cli_host(c, &status);
     if (h == NULL)
         return status;
-    if (cv_save_to(h, a.who, a.path, fd, a.after, &a.opt, &c->sink, &report, &err) < 0)
+    if (a.quiesce)
+        status = quiesce(c, h, &a);
+    else if (cv_save_to(h, a.who, a.path, fd, a.after, &a.opt, &c->sink, &report, &err) < 0)
         status = cli_error(&err);
     else
         print_report(&a, &report);

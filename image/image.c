@@ -155,6 +155,20 @@ static int take_note(struct cv_image *img, struct cv_buf *b, struct cv_error *er
     return keep_text(&img->notes[img->note_count++], (const char *)b->data, (uint32_t)b->len, err);
 }
 
+static int take_freeze(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+{
+    struct cv_rec_freeze *f = &img->freeze;
+
+    if (cv_rec_freeze_decode(f, b->data, b->len, err) < 0 ||
+        keep_text(&img->freeze_command, f->command, f->command_len, err) < 0 ||
+        keep_text(&img->freeze_output, f->output, f->output_len, err) < 0)
+        return -1;
+    f->command = img->freeze_command;
+    f->output = img->freeze_output;
+    img->has_freeze = true;
+    return 0;
+}
+
 static int take_index(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
 {
     struct cv_rec_index x;
@@ -185,6 +199,7 @@ static int take_other(struct reading *t, struct cv_record *rec, struct cv_error 
     case CV_REC_XENSTORE: return keep_body(&img->xenstore, rec);
     case CV_REC_DEVICE_STATE: return take_state(t, rec, err);
     case (uint32_t)CV_REC_NOTE: return take_note(img, b, err);
+    case (uint32_t)CV_REC_FREEZE: return take_freeze(img, b, err);
     case (uint32_t)CV_REC_INDEX: return take_index(img, b, err);
     default: img->unknown_records++; return 0;
     }
@@ -262,6 +277,8 @@ void cv_image_dispose(struct cv_image *img)
     }
     for (unsigned i = 0; i < img->note_count; i++)
         free(img->notes[i]);
+    free(img->freeze_command);
+    free(img->freeze_output);
     cv_pagemap_dispose(&img->map);
     *img = (struct cv_image){ 0 };
 }

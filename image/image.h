@@ -64,6 +64,9 @@ struct cv_image {
     char *notes[CV_IMAGE_NOTES_MAX];
     unsigned note_count;
     uint64_t notes_seen, unknown_records;
+    bool has_freeze;
+    struct cv_rec_freeze freeze; /* its texts: freeze_command, freeze_output */
+    char *freeze_command, *freeze_output;
     bool has_index;
     uint32_t index_count;
 

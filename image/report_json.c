@@ -78,6 +78,18 @@ static json_t *report_stream(struct build *b, const struct cv_image *img)
     return o;
 }
 
+static json_t *report_freeze(struct build *b, const struct cv_image *img)
+{
+    json_t *o = json_object();
+
+    set(b, o, "time", number(img->freeze.time));
+    set(b, o, "ms", number(img->freeze.duration_ms));
+    set(b, o, "command", json_string(img->freeze_command));
+    set(b, o, "output", json_string(img->freeze_output));
+    set(b, o, "cut", json_boolean((img->freeze.flags & CV_FREEZE_CUT) != 0));
+    return o;
+}
+
 static json_t *report_host(struct build *b, const struct cv_image *img)
 {
     json_t *o = json_object();
@@ -310,6 +322,8 @@ json_t *cv_report_json(const struct cv_image *img, struct cv_error *err)
     json_t *o = json_object();
 
     set(&b, o, "stream", report_stream(&b, img));
+    if (img->has_freeze)
+        set(&b, o, "freeze", report_freeze(&b, img));
     if (img->has_host)
         set(&b, o, "host", report_host(&b, img));
     if (img->has_guest)

@@ -45,6 +45,17 @@ static void row(FILE *out, const char *label, const char *fmt, ...)
     fputc('\n', out);
 }
 
+/* "2026-11-28 01:02:03 UTC"; buf of 40 bytes.  Returns buf. */
+static const char *date(uint64_t seconds, char *buf)
+{
+    time_t t = (time_t)seconds;
+    struct tm tm;
+
+    if (gmtime_r(&t, &tm) == NULL || strftime(buf, 40, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
+        strcpy(buf, "?");
+    return buf;
+}
+
 static void put_stream(const struct cv_image *img, FILE *out)
 {
     char size[32], text[200];
@@ -60,12 +71,9 @@ static void put_stream(const struct cv_image *img, FILE *out)
         const char *convoy = json_string_value(json_object_get(facts, "convoy"));
         const char *name = json_string_value(json_object_get(facts, "hostname"));
         const char *source = json_string_value(json_object_get(facts, "source"));
-        char when[40] = "?", b[80], c[40], hypervisor[80];
+        char when[40], b[80], c[40], hypervisor[80];
         snprintf(hypervisor, sizeof hypervisor, "Xen %u.%u", img->host.xen_major, img->host.xen_minor);
-        time_t t = (time_t)img->host.time;
-        struct tm tm;
-        if (gmtime_r(&t, &tm) != NULL)
-            strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S UTC", &tm);
+        date(img->host.time, when);
         if (json_is_string(json_object_get(facts, "hypervisor")))
             clean(json_string_value(json_object_get(facts, "hypervisor")), hypervisor, sizeof hypervisor);
         row(out, "written", "%s by convoy %s%s%s%s%s", when, clean(convoy ? convoy : "?", text, sizeof text),
@@ -76,6 +84,27 @@ static void put_stream(const struct cv_image *img, FILE *out)
     }
     for (unsigned i = 0; i < img->note_count; i++)
         row(out, "note", "%s", clean(img->notes[i], text, sizeof text));
+}
+
+/* What the command at the freeze printed, a row a line: names of snapshots, in the case of a backup. */
+static void put_freeze(const struct cv_image *img, FILE *out)
+{
+    char when[40], text[200];
+
+    if (!img->has_freeze)
+        return;
+    heading(out, "At the freeze");
+    row(out, "command", "%s", clean(img->freeze_command, text, sizeof text));
+    row(out, "ran", "%s, for %.3f s", date(img->freeze.time, when), img->freeze.duration_ms / 1e3);
+    for (const char *line = img->freeze_output; *line != '\0';) {
+        size_t len = strcspn(line, "\n");
+        char one[sizeof text];
+        snprintf(one, sizeof one, "%.*s", (int)(len < sizeof one ? len : sizeof one - 1), line);
+        row(out, line == img->freeze_output ? "printed" : "", "%s", clean(one, text, sizeof text));
+        line += len + (line[len] == '\n');
+    }
+    if (img->freeze.flags & CV_FREEZE_CUT)
+        row(out, "", "(it printed more)");
 }
 
 static void put_guest(const struct cv_image *img, FILE *out)
@@ -327,6 +356,7 @@ void cv_report_text(const struct cv_image *img, FILE *out)
     struct cv_rec_xenstore x;
 
     put_stream(img, out);
+    put_freeze(img, out);
     if (img->has_guest)
         put_guest(img, out);
     if (img->has_layout_record)

@@ -6,6 +6,8 @@
 
 /* records.c: one record of the head or the tail into r.  known types only. */
 int cv_restore_take_record(struct cv_restore *r, struct cv_record *rec, struct cv_error *err);
+/* disks.c: opt->disks into the layout.  CV_E_NOT_FOUND: it has no such disk. */
+int cv_restore_map_disks(struct cv_restore *r, struct cv_error *err);
 /* records.c: a memory file for each emulator's device state. */
 int cv_restore_make_state_files(struct cv_restore *r, struct cv_error *err);
 /* fill.c: memory until the last PASS_END.  Runs on the fill thread. */

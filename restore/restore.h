@@ -23,14 +23,20 @@
 #include "memory/pipeline.h"
 #include "stream-format/stream.h"
 
+struct cv_restore_disk {
+    const char *vdev, *path; /* borrowed */
+};
+
 struct cv_restore_options {
     bool paused; /* leave the guest paused */
     struct cv_mem_options mem;
     int64_t emulator_timeout_ms; /* an emulator's time to start, or to load its state; 0 = 60 s */
     int64_t stall_ms;
-    struct cv_cancel *cancel; /* may be NULL */
-    const char *name;         /* another name for the guest; NULL = its own */
-    bool stays_open;          /* a conversation: the stream's END is not the end of the file */
+    struct cv_cancel *cancel;            /* may be NULL */
+    const struct cv_restore_disk *disks; /* images in the place of those that the layout names */
+    unsigned disk_count;
+    const char *name; /* another name for the guest; NULL = its own */
+    bool stays_open;  /* a conversation: the stream's END is not the end of the file */
     /* On the thread that fills: a pass that is not the last is in place, with all of the stream so far. May be NULL. */
     int (*pass_filled)(void *user, uint64_t stream_bytes, struct cv_error *err);
     /* On the caller's thread, beside it: the emulators wait for their states, and xenstore knows them. May be NULL. */

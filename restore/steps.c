@@ -86,6 +86,8 @@ int cv_restore_read_head(void *op, int64_t deadline_ms, struct cv_error *err)
         return -1;
     if (open_reader(r, true, err) < 0 || pass_head(r, cv_restore_take_record, err) < 0)
         return -1;
+    if (cv_restore_map_disks(r, err) < 0)
+        return -1;
     if (r->opt->name != NULL)
         snprintf(r->g.spec.name, sizeof r->g.spec.name, "%s", r->opt->name);
     return 0;

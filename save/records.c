@@ -227,7 +227,7 @@ int cv_save_tail(void *op, int64_t deadline_ms, struct cv_error *err)
     int64_t begin = cv_now_ns();
 
     (void)deadline_ms;
-    if (put_xen_state(s, err) < 0)
+    if (cv_save_put_freeze(s, err) < 0 || put_xen_state(s, err) < 0)
         return -1;
     cv_layout_rank_order(&s->g.layout, order);
     for (unsigned i = 0; i < s->g.layout.count; i++)

@@ -19,9 +19,10 @@ static json_t *emulators(const struct cv_save *s)
 void cv_save_tell_report(const struct cv_save *s)
 {
     const struct cv_save_report *r = &s->report;
-    json_t *parts = json_pack("{s:o,s:o,s:o,s:o,s:o}", "suspend", cv_tell_ms(r->suspend_ns), "stop",
-                              cv_tell_ms(r->stop_ns), "last_pages", cv_tell_ms(r->last_pages_ns), "states",
-                              cv_tell_ms(r->states_ns), "tail", cv_tell_ms(r->tail_ns));
+    json_t *parts =
+        json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "suspend", cv_tell_ms(r->suspend_ns), "stop", cv_tell_ms(r->stop_ns),
+                  "freeze", cv_tell_ms(r->freeze_ns), "last_pages", cv_tell_ms(r->last_pages_ns), "states",
+                  cv_tell_ms(r->states_ns), "tail", cv_tell_ms(r->tail_ns));
 
     cv_tell(s->sink,
             json_pack("{s:s,s:i,s:s,s:I,s:I,s:i,s:o,s:o,s:o,s:o}", "event", "report", "domid", (int)s->domid, "name",

@@ -78,6 +78,7 @@ static const struct cv_step steps[] = {
     { "passes", cv_save_passes, NULL, CV_NEVER, false },
     { "suspend", cv_save_suspend, cv_save_suspend_undo, CV_NEVER, false },
     { "stop", cv_save_stop, cv_save_stop_undo, 60 * 1000, false },
+    { "freeze", cv_save_freeze, NULL, CV_NEVER, false },
     { "last-pages", cv_save_last_pages, NULL, CV_NEVER, false },
     { "states", cv_save_states, cv_save_states_undo, 60 * 1000, false },
     { "tail", cv_save_tail, NULL, CV_NEVER, false },

@@ -9,6 +9,7 @@
  *   passes       (live) memory, again and again, while the guest runs
  *   suspend      the guest has suspended
  *   stop         every emulator has stopped
+ *   freeze       (if asked for) a command runs: copies of disks made now are of the same moment as the memory
  *   states-begin (migration) the device states are asked for while the last pages are on their way
  *   last-pages   what is dirty after the last emulator has stopped; not live: all of memory
  *   states       Xen's state of the guest; every emulator's device state, side by side
@@ -25,6 +26,7 @@
 #include "base/phases.h"
 #include "guest/guest.h"
 #include "memory/pipeline.h"
+#include "save/hook.h"
 #include "stream-format/stream.h"
 
 enum cv_save_after { CV_SAVE_DESTROY, CV_SAVE_CONTINUE, CV_SAVE_LEAVE_PAUSED };
@@ -55,12 +57,14 @@ struct cv_save_options {
      * last: the guest stands still. */
     int (*between)(void *user, const struct cv_mem_stats *now, bool last, struct cv_error *err);
     void *between_user;
-    pid_t transport; /* live: a process that carries the stream, in the background like us; 0 = none */
+    pid_t transport;           /* live: a process that carries the stream, in the background like us; 0 = none */
+    const char *at_freeze;     /* a command for /bin/sh, run while guest and emulators stand still; NULL = none */
+    int64_t freeze_timeout_ms; /* it may take so long; 0 = 10 s */
 };
 
 struct cv_save_report {
     int64_t total_ns, down_ns; /* down: from the suspend request until everything was written */
-    int64_t suspend_ns, stop_ns, last_pages_ns, states_ns, tail_ns;
+    int64_t suspend_ns, stop_ns, freeze_ns, last_pages_ns, states_ns, tail_ns;
     int64_t stop_at_ns, last_pages_at_ns, states_at_ns, tail_at_ns; /* when each began, cv_now_ns */
     int64_t emulator_stop_ns[CV_DM_MAX], emulator_state_ns[CV_DM_MAX];
     uint64_t state_bytes[CV_DM_MAX];
@@ -86,6 +90,8 @@ struct cv_save {
     struct cv_guest_state state; /* Xen's, taken in "states" */
     int state_fd[CV_DM_MAX];     /* memory files; -1 = none */
     uint64_t state_size[CV_DM_MAX];
+    struct cv_hook_result hook; /* what the command printed, from "freeze" on */
+    int64_t frozen_at;          /* seconds since 1970 when it began */
     struct cv_save_report report;
     int64_t down_since_ns;
     int64_t start_ns;
@@ -120,6 +126,8 @@ int cv_save_suspend(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_suspend_undo(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_stop(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_stop_undo(void *op, int64_t deadline_ms, struct cv_error *err);
+/* opt->at_freeze; nothing without it.  What it has made is its own to take back when it fails. */
+int cv_save_freeze(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_last_pages(void *op, int64_t deadline_ms, struct cv_error *err);
 /* (migration) The guest still runs: emulators get their state files, so that less is left for the down time. */
 int cv_save_prepare_states(void *op, int64_t deadline_ms, struct cv_error *err);
@@ -136,5 +144,10 @@ int cv_save_go_on(struct cv_save *s, int64_t deadline_ms, struct cv_error *err);
 int cv_save_to(struct cv_host *host, const char *who, const char *path, int fd, enum cv_save_after after,
                const struct cv_save_options *opt, struct cv_sink *sink, struct cv_save_report *report_out,
                struct cv_error *err) CV_CHECKED;
+
+/* Disks only, no memory: the guest suspends, all emulators stop, opt->at_freeze runs, everything goes on.
+ * output_out: what the command printed, also on failure (cv_buf_dispose). */
+int cv_save_quiesce(struct cv_host *host, const char *who, const struct cv_save_options *opt, struct cv_sink *sink,
+                    struct cv_save_report *report_out, struct cv_buf *output_out, struct cv_error *err) CV_CHECKED;
 
 #endif

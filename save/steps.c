@@ -78,6 +78,7 @@ void cv_save_dispose(struct cv_save *s)
         s->g.host->ops->page_source_free(s->g.host, s->source);
     cv_writer_free(s->writer);
     cv_guest_state_dispose(&s->state);
+    cv_buf_dispose(&s->hook.output);
     free(s->bitmap);
     free(s->sent);
     cv_guest_dispose(&s->g);
@@ -195,14 +196,12 @@ int cv_save_suspend_undo(void *op, int64_t deadline_ms, struct cv_error *err)
     struct cv_save *s = op;
 
     (void)deadline_ms;
-    if (!s->suspend_asked)
-        return 0;
-    s->suspend_asked = false;
-    if (s->left_to_monitor)
+    if (!s->suspend_asked || s->left_to_monitor)
         return 0;
     /* Before the look at the domain's state, so that one that suspends in between is not missed. */
     int rc = s->report.suspend_ns == 0 ? cv_guest_expect_late_suspend(&s->g, true, err) : 0;
     rc |= s->g.host->ops->resume(s->g.host, s->g.domid, cv_if_first(err, rc));
+    s->suspend_asked = rc != 0;
     return rc != 0 ? -1 : 0;
 }
 

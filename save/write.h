@@ -9,6 +9,8 @@
 #include "save/save.h"
 
 int cv_save_put_body(struct cv_save *s, enum cv_record_type type, const struct cv_buf *body, struct cv_error *err);
+/* FREEZE, if a command ran. */
+int cv_save_put_freeze(struct cv_save *s, struct cv_error *err);
 /* Refuses (CV_E_IO, ENOSPC) when the image clearly will not fit into the file system of dir_fd. After open_stream. */
 int cv_save_check_space(struct cv_save *s, int dir_fd, struct cv_error *err);
 

@@ -209,6 +209,21 @@ int cv_rec_device_state_head_decode(struct cv_rec_device_state *v, const uint8_t
 int cv_rec_device_state_decode(struct cv_rec_device_state *v, const void *body, size_t len,
                                struct cv_error *err) CV_CHECKED;
 
+/* ---- FREEZE: the command that ran while the guest and its emulators stood still ---- */
+#define CV_FREEZE_CUT 1u /* it printed more than output holds */
+struct cv_rec_freeze {
+    uint64_t time;        /* seconds since 1970 UTC when it began */
+    uint32_t duration_ms; /* it took */
+    uint32_t flags;       /* CV_FREEZE_CUT */
+    const char *command;  /* 1 to CV_FREEZE_COMMAND_MAX bytes */
+    uint32_t command_len;
+    const char *output; /* what it printed; at most CV_FREEZE_OUTPUT_MAX bytes */
+    uint32_t output_len;
+};
+/* Bytes of command and output that are no text of the format's are written as '?'. */
+int cv_rec_freeze_encode(const struct cv_rec_freeze *v, struct cv_buf *out, struct cv_error *err) CV_CHECKED;
+int cv_rec_freeze_decode(struct cv_rec_freeze *v, const void *body, size_t len, struct cv_error *err) CV_CHECKED;
+
 /* ---- INDEX ---- */
 struct cv_index_entry {
     uint64_t offset, number; /* of the record's header */

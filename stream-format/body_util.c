@@ -57,6 +57,29 @@ static size_t utf8_length(const uint8_t *p, size_t left)
     return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : len;
 }
 
+/* Length of the character at p, 0 if text may not hold it. */
+static size_t text_length(const uint8_t *p, size_t left)
+{
+    bool control = p[0] == 0x7f || (p[0] < 0x20 && p[0] != '\t' && p[0] != '\n' && p[0] != '\r');
+
+    return control ? 0 : utf8_length(p, left);
+}
+
+int cv_body_put_text(const char *text, size_t len, struct cv_buf *out, struct cv_error *err)
+{
+    if (cv_buf_append(out, text, len, err) < 0)
+        return -1;
+    uint8_t *p = len ? out->data + out->len - len : NULL;
+    for (size_t i = 0, step; i < len; i += step) {
+        step = text_length(p + i, len - i);
+        if (step == 0) {
+            p[i] = '?';
+            step = 1;
+        }
+    }
+    return 0;
+}
+
 int cv_body_text(const char *what, const char *text, size_t len, struct cv_error *err)
 {
     const uint8_t *p = (const uint8_t *)text;

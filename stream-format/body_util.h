@@ -15,6 +15,8 @@ int cv_encoded(int decoded, struct cv_error *err) CV_CHECKED;
 int cv_body_finish(const struct cv_cursor *c, struct cv_error *err) CV_CHECKED;
 /* UTF-8 without NUL and control characters other than tab and newline. */
 int cv_body_text(const char *what, const char *text, size_t len, struct cv_error *err) CV_CHECKED;
+/* Appends text, and '?' for every byte that cv_body_text would not take. */
+int cv_body_put_text(const char *text, size_t len, struct cv_buf *out, struct cv_error *err) CV_CHECKED;
 /* The same, and it looks like one JSON object; its syntax is for the JSON library of the folder that owns it. */
 int cv_body_json(const char *text, size_t len, struct cv_error *err) CV_CHECKED;
 

@@ -182,6 +182,18 @@ static int dump_state(struct cv_dump *d, const struct cv_buf *b, struct cv_error
     return 0;
 }
 
+static int dump_freeze(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
+{
+    struct cv_rec_freeze v;
+
+    if (cv_rec_freeze_decode(&v, b->data, b->len, err) < 0)
+        return -1;
+    fprintf(d->out, "  time %" PRIu64 " ms %u flags 0x%x\n", v.time, v.duration_ms, v.flags);
+    put_text(d->out, "command", v.command, v.command_len);
+    put_text(d->out, "output", v.output, v.output_len);
+    return 0;
+}
+
 static int dump_index(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
 {
     struct cv_rec_index v;
@@ -214,6 +226,7 @@ static int dump_body(struct cv_dump *d, const struct cv_record *rec, struct cv_e
     case CV_REC_XENSTORE: return dump_xenstore(d, b, err);
     case CV_REC_DEVICE_STATE: return dump_state(d, b, err);
     case CV_REC_NOTE: put_text(d->out, "text", (const char *)b->data, b->len); return 0;
+    case CV_REC_FREEZE: return dump_freeze(d, b, err);
     case CV_REC_INDEX: return dump_index(d, b, err);
     default: return 0;
     }

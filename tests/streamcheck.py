@@ -39,6 +39,7 @@ TABLE = (
     ("DEVICE_STATE", 0x30, "EMULATORS", "FULL", 33, 67108896, 120, "BODY"),
     ("END", 0xFF, "ONE", "BOTH", 48, 48, 255, "NONE"),
     ("NOTE", 0x80000001, "ANY", "BOTH", 1, 65536, 0, "NONE"),
+    ("FREEZE", 0x80000010, "MAYBE", "FULL", 25, 36888, 75, "NONE"),
     ("INDEX", 0x80000002, "MAYBE", "BOTH", 8, 2621448, 250, "NONE"),
 )
 RULES = {row[1]: row for row in TABLE}
@@ -403,6 +404,16 @@ class Reader:
     def read_note(self, b):
         check_text(b.data)
         self.say("  text " + show(b.data))
+
+    def read_freeze(self, b):
+        time, ms, flags, n, m = b.take("QIIII")
+        command, output = b.bytes(n), b.bytes(m)
+        b.end()
+        need(flags <= 1 and 1 <= n <= 4096 and m <= 32768)
+        check_text(command)
+        check_text(output)
+        self.say("  time %d ms %d flags 0x%x" % (time, ms, flags), "  command " + show(command),
+                 "  output " + show(output))
 
     def read_index(self, b):
         count, reserved = b.take("II")

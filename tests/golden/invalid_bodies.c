@@ -8,15 +8,6 @@
 
 static struct raw_stream *s;
 
-/* One field of one record set to a value that its rule forbids. */
-struct fault {
-    const char *name;
-    uint32_t type;
-    size_t offset;
-    unsigned size; /* 1, 2, 4, 8 */
-    uint64_t value;
-};
-
 static const struct fault faults[] = {
     { "host-schema", CV_REC_HOST, 0, 4, 0 },
     { "host-json-length", CV_REC_HOST, 12, 4, 1 },
@@ -135,28 +126,31 @@ static void damage_payload(void)
     invalid("pages-payload-no-zstd", s);
 }
 
-static void put_faults(const struct fault *list, size_t count, const char *prefix)
+void invalid_fields(void (*base)(struct raw_stream *s), const struct fault *list, size_t count, const char *prefix)
 {
+    struct raw_stream *raw = calloc(1, sizeof *raw);
+
     for (size_t i = 0; i < count; i++) {
         const struct fault *f = &list[i];
         char name[64];
         uint8_t value[8];
-        base_stream(s);
-        struct cv_buf *b = &s->record[raw_find(s, f->type, 0)].body;
+        base(raw);
+        struct cv_buf *b = &raw->record[raw_find(raw, f->type, 0)].body;
         cv_store64(value, f->value);
         if (f->offset + f->size > b->len)
             abort();
         memcpy(b->data + f->offset, value, f->size);
         snprintf(name, sizeof name, "%s%s", prefix, f->name);
-        invalid(name, s);
+        invalid(name, raw);
     }
+    free(raw);
 }
 
 void make_invalid_bodies(void)
 {
     s = calloc(1, sizeof *s);
-    put_faults(faults, sizeof faults / sizeof faults[0], "body-");
-    put_faults(lies, sizeof lies / sizeof lies[0], "");
+    invalid_fields(base_stream, faults, sizeof faults / sizeof faults[0], "body-");
+    invalid_fields(base_stream, lies, sizeof lies / sizeof lies[0], "");
     leave_out("index-without-its-first-entry", true);
     leave_out("index-without-its-last-entry", false);
     old_index();

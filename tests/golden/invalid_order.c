@@ -28,23 +28,23 @@ static void each_rule(void)
         bool must = rule->presence == CV_PRESENCE_ONE || rule->presence == CV_PRESENCE_EMULATORS;
         if (must && rule->id != CV_REC_END) {
             snprintf(name, sizeof name, "missing-%s", word);
-            base_stream(s);
+            base_having(s, rule->id);
             raw_remove(s, raw_find(s, rule->id, 0));
             invalid(name, s);
         }
         if (must || rule->presence == CV_PRESENCE_MAYBE) {
             snprintf(name, sizeof name, "twice-%s", word);
-            base_stream(s);
+            base_having(s, rule->id);
             size_t at = raw_find(s, rule->id, 0);
             raw_insert(s, at, rule->id, s->record[at].tag, s->record[at].body.data, s->record[at].body.len);
             invalid(name, s);
         }
         snprintf(name, sizeof name, "length-below-%s", word);
-        base_stream(s);
+        base_having(s, rule->id);
         s->record[raw_find(s, rule->id, 0)].body.len = rule->min - 1;
         invalid(name, s);
         snprintf(name, sizeof name, "length-above-%s", word);
-        base_stream(s);
+        base_having(s, rule->id);
         s->record[raw_find(s, rule->id, 0)].length_error =
             rule->max + 1u - s->record[raw_find(s, rule->id, 0)].body.len;
         invalid(name, s);

@@ -57,6 +57,7 @@ int main(int argc, char **argv)
     make_invalid_frames();
     make_invalid_order();
     make_invalid_bodies();
+    make_backup();
     printf("%s\n", ZSTD_versionString()); /* what packed them */
     return 0;
 }

@@ -26,7 +26,7 @@ void invalid(const char *name, struct raw_stream *s)
     raw_dispose(s);
 }
 
-static void sample(const char *name, struct sample_options opt)
+void sample(const char *name, struct sample_options opt)
 {
     CV_AUTO_BUF b = { 0 };
 

@@ -36,6 +36,7 @@ static void make_bases(void)
                                       .pages_records = 1 + i % 2,
                                       .index = i % 2,
                                       .notes = i % 3 == 0,
+                                      .freeze = i % 4 == 1,
                                       .zstd = 2 };
         struct base *b = &bases[i];
         struct raw_stream *raw = calloc(1, sizeof *raw);

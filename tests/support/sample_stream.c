@@ -157,6 +157,23 @@ static void put_state(struct cv_writer *w, uint32_t dmid, struct rng *r)
     must(cv_writer_put(w, CV_REC_DEVICE_STATE, iov, 2, &err));
 }
 
+static void put_freeze(struct cv_writer *w, struct rng *r, struct cv_buf *b)
+{
+    const char command[] = "lvcreate -s vg/b\xc3\xbc"
+                           "cher",
+               output[] = "snapshot 1\nsnapshot 2\n";
+    struct cv_rec_freeze f = { .time = 1700000000 + rng_below(r, 1000),
+                               .duration_ms = (uint32_t)rng_below(r, 9999),
+                               .flags = (uint32_t)rng_below(r, 2),
+                               .command = command,
+                               .command_len = sizeof command - 1,
+                               .output = output,
+                               .output_len = (uint32_t)rng_below(r, sizeof output) };
+
+    must(cv_rec_freeze_encode(&f, b, &err));
+    put(w, CV_REC_FREEZE, b);
+}
+
 static void put_machine(struct cv_writer *w, const struct sample_options *opt, struct rng *r, struct cv_buf *b)
 {
     const struct cv_rec_tsc_info tsc = { .mode = 2, .khz = 2600000, .nsec = rng_next(r), .incarnation = 1 };
@@ -210,8 +227,11 @@ void sample_stream(struct cv_buf *out, const struct sample_options *opt)
     }
     put_passes(w, opt, &r, &b);
     put_note(w, opt, &b);
-    if (opt->emulators > 0)
+    if (opt->emulators > 0) {
+        if (opt->freeze)
+            put_freeze(w, &r, &b);
         put_machine(w, opt, &r, &b);
+    }
     must(cv_writer_finish(w, &err));
 
     size_t len = (size_t)cv_writer_bytes(w);
