@@ -40,6 +40,11 @@ int cli_mem_option(struct cv_mem_options *m, int opt, const char *arg, struct cv
 const char *cli_journal_dir(void);
 /* A number of seconds from 1 to 86400, in ms. */
 int cli_seconds(const char *arg, const char *option, int64_t *ms_out, struct cv_error *err);
+/* A folder in which the images below an incremental one are looked for (--parents). */
+struct cv_chain_places;
+int cli_parents_add(struct cv_chain_places *places, const char *dir, struct cv_error *err);
+/* And the folder of the image itself; "-" has none.  folder: of PATH_MAX bytes, lives as long as places. */
+void cli_parents_beside(struct cv_chain_places *places, const char *path, char *folder);
 /* Starts the guest's monitor.  -1 after having printed why nobody watches over this guest, which runs. */
 int cli_monitor(struct cli *c, uint32_t domid, const char *name);
 
@@ -61,5 +66,6 @@ int cmd_inspect(struct cli *c, int argc, char **argv);
 int cmd_verify(struct cli *c, int argc, char **argv);
 int cmd_extract(struct cli *c, int argc, char **argv);
 int cmd_convert(struct cli *c, int argc, char **argv);
+int cmd_merge(struct cli *c, int argc, char **argv);
 
 #endif

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "stream-format/chain.h"
 
 /* The one table from codes to exit statuses; docs/man/convoy.1 repeats it. */
 int cli_exit_status(enum cv_code code)
@@ -69,4 +73,21 @@ int cli_seconds(const char *arg, const char *option, int64_t *ms_out, struct cv_
         return cv_fail(err, CV_E_INVALID, 0, "%s takes a number of seconds from 1 to 86400, not '%s'", option, arg);
     *ms_out = n * 1000;
     return 0;
+}
+
+int cli_parents_add(struct cv_chain_places *places, const char *dir, struct cv_error *err)
+{
+    if (*dir == '\0' || places->dir_count >= CV_CHAIN_PLACES_MAX - 1)
+        return cv_fail(err, CV_E_INVALID, 0, "--parents takes a folder, and may be given %u times",
+                       CV_CHAIN_PLACES_MAX - 1);
+    places->dirs[places->dir_count++] = dir;
+    return 0;
+}
+
+void cli_parents_beside(struct cv_chain_places *places, const char *path, char *folder)
+{
+    if (strcmp(path, "-") == 0 || strlen(path) >= PATH_MAX)
+        return;
+    strcpy(folder, path);
+    places->dirs[places->dir_count++] = dirname(folder);
 }

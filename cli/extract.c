@@ -2,6 +2,7 @@
 /* One part of an image as a file.  Nothing is put out before the image's END has confirmed all of it. */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@ struct extract {
     struct cv_mem_options mem;
     struct cv_output out;
     struct cv_file_sink *sink;
+    struct cv_chain_places parents;
+    char folder[PATH_MAX];
 };
 
 static int choose(struct extract *x, enum part part, char **argv)
@@ -44,6 +47,7 @@ static int take_option(struct extract *x, int opt, char **argv)
     case 'm': return choose(x, PART_MEMORY, argv);
     case 'c': return choose(x, PART_CONFIG, argv);
     case 'l': return choose(x, PART_LAYOUT, argv);
+    case 'P': return cli_parents_add(&x->parents, optarg, &err) < 0 ? cli_error(&err) : 0;
     case 'o': x->out_path = optarg; return 0;
     case 'T': return cli_mem_option(&x->mem, opt, optarg, &err) < 0 ? cli_error(&err) : 0;
     default: return cli_usage(argv, NULL);
@@ -57,6 +61,7 @@ static int parse(int argc, char **argv, struct extract *x)
                                              { "config", no_argument, NULL, 'c' },
                                              { "layout", no_argument, NULL, 'l' },
                                              { "output", required_argument, NULL, 'o' },
+                                             { "parents", required_argument, NULL, 'P' },
                                              { "threads", required_argument, NULL, 'T' },
                                              { NULL, 0, NULL, 0 } };
     int opt, status;
@@ -72,6 +77,7 @@ static int parse(int argc, char **argv, struct extract *x)
     if (x->part == PART_MEMORY && strcmp(x->out_path, "-") == 0)
         return cli_usage(argv, "--memory writes a file with holes, which a pipe has not");
     x->path = argv[optind];
+    cli_parents_beside(&x->parents, x->path, x->folder);
     return 0;
 }
 
@@ -135,6 +141,8 @@ static int extract(struct cli *c, struct extract *x, struct cv_image *img, struc
 {
     struct cv_image_options opt = { .keep_states = x->part == PART_STATE,
                                     .mem = x->mem,
+                                    .want_parents = x->part == PART_MEMORY,
+                                    .parents = &x->parents,
                                     .sink_user = x,
                                     .open_sink = x->part == PART_MEMORY ? open_sink : NULL };
     bool to_file = strcmp(x->out_path, "-") != 0;

@@ -45,7 +45,8 @@ static int parse(int argc, char **argv, struct inspect_args *a)
 
 static int raw(struct cli *c, int fd, struct cv_error *err)
 {
-    struct cv_reader_options ro = { .cancel = &c->cancel, .accept_features = CV_FEATURE_MEMORY_ONLY };
+    struct cv_reader_options ro = { .cancel = &c->cancel,
+                                    .accept_features = CV_FEATURE_MEMORY_ONLY | CV_FEATURE_INCREMENTAL };
     struct cv_reader *r;
 
     if (cv_reader_new(&r, fd, &ro, err) < 0)

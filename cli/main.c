@@ -22,12 +22,13 @@ static const struct cli_command commands[] = {
     { "check", cmd_check, "[--json] [--command CMD] DOMAIN [[USER@]HOST]",
       "what stands in the way of a save or a migration" },
     { "save", cmd_save,
-      "[-c|-p] [--live] [--at-freeze CMD [--freeze-timeout S]] [--compress X] [--threads N]\n"
+      "[-c|-p] [--live] [--parent OLD|--page-hashes] [--at-freeze CMD [--freeze-timeout S]] [--compress X] [--threads "
+      "N]\n"
       "      [--emulator-timeout S] [--suspend-timeout S] [--json] DOMAIN FILE|-\n"
       "       convoy save --quiesce --at-freeze CMD [--freeze-timeout S] [--json] DOMAIN",
       "save a guest to a file or a pipe" },
     { "restore", cmd_restore,
-      "[-p] [--name NAME] [--disk VDEV=PATH]... [--threads N] [--emulator-timeout S] [--json] FILE|-",
+      "[-p] [--name NAME] [--disk VDEV=PATH]... [--parents DIR] [--threads N] [--emulator-timeout S] [--json] FILE|-",
       "bring a saved guest back" },
     { "migrate", cmd_migrate,
       "[--live|--no-live] [--downtime-limit MS] [--max-time S] [--bandwidth B] [--compress X] [--threads N]\n"
@@ -40,12 +41,14 @@ static const struct cli_command commands[] = {
     { "monitor", cmd_monitor, "DOMID", "watch over a guest (started by create and restore)" },
 #endif
     { "inspect", cmd_inspect, "[--json|--raw] [--picture FILE.svg] FILE|-", "show what is in an image" },
-    { "verify", cmd_verify, "[--threads N] FILE|-", "check the whole of an image" },
-    { "extract", cmd_extract, "--device-state DMID|--memory|--config|--layout -o OUT|- FILE|-",
+    { "verify", cmd_verify, "[--parents DIR] [--threads N] FILE|-", "check the whole of an image" },
+    { "extract", cmd_extract, "--device-state DMID|--memory|--config|--layout [--parents DIR] -o OUT|- FILE|-",
       "write one part of an image to a file" },
 #ifdef CONVOY_WITH_CONVERT
     { "convert", cmd_convert, "[--to xl|convoy] [--model PATH] [--compress X] [--threads N] FILE|- [OUT|-]",
       "a save file of xl to an image, and back for guests with one emulator" },
+    { "merge", cmd_merge, "[--parents DIR] [--compress X] [--threads N] -o OUT [PARENT...] FILE",
+      "make a full image of an incremental one" },
 #endif
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])

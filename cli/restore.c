@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,8 +28,11 @@ static int take_disk(struct cv_restore_options *o, struct cv_restore_disk *disks
 
 static int parse(struct cli *c, int argc, char **argv, struct cv_restore_options *o, const char **path)
 {
+    static struct cv_chain_places parents;
+    static char folder[PATH_MAX];
     static struct cv_restore_disk disks[CV_CONFIG_DISKS_MAX];
     static const struct option options[] = { { "name", required_argument, NULL, 'n' },
+                                             { "parents", required_argument, NULL, 'P' },
                                              { "disk", required_argument, NULL, 'd' },
                                              { "threads", required_argument, NULL, 'T' },
                                              { "json", no_argument, NULL, 'j' },
@@ -43,6 +47,10 @@ static int parse(struct cli *c, int argc, char **argv, struct cv_restore_options
         switch (opt) {
         case 'p': o->paused = true; break;
         case 'n': o->name = optarg; break;
+        case 'P':
+            if (cli_parents_add(&parents, optarg, &err) < 0)
+                return cli_error(&err);
+            break;
         case 'd':
             if (take_disk(o, disks, optarg, &err) < 0)
                 return cli_error(&err);
@@ -62,6 +70,9 @@ static int parse(struct cli *c, int argc, char **argv, struct cv_restore_options
     if (optind + 1 != argc)
         return cli_usage(argv, "one image is wanted");
     *path = argv[optind];
+    cli_parents_beside(&parents, *path, folder);
+    o->parents = &parents;
+    o->incremental = true;
     return 0;
 }
 

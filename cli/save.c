@@ -23,8 +23,9 @@ static int check(struct save_args *a, int rest, char **argv)
         return cli_usage(argv, "--at-freeze takes a command of 1 to 4096 bytes");
     if (command == NULL && (a->quiesce || a->opt.freeze_timeout_ms != 0))
         return cli_usage(argv, "--quiesce and --freeze-timeout go with --at-freeze");
-    if (a->quiesce && (a->after != CV_SAVE_DESTROY || a->opt.live))
-        return cli_usage(argv, "--quiesce saves no memory: it goes with neither -c, -p nor --live");
+    if (a->quiesce && (a->after != CV_SAVE_DESTROY || a->opt.live || a->opt.parent != NULL || a->opt.page_hashes))
+        return cli_usage(argv,
+                         "--quiesce saves no memory: it goes with none of -c, -p, --live, --parent, --page-hashes");
     if (rest != (a->quiesce ? 1 : 2))
         return cli_usage(argv, a->quiesce ? "--quiesce takes a domain, and no file" : "a domain and a file are wanted");
     a->who = argv[optind];
@@ -40,6 +41,8 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
                                              { "json", no_argument, NULL, 'j' },
                                              { "emulator-timeout", required_argument, NULL, 'E' },
                                              { "suspend-timeout", required_argument, NULL, 'S' },
+                                             { "parent", required_argument, NULL, 'P' },
+                                             { "page-hashes", no_argument, NULL, 'H' },
                                              { "at-freeze", required_argument, NULL, 'F' },
                                              { "freeze-timeout", required_argument, NULL, 'O' },
                                              { "quiesce", no_argument, NULL, 'q' },
@@ -59,6 +62,8 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
             break;
         case 'l': a->opt.live = true; break;
         case 'j': c->json_events = true; break;
+        case 'P': a->opt.parent = optarg; break;
+        case 'H': a->opt.page_hashes = true; break;
         case 'q': a->quiesce = true; break;
         case 'F': a->opt.at_freeze = optarg; break;
         case 'O':

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +10,10 @@
 #include "cli/image.h"
 #include "image/report.h"
 
-static int verify(struct cli *c, int fd, struct cv_image *img, const struct cv_mem_options *mem, struct cv_error *err)
+static int verify(struct cli *c, int fd, struct cv_image *img, const struct cv_mem_options *mem,
+                  const struct cv_chain_places *parents, struct cv_error *err)
 {
-    struct cv_image_options opt = { .check_pages = true, .mem = *mem };
+    struct cv_image_options opt = { .check_pages = true, .want_parents = true, .parents = parents, .mem = *mem };
 
     if (cli_image_read(c, fd, &opt, "verifying", img, err) < 0)
         return -1;
@@ -20,7 +22,7 @@ static int verify(struct cli *c, int fd, struct cv_image *img, const struct cv_m
 
 static void verdict(const char *path, const struct cv_image *img, double seconds)
 {
-    char size[32];
+    char size[32], below[64] = "";
     uint64_t pages = 0;
     unsigned states = 0;
 
@@ -28,14 +30,21 @@ static void verdict(const char *path, const struct cv_image *img, double seconds
         pages += img->passes[i].pages;
     for (unsigned i = 0; i < CV_EMULATORS_MAX; i++)
         states += img->states[i].there;
-    printf("%s: good: %" PRIu64 " records, %s, %" PRIu64 " page%s, %u device state%s, checked in %.2f s\n", path,
+    if (img->has_parent)
+        snprintf(below, sizeof below, ", and %u image%s below it", img->parents_read,
+                 img->parents_read == 1 ? "" : "s");
+    printf("%s: good: %" PRIu64 " records, %s, %" PRIu64 " page%s, %u device state%s%s, checked in %.2f s\n", path,
            img->records, cv_report_size(img->bytes, size, sizeof size), pages, pages == 1 ? "" : "s", states,
-           states == 1 ? "" : "s", seconds);
+           states == 1 ? "" : "s", below, seconds);
 }
 
 int cmd_verify(struct cli *c, int argc, char **argv)
 {
-    static const struct option options[] = { { "threads", required_argument, NULL, 'T' }, { NULL, 0, NULL, 0 } };
+    static const struct option options[] = { { "threads", required_argument, NULL, 'T' },
+                                             { "parents", required_argument, NULL, 'P' },
+                                             { NULL, 0, NULL, 0 } };
+    struct cv_chain_places parents = { 0 };
+    char folder[PATH_MAX];
     struct cv_error err = CV_ERROR_INIT;
     struct cv_mem_options mem;
     int64_t begin = cv_now_ns();
@@ -43,14 +52,15 @@ int cmd_verify(struct cli *c, int argc, char **argv)
 
     cli_mem_defaults(&mem);
     while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (opt != 'T')
+        if (opt != 'T' && opt != 'P')
             return cli_usage(argv, NULL);
-        if (cli_mem_option(&mem, opt, optarg, &err) < 0)
+        if (opt == 'P' ? cli_parents_add(&parents, optarg, &err) < 0 : cli_mem_option(&mem, opt, optarg, &err) < 0)
             return cli_error(&err);
     }
     if (optind + 1 != argc)
         return cli_usage(argv, "one image is wanted");
     const char *path = argv[optind];
+    cli_parents_beside(&parents, path, folder);
     CV_AUTO_FD fd = cli_image_open(path, &err);
     if (fd < 0)
         return cli_error(&err);
@@ -59,7 +69,7 @@ int cmd_verify(struct cli *c, int argc, char **argv)
         cv_fail(&err, CV_E_NOMEM, 0, "no memory");
         return cli_error(&err);
     }
-    int rc = verify(c, fd, img, &mem, &err), status = 0;
+    int rc = verify(c, fd, img, &mem, &parents, &err), status = 0;
     if (rc == 0) {
         verdict(path, img, (double)(cv_now_ns() - begin) / 1e9);
     } else {

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "image/image.h"
+#include "image/reading.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define PROGRESS_STEP (8u << 20)
+#include "memory/hashes.h"
 
-struct reading {
-    struct cv_image *img;
-    struct cv_reader *r;
-    const struct cv_image_options *opt;
-    struct cv_loader *loader; /* when pages are to be unpacked */
-    uint64_t reported;        /* bytes at the last progress call */
-};
+#define PROGRESS_STEP (8u << 20)
 
 static int keep_text(char **out, const char *text, uint32_t len, struct cv_error *err)
 {
@@ -59,15 +53,21 @@ static int take_layout(struct cv_image *img, struct cv_buf *b, struct cv_error *
     return 0;
 }
 
-static int take_memory(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+static int take_memory(struct cv_image_reading *t, struct cv_buf *b, struct cv_error *err)
 {
+    struct cv_image *img = t->img;
+
     if (cv_rec_memory_decode(&img->memory, b->data, b->len, err) < 0)
         return -1;
     img->has_memory = true;
-    return cv_pagemap_init(&img->map, img->memory.pfn_count, err);
+    if (t->opt->map_below == NULL)
+        return cv_pagemap_init(&img->map, img->memory.pfn_count, err);
+    img->map = *t->opt->map_below;
+    *t->opt->map_below = (struct cv_pagemap){ 0 };
+    return cv_pagemap_grow(&img->map, img->memory.pfn_count, err);
 }
 
-static int take_state(struct reading *t, const struct cv_record *rec, struct cv_error *err)
+static int take_state(struct cv_image_reading *t, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_device_state d;
 
@@ -108,7 +108,7 @@ static int decode_pages(struct cv_image *img, const struct cv_record *rec, struc
     return cv_record_context(rec, err);
 }
 
-static int take_pages(struct reading *t, struct cv_record *rec, struct cv_error *err)
+static int take_pages(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
     struct cv_image *img = t->img;
     struct cv_pages p;
@@ -127,7 +127,7 @@ static int take_pages(struct reading *t, struct cv_record *rec, struct cv_error 
     return t->loader != NULL ? cv_loader_record(t->loader, rec, err) : 0;
 }
 
-static int take_pass_end(struct reading *t, const struct cv_record *rec, struct cv_error *err)
+static int take_pass_end(struct cv_image_reading *t, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_pass_end e;
 
@@ -153,6 +153,29 @@ static int take_note(struct cv_image *img, struct cv_buf *b, struct cv_error *er
     if (img->notes_seen++ >= CV_IMAGE_NOTES_MAX)
         return 0;
     return keep_text(&img->notes[img->note_count++], (const char *)b->data, (uint32_t)b->len, err);
+}
+
+static int take_parent(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+{
+    struct cv_rec_parent *p = &img->parent;
+
+    if (cv_rec_parent_decode(p, b->data, b->len, err) < 0 ||
+        keep_text(&img->parent_name, p->name, p->name_len, err) < 0)
+        return -1;
+    p->name = img->parent_name;
+    img->has_parent = true;
+    return 0;
+}
+
+static int take_hashes(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+{
+    const uint8_t *hashes;
+    struct cv_pages p;
+
+    if (cv_hashes_decode(b->data, b->len, &p, &hashes, err) < 0)
+        return -1;
+    img->hashes_listed += p.listed;
+    return 0;
 }
 
 static int take_freeze(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
@@ -181,7 +204,7 @@ static int take_index(struct cv_image *img, struct cv_buf *b, struct cv_error *e
 }
 
 /* One record that is neither PAGES nor PASS_END. */
-static int take_other(struct reading *t, struct cv_record *rec, struct cv_error *err)
+static int take_other(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
     struct cv_image *img = t->img;
     struct cv_buf *b = &rec->body;
@@ -191,7 +214,7 @@ static int take_other(struct reading *t, struct cv_record *rec, struct cv_error 
     case CV_REC_GUEST: return take_guest(img, b, err);
     case CV_REC_LAYOUT: return take_layout(img, b, err);
     case CV_REC_VCPUS: return (img->has_vcpus = cv_rec_vcpus_decode(&img->vcpus, b->data, b->len, err) == 0) ? 0 : -1;
-    case CV_REC_MEMORY: return take_memory(img, b, err);
+    case CV_REC_MEMORY: return take_memory(t, b, err);
     case CV_REC_CPU_POLICY: return keep_body(&img->cpu_policy, rec);
     case CV_REC_TSC_INFO: return (img->has_tsc = cv_rec_tsc_info_decode(&img->tsc, b->data, b->len, err) == 0) ? 0 : -1;
     case CV_REC_HVM_CONTEXT: return keep_body(&img->hvm_context, rec);
@@ -199,26 +222,34 @@ static int take_other(struct reading *t, struct cv_record *rec, struct cv_error 
     case CV_REC_XENSTORE: return keep_body(&img->xenstore, rec);
     case CV_REC_DEVICE_STATE: return take_state(t, rec, err);
     case (uint32_t)CV_REC_NOTE: return take_note(img, b, err);
+    case CV_REC_PARENT: return take_parent(img, b, err);
+    case (uint32_t)CV_REC_PAGE_HASHES: return take_hashes(img, b, err);
     case (uint32_t)CV_REC_FREEZE: return take_freeze(img, b, err);
     case (uint32_t)CV_REC_INDEX: return take_index(img, b, err);
     default: img->unknown_records++; return 0;
     }
 }
 
-static int start_loader(struct reading *t, struct cv_error *err)
+/* The first record of the memory: what is below it comes first. */
+static int begin_memory(struct cv_image_reading *t, struct cv_error *err)
 {
     struct cv_page_sink *sink = t->opt->sink;
 
-    if (t->loader != NULL || (!t->opt->check_pages && sink == NULL && t->opt->open_sink == NULL))
+    if (t->memory_begun)
         return 0;
+    t->memory_begun = true;
     if (t->opt->open_sink != NULL && t->opt->open_sink(t->opt->sink_user, &t->img->memory, &sink, err) < 0)
         return -1;
+    if (t->img->has_parent && t->opt->want_parents && cv_image_read_parents(t, sink, err) < 0)
+        return -1;
+    if (!t->opt->check_pages && sink == NULL)
+        return 0;
     return cv_loader_new(&t->loader, sink, t->img->memory.pfn_count, &t->opt->mem, err);
 }
 
-static int take(struct reading *t, struct cv_record *rec, struct cv_error *err)
+static int take(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
-    if ((rec->raw_type == CV_REC_PAGES || rec->raw_type == CV_REC_PASS_END) && start_loader(t, err) < 0)
+    if ((rec->raw_type == CV_REC_PAGES || rec->raw_type == CV_REC_PASS_END) && begin_memory(t, err) < 0)
         return -1;
     if (rec->raw_type == CV_REC_PAGES)
         return take_pages(t, rec, err);
@@ -227,7 +258,7 @@ static int take(struct reading *t, struct cv_record *rec, struct cv_error *err)
     return take_other(t, rec, err) < 0 ? cv_record_context(rec, err) : 0;
 }
 
-static int read_records(struct reading *t, struct cv_error *err)
+static int read_records(struct cv_image_reading *t, struct cv_error *err)
 {
     CV_AUTO_RECORD rec = { 0 };
     int n;
@@ -251,7 +282,7 @@ static int read_records(struct reading *t, struct cv_error *err)
 
 int cv_image_read(struct cv_image *img, struct cv_reader *r, const struct cv_image_options *opt, struct cv_error *err)
 {
-    struct reading t = { .img = img, .r = r, .opt = opt };
+    struct cv_image_reading t = { .img = img, .r = r, .opt = opt };
 
     *img = (struct cv_image){ .header = *cv_reader_header(r), .bytes = cv_reader_bytes(r) };
     int rc = read_records(&t, err);
@@ -277,6 +308,7 @@ void cv_image_dispose(struct cv_image *img)
     }
     for (unsigned i = 0; i < img->note_count; i++)
         free(img->notes[i]);
+    free(img->parent_name);
     free(img->freeze_command);
     free(img->freeze_output);
     cv_pagemap_dispose(&img->map);

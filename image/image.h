@@ -7,6 +7,7 @@
 #include "guest/spec.h"
 #include "image/pagemap.h"
 #include "memory/pipeline.h"
+#include "stream-format/chain.h"
 #include "stream-format/bodies.h"
 #include "stream-format/qemu_state.h"
 
@@ -64,6 +65,11 @@ struct cv_image {
     char *notes[CV_IMAGE_NOTES_MAX];
     unsigned note_count;
     uint64_t notes_seen, unknown_records;
+    bool has_parent; /* incremental: what map and passes show is what differs, unless the parents were read */
+    struct cv_rec_parent parent; /* its name: parent_name */
+    char *parent_name;
+    unsigned parents_read;  /* images below this one, read with it */
+    uint64_t hashes_listed; /* pages in PAGE_HASHES */
     bool has_freeze;
     struct cv_rec_freeze freeze; /* its texts: freeze_command, freeze_output */
     char *freeze_command, *freeze_output;
@@ -80,6 +86,9 @@ struct cv_image_options {
     struct cv_page_sink *sink; /* pages go there */
     bool check_pages;          /* every page is decompressed, with mem's threads; implied by a sink */
     bool keep_states;
+    bool want_parents; /* an incremental image's chain is read first; without it a sink gets its own pages only */
+    const struct cv_chain_places *parents; /* where it is looked for; with want_parents */
+    struct cv_pagemap *map_below;          /* taken over: the pages of the image below; NULL = none */
     struct cv_mem_options mem;
     /* Makes the sink when MEMORY is known and before the first page; NULL: sink above. */
     int (*open_sink)(void *user, const struct cv_rec_memory *m, struct cv_page_sink **sink_out, struct cv_error *err);

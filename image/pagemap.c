@@ -25,6 +25,27 @@ int cv_pagemap_init(struct cv_pagemap *m, uint64_t pfn_count, struct cv_error *e
     return 0;
 }
 
+int cv_pagemap_grow(struct cv_pagemap *m, uint64_t pfn_count, struct cv_error *err)
+{
+    uint64_t before = m->blocks != NULL ? block_count(m) + 1 : 0;
+
+    if (m->left_out || pfn_count > CV_PAGEMAP_PFNS_MAX) {
+        cv_pagemap_dispose(m);
+        return cv_pagemap_init(m, CV_PAGEMAP_PFNS_MAX + 1, err);
+    }
+    if (pfn_count <= m->pfn_count)
+        return 0;
+    uint64_t after = (pfn_count + CV_PAGEMAP_BLOCK - 1) / CV_PAGEMAP_BLOCK + 1;
+    struct cv_pagemap_block **blocks = realloc(m->blocks, after * sizeof *blocks);
+    if (blocks == NULL)
+        return cv_fail(err, CV_E_NOMEM, 0, "map of %llu pages", (unsigned long long)pfn_count);
+    for (uint64_t i = before; i < after; i++)
+        blocks[i] = NULL;
+    m->blocks = blocks;
+    m->pfn_count = pfn_count;
+    return 0;
+}
+
 void cv_pagemap_dispose(struct cv_pagemap *m)
 {
     for (uint64_t i = 0; m->blocks != NULL && i < block_count(m); i++)

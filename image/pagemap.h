@@ -28,6 +28,8 @@ struct cv_pagemap {
 };
 
 int cv_pagemap_init(struct cv_pagemap *m, uint64_t pfn_count, struct cv_error *err) CV_CHECKED;
+/* To at least pfn_count pages; what is in it stays. */
+int cv_pagemap_grow(struct cv_pagemap *m, uint64_t pfn_count, struct cv_error *err) CV_CHECKED;
 void cv_pagemap_dispose(struct cv_pagemap *m);
 /* Takes a decoded PAGES body into account: the later one counts. */
 int cv_pagemap_take(struct cv_pagemap *m, const struct cv_pages *p, struct cv_error *err) CV_CHECKED;

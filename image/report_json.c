@@ -70,11 +70,23 @@ static json_t *report_stream(struct build *b, const struct cv_image *img)
     set(b, o, "records", number(img->records));
     set(b, o, "bytes", number(img->bytes));
     set(b, o, "index_entries", img->has_index ? number(img->index_count) : json_null());
+    set(b, o, "page_hashes", number(img->hashes_listed));
     set(b, o, "unknown_records", number(img->unknown_records));
     json_t *notes = json_array();
     for (unsigned i = 0; i < img->note_count; i++)
         add(b, notes, json_string(img->notes[i]));
     set(b, o, "notes", notes);
+    return o;
+}
+
+static json_t *report_parent(struct build *b, const struct cv_image *img)
+{
+    json_t *o = json_object();
+
+    set(b, o, "name", json_string(img->parent_name));
+    set(b, o, "id", hex(img->parent.stream_id, sizeof img->parent.stream_id));
+    set(b, o, "digest", hex(img->parent.digest, sizeof img->parent.digest));
+    set(b, o, "read", number(img->parents_read));
     return o;
 }
 
@@ -322,6 +334,8 @@ json_t *cv_report_json(const struct cv_image *img, struct cv_error *err)
     json_t *o = json_object();
 
     set(&b, o, "stream", report_stream(&b, img));
+    if (img->has_parent)
+        set(&b, o, "parent", report_parent(&b, img));
     if (img->has_freeze)
         set(&b, o, "freeze", report_freeze(&b, img));
     if (img->has_host)

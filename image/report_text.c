@@ -64,6 +64,15 @@ static void put_stream(const struct cv_image *img, FILE *out)
     row(out, "stream", "version %u, %" PRIu64 " records, %s%s%s%s", img->header.version, img->records,
         cv_report_size(img->bytes, size, sizeof size), cv_image_memory_only(img) ? ", memory only" : "",
         img->header.optional_features & CV_OPTIONAL_LIVE ? ", saved live" : "", img->has_index ? ", with index" : "");
+    if (img->header.optional_features & CV_OPTIONAL_PAGE_HASHES)
+        row(out, "hashes", "of %" PRIu64 " pages: it can be the parent of others", img->hashes_listed);
+    if (img->has_parent) {
+        char id[33];
+        row(out, "based on", "%s (stream %s)", clean(img->parent_name, text, sizeof text),
+            cv_chain_id(img->parent.stream_id, id));
+        if (img->parents_read == 0)
+            row(out, "", "the pages below are those that differ from it");
+    }
     if (!img->whole)
         row(out, "", "NOT WHOLE: the report ends where the image could not be read any further");
     if (img->has_host) {

@@ -193,6 +193,60 @@ static void close_body(struct cv_packer *p, struct cv_batch *b, size_t payload_l
     b->body_hash = cv_body_hash(body, b->body.iov_len);
 }
 
+/* While the gathered pages are in the cache. */
+static void learn(struct cv_packer *p, struct cv_batch *b)
+{
+    const uint8_t *page = p->gather + FRONT;
+    uint8_t hash[CV_PAGE_HASH];
+
+    for (size_t i = 0; i < b->n; i++) {
+        if (p->kinds[i] == CV_RUN_DATA) {
+            cv_page_hash(page, hash);
+            page += CV_PAGE_SIZE;
+        }
+        cv_hashes_set(b->hashes, b->pfns[i], (enum cv_run_kind)p->kinds[i], hash);
+    }
+}
+
+/* Hashed where it lies: a page that is written to meanwhile is logged dirty and looked at again. */
+static void compare_pages(struct cv_packer *p, struct cv_batch *b, size_t from, size_t n)
+{
+    uint8_t hash[CV_PAGE_HASH];
+
+    for (size_t i = from; i < from + n; i++) {
+        unsigned kind = p->types[i];
+        if (kind == CV_PAGE_DATA && cv_page_is_zero(p->pages[i]))
+            kind = CV_RUN_ZERO;
+        if (kind == CV_RUN_DATA)
+            cv_page_hash(p->pages[i], hash);
+        b->changed[i] = !cv_hashes_same(b->hashes, b->pfns[i], (enum cv_run_kind)kind, hash);
+    }
+}
+
+int cv_compare(struct cv_packer *p, struct cv_batch *b, struct cv_error *err)
+{
+    struct cv_page_source *s = p->source;
+    uint8_t *to = p->gather + FRONT;
+    void *handle;
+
+    if (s->ops->read == NULL) {
+        if (s->ops->map(s, b->pfns, b->n, p->types, p->pages, &handle, err) < 0)
+            return -1;
+        compare_pages(p, b, 0, b->n);
+        s->ops->unmap(s, handle);
+        return 0;
+    }
+    for (size_t i = 0, n; i < b->n; i += n) {
+        n = b->n - i < READ_PAGES ? b->n - i : READ_PAGES;
+        if (s->ops->read(s, b->pfns + i, n, p->types + i, to, err) < 0)
+            return -1;
+        for (size_t j = 0; j < n; j++)
+            p->pages[i + j] = to + j * CV_PAGE_SIZE;
+        compare_pages(p, b, i, n);
+    }
+    return 0;
+}
+
 int cv_pack(struct cv_packer *p, struct cv_batch *b, struct cv_error *err)
 {
     size_t length;
@@ -201,6 +255,8 @@ int cv_pack(struct cv_packer *p, struct cv_batch *b, struct cv_error *err)
     if ((p->source->ops->read != NULL ? read_and_gather : map_and_gather)(p, b, err) < 0)
         return -1;
     size_t raw_length = (size_t)b->counts[CV_RUN_DATA] * CV_PAGE_SIZE;
+    if (b->hashes != NULL)
+        learn(p, b);
     if (compress(p, b, raw_length, &length, err) < 0)
         return -1;
     if (length != 0) {

@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 
 #include "memory/batch.h"
+#include "memory/hashes.h"
 #include "memory/pages.h"
 #include "memory/pages_codec.h"
 #include "memory/pipeline.h"
@@ -22,6 +23,9 @@ struct cv_batch {
     uint64_t body_hash;
     struct cv_pages head; /* what went into the fixed part */
     uint32_t counts[CV_RUN_KINDS];
+    struct cv_hashes *hashes;        /* learn what was packed; NULL: not wanted */
+    bool compare;                    /* cv_compare instead of cv_pack */
+    uint8_t changed[CV_BATCH_PAGES]; /* cv_compare: page i differs from what hashes know */
 };
 
 struct cv_packer;
@@ -31,6 +35,9 @@ void cv_packer_free(struct cv_packer *p);
 
 /* The bytes of b->body depend on the batch's pages, codec and level only. */
 int cv_pack(struct cv_packer *p, struct cv_batch *b, struct cv_error *err) CV_CHECKED;
+
+/* In: pfns, n, hashes.  Out: changed. */
+int cv_compare(struct cv_packer *p, struct cv_batch *b, struct cv_error *err) CV_CHECKED;
 
 uint8_t *cv_pack_buffer_new(void); /* NULL: out of memory */
 void cv_pack_buffer_free(uint8_t *buffer);

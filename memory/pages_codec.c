@@ -127,7 +127,7 @@ static bool get_run(const uint8_t *runs, uint32_t len, uint32_t *offset, enum cv
 }
 
 /* One pass over the table that makes cv_pages_next_run safe without checks of its own. */
-static int check_runs(struct cv_pages *p, struct cv_error *err)
+int cv_pages_check_runs(struct cv_pages *p, struct cv_error *err)
 {
     enum cv_run_kind kind = CV_RUN_SKIP, before = CV_RUN_SKIP;
     uint64_t length, left = p->span;
@@ -160,7 +160,7 @@ int cv_pages_decode(const void *body, size_t len, uint64_t max_pfn, struct cv_pa
 {
     struct cv_pages p;
 
-    if (cv_pages_peek(body, len, max_pfn, &p, err) < 0 || check_runs(&p, err) < 0)
+    if (cv_pages_peek(body, len, max_pfn, &p, err) < 0 || cv_pages_check_runs(&p, err) < 0)
         return -1;
     *out = p;
     return 0;

@@ -82,6 +82,9 @@ int cv_pages_peek(const void *body, size_t len, uint64_t max_pfn, struct cv_page
 int cv_pages_decode(const void *body, size_t len, uint64_t max_pfn, struct cv_pages *out,
                     struct cv_error *err) CV_CHECKED;
 
+/* A run table alone: p has span, data_pages, runs and runs_length, and gets listed and counts.  CV_E_STREAM. */
+int cv_pages_check_runs(struct cv_pages *p, struct cv_error *err) CV_CHECKED;
+
 /* The payload of a decoded body into raw (p->raw_length bytes).  dctx: a ZSTD_DCtx.  CV_E_STREAM. */
 struct ZSTD_DCtx_s;
 int cv_pages_unpack(const struct cv_pages *p, struct ZSTD_DCtx_s *dctx, void *raw, struct cv_error *err) CV_CHECKED;

@@ -16,6 +16,7 @@
 #include "memory/pages.h"
 #include "stream-format/stream.h"
 
+struct cv_hashes;
 enum cv_codec { CV_CODEC_NONE = 0, CV_CODEC_ZSTD = 1, CV_CODEC_AUTO = 255 /* never on the wire */ };
 
 struct cv_mem_options {
@@ -23,6 +24,7 @@ struct cv_mem_options {
     enum cv_codec codec;
     int level;                /* zstd level; used when codec is ZSTD.  Level 1 is the one to use for speed */
     struct cv_cancel *cancel; /* borrowed, may be NULL */
+    struct cv_hashes *hashes; /* save: learns what is sent of every page; borrowed, NULL = nobody wants to know */
 };
 
 /* "none", "zstd", "zstd:3", "zstd:-5", "auto" */
@@ -50,6 +52,10 @@ int cv_saver_new(struct cv_saver **s_out, struct cv_page_source *source, struct 
 int cv_saver_pass(struct cv_saver *s, uint32_t pass, const uint64_t *bitmap, uint64_t pfn_count,
                   int (*progress)(void *user, const struct cv_mem_stats *now), void *user,
                   struct cv_error *err) CV_CHECKED;
+/* Looks at the pages of bitmap and sets the bits in changed_out (as large, all 0) of those that differ from what
+ * opt->hashes knows of them.  Nothing is written, and hashes stay as they are.  Errors as for a pass. */
+int cv_saver_compare(struct cv_saver *s, const uint64_t *bitmap, uint64_t pfn_count, uint64_t *changed_out,
+                     struct cv_error *err) CV_CHECKED;
 /* Writes the PASS_END record of the last pass.  last: the guest is stopped and no more pages follow.
  * dirty_left: pages known to need another pass, 0 with last.  duration_us: how long the pass took, for whoever
  * inspects the image; 0 where the same memory is to give the same bytes. */

@@ -44,6 +44,7 @@ struct cv_saver {
     pthread_cond_t work;   /* workers wait: a slot became free, a pass began, or closing */
     pthread_cond_t packed; /* the calling thread waits: a slot became PACKED, or a failure */
     struct cv_batch_cursor cursor;
+    bool comparing; /* cv_saver_compare, not a pass */
     uint32_t pass;
     uint8_t codec; /* for the batches claimed from now on */
     int level;
@@ -76,6 +77,8 @@ static struct slot *claim(struct cv_saver *s)
     b->pass = s->pass;
     b->codec = s->codec;
     b->level = s->level;
+    b->hashes = s->opt.hashes;
+    b->compare = s->comparing;
     slot->state = SLOT_PACKING;
     s->claimed++;
     s->packing++;
@@ -88,7 +91,7 @@ static void pack(struct cv_saver *s, struct cv_packer *packer, struct slot *slot
     struct cv_error err = CV_ERROR_INIT;
 
     pthread_mutex_unlock(&s->lock);
-    int rc = cv_pack(packer, &slot->batch, &err);
+    int rc = (slot->batch.compare ? cv_compare : cv_pack)(packer, &slot->batch, &err);
     pthread_mutex_lock(&s->lock);
     s->packing--;
     slot->state = SLOT_PACKED;
@@ -229,7 +232,17 @@ static void count(struct cv_mem_stats *stats, const struct cv_batch *b)
 struct pass {
     int (*progress)(void *user, const struct cv_mem_stats *now);
     void *user;
+    uint64_t *changed; /* cv_saver_compare */
 };
+
+/* What a comparison found in the oldest batch.  Outside the lock. */
+static int note_changes(struct cv_saver *s, const struct cv_batch *b, uint64_t *changed, struct cv_error *err)
+{
+    for (size_t i = 0; i < b->n; i++)
+        if (b->changed[i])
+            changed[b->pfns[i] / 64] |= UINT64_C(1) << b->pfns[i] % 64;
+    return cv_cancel_check(s->opt.cancel, err);
+}
 
 /* Writes the oldest batch.  Outside the lock. */
 static int write_batch(struct cv_saver *s, struct slot *slot, struct cv_error *err)
@@ -256,10 +269,10 @@ static bool step(struct cv_saver *s, const struct pass *p)
         struct cv_error err = CV_ERROR_INIT;
         bool stop = false;
         pthread_mutex_unlock(&s->lock);
-        int rc = write_batch(s, oldest, &err);
+        int rc = p->changed != NULL ? note_changes(s, &oldest->batch, p->changed, &err) : write_batch(s, oldest, &err);
         if (rc == 0 && p->progress != NULL)
             stop = p->progress(p->user, &s->stats) != 0;
-        if (rc == 0)
+        if (rc == 0 && p->changed == NULL)
             cv_auto_after_batch(&s->automatic, &s->stats, cv_writer_blocked_ns(s->writer));
         pthread_mutex_lock(&s->lock);
         if (rc < 0)
@@ -295,19 +308,15 @@ static void settle(struct cv_saver *s)
     s->written = s->claimed;
 }
 
-int cv_saver_pass(struct cv_saver *s, uint32_t pass, const uint64_t *bitmap, uint64_t pfn_count,
-                  int (*progress)(void *user, const struct cv_mem_stats *now), void *user, struct cv_error *err)
+/* Batches of bitmap's pages, until all are through or one has failed. */
+static int run_batches(struct cv_saver *s, const struct pass *p, const uint64_t *bitmap, uint64_t pfn_count,
+                       struct cv_error *err)
 {
-    const struct pass p = { progress, user };
-
-    if (pfn_count > CV_PFN_LIMIT)
-        return cv_fail(err, CV_E_INVALID, 0, "too many pages");
-    s->before_pass = s->stats;
     pthread_mutex_lock(&s->lock);
-    s->pass = pass;
+    s->comparing = p->changed != NULL;
     s->cursor = (struct cv_batch_cursor){ .bitmap = bitmap, .next = 0, .end = pfn_count };
     pthread_cond_broadcast(&s->work);
-    while (step(s, &p))
+    while (step(s, p))
         ;
     bool failed = s->failed;
     if (failed)
@@ -315,6 +324,30 @@ int cv_saver_pass(struct cv_saver *s, uint32_t pass, const uint64_t *bitmap, uin
     s->cursor.end = s->cursor.next;
     pthread_mutex_unlock(&s->lock);
     return failed ? cv_fail_as(err, &s->error) : 0;
+}
+
+int cv_saver_pass(struct cv_saver *s, uint32_t pass, const uint64_t *bitmap, uint64_t pfn_count,
+                  int (*progress)(void *user, const struct cv_mem_stats *now), void *user, struct cv_error *err)
+{
+    const struct pass p = { progress, user, NULL };
+
+    if (pfn_count > CV_PFN_LIMIT || (s->opt.hashes != NULL && pfn_count > s->opt.hashes->pfn_count))
+        return cv_fail(err, CV_E_INVALID, 0, "too many pages");
+    s->before_pass = s->stats;
+    pthread_mutex_lock(&s->lock);
+    s->pass = pass;
+    pthread_mutex_unlock(&s->lock);
+    return run_batches(s, &p, bitmap, pfn_count, err);
+}
+
+int cv_saver_compare(struct cv_saver *s, const uint64_t *bitmap, uint64_t pfn_count, uint64_t *changed_out,
+                     struct cv_error *err)
+{
+    const struct pass p = { NULL, NULL, changed_out };
+
+    if (s->opt.hashes == NULL || pfn_count > s->opt.hashes->pfn_count)
+        return cv_fail(err, CV_E_INVALID, 0, "nothing to compare so many pages with");
+    return run_batches(s, &p, bitmap, pfn_count, err);
 }
 
 int cv_saver_pass_end(struct cv_saver *s, bool last, uint64_t dirty_left, uint64_t duration_us, struct cv_error *err)

@@ -49,6 +49,8 @@ int cv_restore_fill_memory(struct cv_restore *r, struct cv_error *err)
     if (host->ops->page_sink(host, r->g.domid, &sink, err) < 0)
         return -1;
     int rc = cv_loader_new(&loader, sink, r->pfn_count, &mem, err);
+    if (rc == 0)
+        rc = cv_restore_fill_parents(r, sink, &mem, err);
     if (rc == 0) {
         rc = fill_pages(r, loader, err);
         r->report.mem = *cv_loader_stats(loader);

@@ -6,6 +6,11 @@
 
 /* records.c: one record of the head or the tail into r.  known types only. */
 int cv_restore_take_record(struct cv_restore *r, struct cv_record *rec, struct cv_error *err);
+/* chain.c: the record PARENT; the files of the chain, once MEMORY is known; all of their memory into a sink. */
+int cv_restore_take_parent(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err);
+int cv_restore_find_parents(struct cv_restore *r, struct cv_error *err);
+int cv_restore_fill_parents(struct cv_restore *r, struct cv_page_sink *sink, const struct cv_mem_options *mem,
+                            struct cv_error *err);
 /* disks.c: opt->disks into the layout.  CV_E_NOT_FOUND: it has no such disk. */
 int cv_restore_map_disks(struct cv_restore *r, struct cv_error *err);
 /* records.c: a memory file for each emulator's device state. */

@@ -160,6 +160,7 @@ static int take(struct cv_restore *r, struct cv_record *rec, struct cv_error *er
     case CV_REC_HOST: return take_host(r, rec, err);
     case CV_REC_GUEST: return take_guest(r, rec, err);
     case CV_REC_LAYOUT: return take_layout(r, rec, err);
+    case CV_REC_PARENT: return cv_restore_take_parent(r, rec, err);
     case CV_REC_MEMORY: return take_memory(r, rec, err);
     case CV_REC_CPU_POLICY: return take_policy(r, rec, err);
     case CV_REC_TSC_INFO: return take_tsc(r, rec, err);

@@ -21,6 +21,7 @@
 #include "base/phases.h"
 #include "guest/guest.h"
 #include "memory/pipeline.h"
+#include "stream-format/chain.h"
 #include "stream-format/stream.h"
 
 struct cv_restore_disk {
@@ -32,8 +33,10 @@ struct cv_restore_options {
     struct cv_mem_options mem;
     int64_t emulator_timeout_ms; /* an emulator's time to start, or to load its state; 0 = 60 s */
     int64_t stall_ms;
-    struct cv_cancel *cancel;            /* may be NULL */
-    const struct cv_restore_disk *disks; /* images in the place of those that the layout names */
+    struct cv_cancel *cancel;              /* may be NULL */
+    const struct cv_chain_places *parents; /* where the images below an incremental one are; NULL = nowhere */
+    bool incremental;                      /* such an image is taken */
+    const struct cv_restore_disk *disks;   /* images in the place of those that the layout names */
     unsigned disk_count;
     const char *name; /* another name for the guest; NULL = its own */
     bool stays_open;  /* a conversation: the stream's END is not the end of the file */
@@ -63,6 +66,10 @@ struct cv_restore {
     struct cv_record rec;          /* the one being read; whoever has the reader has this too */
     bool has_pending;              /* rec is the first record of the memory, read with the head and not yet used */
     uint32_t xen_major, xen_minor; /* of the host that the stream comes from */
+    bool has_parent;
+    struct cv_rec_parent parent;
+    char parent_name[CV_PARENT_NAME_MAX];
+    struct cv_chain chain; /* the images below this one, found with the head */
     uint64_t pfn_count, max_pages, owned_pages;
     struct cv_cpu_policy policy;
     bool has_policy;

@@ -38,6 +38,7 @@ void cv_restore_dispose(struct cv_restore *r)
     cv_guest_state_dispose(&r->state);
     for (unsigned i = 0; i < CV_DM_MAX; i++)
         cv_fd_dispose(&r->state_fd[i]);
+    cv_chain_dispose(&r->chain);
     cv_cancel_dispose(&r->fill_cancel);
     cv_guest_dispose(&r->g);
 }
@@ -47,7 +48,8 @@ static int open_reader(struct cv_restore *r, bool defer, struct cv_error *err)
     struct cv_reader_options o = { .stall_ms = r->opt->stall_ms,
                                    .cancel = r->opt->cancel,
                                    .defer_hash_of_pages = defer,
-                                   .stays_open = r->opt->stays_open };
+                                   .stays_open = r->opt->stays_open,
+                                   .accept_features = r->opt->incremental ? CV_FEATURE_INCREMENTAL : 0 };
 
     cv_reader_free(r->reader);
     r->reader = NULL;
@@ -86,7 +88,7 @@ int cv_restore_read_head(void *op, int64_t deadline_ms, struct cv_error *err)
         return -1;
     if (open_reader(r, true, err) < 0 || pass_head(r, cv_restore_take_record, err) < 0)
         return -1;
-    if (cv_restore_map_disks(r, err) < 0)
+    if (cv_restore_find_parents(r, err) < 0 || cv_restore_map_disks(r, err) < 0)
         return -1;
     if (r->opt->name != NULL)
         snprintf(r->g.spec.name, sizeof r->g.spec.name, "%s", r->opt->name);
@@ -113,6 +115,8 @@ int cv_restore_verify(void *op, int64_t deadline_ms, struct cv_error *err)
     off_t start = (off_t)r->start_offset;
 
     (void)deadline_ms;
+    if (cv_chain_verify(&r->chain, (struct cv_reader_options){ .cancel = r->opt->cancel }, err) < 0)
+        return -1;
     if (start < 0)
         return 0;
     if (lseek(r->fd, start, SEEK_SET) < 0 || open_reader(r, false, err) < 0 || verify_to_end(r, err) < 0)

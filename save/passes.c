@@ -38,6 +38,19 @@ static uint64_t count_bits(const uint64_t *bitmap, uint64_t bits)
     return n;
 }
 
+/* The pages of s->bitmap, of an incremental image those of them that differ. */
+static int send_pages(struct cv_save *s, struct cv_error *err)
+{
+    if (!s->has_parent)
+        return cv_saver_pass(s->saver, s->pass, s->bitmap, s->pfn_count, progress, s, err);
+    CV_AUTO_FREE uint64_t *changed = calloc((s->pfn_count + 63) / 64, sizeof *changed);
+    if (changed == NULL)
+        return cv_fail(err, CV_E_NOMEM, 0, "no memory for a bitmap of %llu pages", (unsigned long long)s->pfn_count);
+    if (cv_saver_compare(s->saver, s->bitmap, s->pfn_count, changed, err) < 0)
+        return -1;
+    return cv_saver_pass(s->saver, s->pass, changed, s->pfn_count, progress, s, err);
+}
+
 /* One pass over the pages in s->bitmap, and its PASS_END. */
 static int send_pass(struct cv_save *s, bool last, uint64_t *dirty_after, struct cv_pass_stats *out,
                      struct cv_error *err)
@@ -45,7 +58,7 @@ static int send_pass(struct cv_save *s, bool last, uint64_t *dirty_after, struct
     struct cv_mem_stats before = *cv_saver_stats(s->saver);
     int64_t begin = cv_now_ns();
 
-    if (cv_saver_pass(s->saver, s->pass, s->bitmap, s->pfn_count, progress, s, err) < 0)
+    if (send_pages(s, err) < 0)
         return cv_context(err, "pass %u", s->pass);
     for (size_t i = 0; i < (s->pfn_count + 63) / 64; i++)
         s->sent[i] |= s->bitmap[i];
@@ -80,6 +93,9 @@ static int search(struct cv_save *s, struct cv_error *err)
 
     if (s->g.host->ops->populated(s->g.host, s->g.domid, s->bitmap, s->pfn_count, &s->pages_searched, err) < 0)
         return cv_context(err, "search for the guest's pages");
+    /* A page that an image below has and the guest has no more is to vanish. */
+    if (s->has_parent)
+        cv_hashes_add_pages(&s->hashes, s->bitmap);
     cv_log(s->sink, CV_LOG_DEBUG, "%llu of %llu pages found in %lld ms",
            (unsigned long long)count_bits(s->bitmap, s->pfn_count), (unsigned long long)s->pages_searched,
            (long long)(cv_now_ns() - begin) / 1000000);

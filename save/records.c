@@ -105,6 +105,17 @@ static int put_vcpus(struct cv_save *s, struct cv_error *err)
     return cv_save_put_body(s, CV_REC_VCPUS, &body, err);
 }
 
+static int put_parent(struct cv_save *s, struct cv_error *err)
+{
+    CV_AUTO_BUF body = { 0 };
+
+    if (!s->has_parent)
+        return 0;
+    if (cv_rec_parent_encode(&s->parent.rec, &body, err) < 0)
+        return -1;
+    return cv_save_put_body(s, CV_REC_PARENT, &body, err);
+}
+
 static int put_memory(struct cv_save *s, struct cv_error *err)
 {
     struct cv_domain_info d;
@@ -166,12 +177,14 @@ int cv_save_head(void *op, int64_t deadline_ms, struct cv_error *err)
     (void)deadline_ms;
     if (s->g.host->ops->pfn_count(s->g.host, s->g.domid, &s->pfn_count, err) < 0)
         return -1;
+    if (cv_save_begin_hashes(s, err) < 0)
+        return -1;
     s->bitmap = calloc((s->pfn_count + 63) / 64, sizeof *s->bitmap);
     s->sent = calloc((s->pfn_count + 63) / 64, sizeof *s->sent);
     if (s->bitmap == NULL || s->sent == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for a bitmap of %llu pages", (unsigned long long)s->pfn_count);
     if (put_host(s, err) < 0 || put_guest(s, err) < 0 || put_layout(s, err) < 0 || put_vcpus(s, err) < 0 ||
-        put_memory(s, err) < 0 || put_policy(s, err) < 0)
+        put_parent(s, err) < 0 || put_memory(s, err) < 0 || put_policy(s, err) < 0)
         return -1;
     return 0;
 }
@@ -227,6 +240,8 @@ int cv_save_tail(void *op, int64_t deadline_ms, struct cv_error *err)
     int64_t begin = cv_now_ns();
 
     (void)deadline_ms;
+    if (s->has_hashes && cv_hashes_put(&s->hashes, s->writer, err) < 0)
+        return -1;
     if (cv_save_put_freeze(s, err) < 0 || put_xen_state(s, err) < 0)
         return -1;
     cv_layout_rank_order(&s->g.layout, order);

@@ -23,6 +23,8 @@ static int open_run(void *op, int64_t deadline_ms, struct cv_error *err)
     struct save_to *t = op;
 
     (void)deadline_ms;
+    if (cv_save_read_parent(&t->save, t->fd < 0 ? t->path : NULL, err) < 0)
+        return -1;
     if (t->fd < 0) {
         if (cv_output_open(&t->out, t->path, err) < 0)
             return -1;

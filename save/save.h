@@ -27,6 +27,7 @@
 #include "guest/guest.h"
 #include "memory/pipeline.h"
 #include "save/hook.h"
+#include "save/parent.h"
 #include "stream-format/stream.h"
 
 enum cv_save_after { CV_SAVE_DESTROY, CV_SAVE_CONTINUE, CV_SAVE_LEAVE_PAUSED };
@@ -58,6 +59,8 @@ struct cv_save_options {
     int (*between)(void *user, const struct cv_mem_stats *now, bool last, struct cv_error *err);
     void *between_user;
     pid_t transport;           /* live: a process that carries the stream, in the background like us; 0 = none */
+    const char *parent;        /* an image with hashes of its pages: only what differs is written; NULL = all is */
+    bool page_hashes;          /* write hashes of all pages, so that this image can be a parent; implied by parent */
     const char *at_freeze;     /* a command for /bin/sh, run while guest and emulators stand still; NULL = none */
     int64_t freeze_timeout_ms; /* it may take so long; 0 = 10 s */
 };
@@ -90,6 +93,9 @@ struct cv_save {
     struct cv_guest_state state; /* Xen's, taken in "states" */
     int state_fd[CV_DM_MAX];     /* memory files; -1 = none */
     uint64_t state_size[CV_DM_MAX];
+    bool has_parent, has_hashes;
+    struct cv_parent parent;
+    struct cv_hashes hashes;    /* of what has been written, with that of the images below it */
     struct cv_hook_result hook; /* what the command printed, from "freeze" on */
     int64_t frozen_at;          /* seconds since 1970 when it began */
     struct cv_save_report report;

@@ -60,6 +60,8 @@ int cv_save_check_space(struct cv_save *s, int dir_fd, struct cv_error *err)
     struct cv_domain_info d;
     uint64_t low_pages = s->g.spec.ram_kb / 4;
 
+    if (s->has_parent) /* what differs cannot be told from a sample */
+        return 0;
     if (fstatvfs(dir_fd, &fs) < 0)
         return cv_fail(err, CV_E_IO, errno, "ask for the free space");
     if (s->g.host->ops->info(s->g.host, s->g.domid, &d, err) < 0)

@@ -53,6 +53,13 @@ int cv_save_open_stream(struct cv_save *s, int fd, bool index, struct cv_error *
     struct cv_mem_options mem = s->opt->mem;
 
     mem.cancel = s->opt->cancel;
+    s->has_hashes = s->has_parent || s->opt->page_hashes;
+    if (s->has_parent)
+        wo.required_features |= CV_FEATURE_INCREMENTAL;
+    if (s->has_hashes) {
+        wo.optional_features |= CV_OPTIONAL_PAGE_HASHES;
+        mem.hashes = &s->hashes; /* empty until "head" */
+    }
     if (cv_writer_new(&s->writer, fd, &wo, err) < 0 ||
         s->g.host->ops->page_source(s->g.host, s->g.domid, &s->source, err) < 0)
         return -1;
@@ -79,6 +86,8 @@ void cv_save_dispose(struct cv_save *s)
     cv_writer_free(s->writer);
     cv_guest_state_dispose(&s->state);
     cv_buf_dispose(&s->hook.output);
+    cv_parent_dispose(&s->parent);
+    cv_hashes_dispose(&s->hashes);
     free(s->bitmap);
     free(s->sent);
     cv_guest_dispose(&s->g);

@@ -9,6 +9,10 @@
 #include "save/save.h"
 
 int cv_save_put_body(struct cv_save *s, enum cv_record_type type, const struct cv_buf *body, struct cv_error *err);
+/* opt->parent, if there is one.  path: of the image that is to be written, NULL = a pipe.  Nothing is touched yet. */
+int cv_save_read_parent(struct cv_save *s, const char *path, struct cv_error *err);
+/* Once pfn_count is known. */
+int cv_save_begin_hashes(struct cv_save *s, struct cv_error *err);
 /* FREEZE, if a command ran. */
 int cv_save_put_freeze(struct cv_save *s, struct cv_error *err);
 /* Refuses (CV_E_IO, ENOSPC) when the image clearly will not fit into the file system of dir_fd. After open_stream. */

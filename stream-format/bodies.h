@@ -209,6 +209,27 @@ int cv_rec_device_state_head_decode(struct cv_rec_device_state *v, const uint8_t
 int cv_rec_device_state_decode(struct cv_rec_device_state *v, const void *body, size_t len,
                                struct cv_error *err) CV_CHECKED;
 
+/* ---- PARENT: the image that this one is based on ---- */
+struct cv_rec_parent {
+    uint8_t stream_id[16]; /* of its header */
+    uint8_t digest[16];    /* of its END */
+    const char *name;      /* the file's, without folder, when it was read: helps to find it; may be empty */
+    uint32_t name_len;     /* at most CV_PARENT_NAME_MAX */
+};
+int cv_rec_parent_encode(const struct cv_rec_parent *v, struct cv_buf *out, struct cv_error *err) CV_CHECKED;
+int cv_rec_parent_decode(struct cv_rec_parent *v, const void *body, size_t len, struct cv_error *err) CV_CHECKED;
+
+/* ---- PAGE_HASHES: what the memory holds, page by page ---- */
+struct cv_rec_hashes {
+    uint64_t first_pfn, span;
+    uint32_t runs_length, data_pages;
+    const uint8_t *runs;   /* as in PAGES, looked at by memory/hashes.h */
+    const uint8_t *hashes; /* data_pages times 16 bytes */
+};
+/* The head alone; runs and hashes are put as pieces behind it. */
+void cv_rec_hashes_head_encode(const struct cv_rec_hashes *v, uint8_t out[CV_HASHES_HEAD_SIZE]);
+int cv_rec_hashes_decode(struct cv_rec_hashes *v, const void *body, size_t len, struct cv_error *err) CV_CHECKED;
+
 /* ---- FREEZE: the command that ran while the guest and its emulators stood still ---- */
 #define CV_FREEZE_CUT 1u /* it printed more than output holds */
 struct cv_rec_freeze {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What backups need beside the guest itself: FREEZE. */
+/* What backups need beside the guest itself: PARENT, PAGE_HASHES, FREEZE. */
 #include "stream-format/bodies.h"
 #include "stream-format/body_util.h"
 
@@ -40,4 +40,71 @@ int cv_rec_freeze_decode(struct cv_rec_freeze *v, const void *body, size_t len, 
     if (cv_body_text("command", v->command, v->command_len, err) < 0)
         return -1;
     return cv_body_text("output", v->output, v->output_len, err);
+}
+
+int cv_rec_parent_encode(const struct cv_rec_parent *v, struct cv_buf *out, struct cv_error *err)
+{
+    struct cv_put p = { out, err, 0 };
+    size_t start = out->len;
+    struct cv_rec_parent again;
+
+    cv_put_bytes(&p, v->stream_id, sizeof v->stream_id);
+    cv_put_bytes(&p, v->digest, sizeof v->digest);
+    cv_put_u32(&p, v->name_len);
+    cv_put_u32(&p, 0);
+    cv_put_bytes(&p, v->name, v->name_len);
+    return p.rc < 0 ? -1 : cv_encoded(cv_rec_parent_decode(&again, out->data + start, out->len - start, err), err);
+}
+
+int cv_rec_parent_decode(struct cv_rec_parent *v, const void *body, size_t len, struct cv_error *err)
+{
+    struct cv_cursor c = cv_cursor(body, len);
+    const uint8_t *ids = cv_cur_bytes(&c, 32);
+
+    v->name_len = cv_cur_u32(&c);
+    uint32_t reserved = cv_cur_u32(&c);
+    v->name = (const char *)cv_cur_bytes(&c, v->name_len);
+    if (cv_body_finish(&c, err) < 0)
+        return -1;
+    memcpy(v->stream_id, ids, sizeof v->stream_id);
+    memcpy(v->digest, ids + 16, sizeof v->digest);
+    if (reserved != 0)
+        return cv_body_fail(err, "reserved field is not 0");
+    if (v->name_len > CV_PARENT_NAME_MAX)
+        return cv_body_fail(err, "name of %u bytes", v->name_len);
+    if (memchr(v->name, '/', v->name_len) != NULL)
+        return cv_body_fail(err, "name of a file with a slash");
+    return cv_body_text("name", v->name, v->name_len, err);
+}
+
+#define RUNS_MAX (2048u * 9u) /* these two as for PAGES */
+#define PAGES_MAX 2048u
+#define HASH_SIZE 16u
+
+void cv_rec_hashes_head_encode(const struct cv_rec_hashes *v, uint8_t out[CV_HASHES_HEAD_SIZE])
+{
+    cv_store64(out, v->first_pfn);
+    cv_store64(out + 8, v->span);
+    cv_store32(out + 16, v->runs_length);
+    cv_store32(out + 20, v->data_pages);
+}
+
+int cv_rec_hashes_decode(struct cv_rec_hashes *v, const void *body, size_t len, struct cv_error *err)
+{
+    struct cv_cursor c = cv_cursor(body, len);
+
+    v->first_pfn = cv_cur_u64(&c);
+    v->span = cv_cur_u64(&c);
+    v->runs_length = cv_cur_u32(&c);
+    v->data_pages = cv_cur_u32(&c);
+    if (!cv_cur_ok(&c))
+        return cv_body_fail(err, "shorter than its fields");
+    if (v->span == 0 || v->span > CV_PFN_COUNT_MAX || v->first_pfn > CV_PFN_COUNT_MAX - v->span)
+        return cv_body_fail(err, "%llu pages from pfn %#llx on", (unsigned long long)v->span,
+                            (unsigned long long)v->first_pfn);
+    if (v->runs_length == 0 || v->runs_length > RUNS_MAX || v->data_pages > PAGES_MAX || v->data_pages > v->span)
+        return cv_body_fail(err, "run table of %u bytes, hashes of %u pages", v->runs_length, v->data_pages);
+    v->runs = cv_cur_bytes(&c, v->runs_length);
+    v->hashes = cv_cur_bytes(&c, (size_t)v->data_pages * HASH_SIZE);
+    return cv_body_finish(&c, err);
 }

@@ -10,4 +10,12 @@
 
 uint64_t cv_body_hash_avx2(const void *data, size_t len) { return XXH3_64bits(data, len); }
 
+void cv_body_hash128_avx2(const void *data, size_t len, uint8_t out[16])
+{
+    XXH128_canonical_t canonical;
+
+    XXH128_canonicalFromHash(&canonical, XXH3_128bits(data, len));
+    memcpy(out, canonical.digest, sizeof canonical.digest);
+}
+
 #endif

@@ -182,6 +182,37 @@ static int dump_state(struct cv_dump *d, const struct cv_buf *b, struct cv_error
     return 0;
 }
 
+static int dump_parent(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
+{
+    struct cv_rec_parent v;
+
+    if (cv_rec_parent_decode(&v, b->data, b->len, err) < 0)
+        return -1;
+    fprintf(d->out, "  id ");
+    put_hex(d->out, v.stream_id, sizeof v.stream_id);
+    fprintf(d->out, " digest ");
+    put_hex(d->out, v.digest, sizeof v.digest);
+    fputc('\n', d->out);
+    put_text(d->out, "name", v.name, v.name_len);
+    return 0;
+}
+
+static int dump_hashes(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_rec_hashes v;
+
+    if (cv_rec_hashes_decode(&v, rec->body.data, rec->body.len, err) < 0)
+        return -1;
+    fprintf(d->out, "  first 0x%" PRIx64 " span %" PRIu64 " data %u runs-length %u\n", v.first_pfn, v.span,
+            v.data_pages, v.runs_length);
+    for (uint32_t i = 0; i < v.data_pages; i++) {
+        fprintf(d->out, "  hash ");
+        put_hex(d->out, v.hashes + (size_t)i * 16, 16);
+        fputc('\n', d->out);
+    }
+    return d->pages != NULL ? d->pages(d, rec, err) : 0;
+}
+
 static int dump_freeze(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
 {
     struct cv_rec_freeze v;
@@ -226,6 +257,8 @@ static int dump_body(struct cv_dump *d, const struct cv_record *rec, struct cv_e
     case CV_REC_XENSTORE: return dump_xenstore(d, b, err);
     case CV_REC_DEVICE_STATE: return dump_state(d, b, err);
     case CV_REC_NOTE: put_text(d->out, "text", (const char *)b->data, b->len); return 0;
+    case CV_REC_PARENT: return dump_parent(d, b, err);
+    case CV_REC_PAGE_HASHES: return dump_hashes(d, rec, err);
     case CV_REC_FREEZE: return dump_freeze(d, b, err);
     case CV_REC_INDEX: return dump_index(d, b, err);
     default: return 0;

@@ -15,6 +15,20 @@ uint64_t cv_body_hash(const void *data, size_t len)
     return XXH3_64bits(data, len);
 }
 
+void cv_body_hash128(const void *data, size_t len, uint8_t out[16])
+{
+    XXH128_canonical_t canonical;
+
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2")) {
+        cv_body_hash128_avx2(data, len, out);
+        return;
+    }
+#endif
+    XXH128_canonicalFromHash(&canonical, XXH3_128bits(data, len));
+    memcpy(out, canonical.digest, sizeof canonical.digest);
+}
+
 uint64_t cv_stream_header_encode(const struct cv_stream_header *h, uint8_t *out)
 {
     memset(out, 0, CV_STREAM_HEADER_SIZE);

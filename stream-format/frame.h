@@ -28,6 +28,7 @@ bool cv_frame_decode(struct cv_frame *f, uint64_t chain, const uint8_t *in, uint
 
 /* cv_body_hash on a processor with AVX2. */
 uint64_t cv_body_hash_avx2(const void *data, size_t len);
+void cv_body_hash128_avx2(const void *data, size_t len, uint8_t out[16]);
 
 /* Zero bytes after a body. */
 static inline size_t cv_frame_padding(uint64_t length) { return (size_t)(-length & (CV_RECORD_ALIGN - 1)); }

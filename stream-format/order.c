@@ -15,9 +15,11 @@ int cv_rule_fail(struct cv_error *err, enum cv_code code, const char *rule, cons
     return cv_context(err, "%s", rule);
 }
 
-void cv_order_init(struct cv_order *o, enum cv_code code, bool memory_only)
+void cv_order_init(struct cv_order *o, enum cv_code code, uint64_t features)
 {
-    *o = (struct cv_order){ .code = code, .memory_only = memory_only };
+    *o = (struct cv_order){ .code = code,
+                            .memory_only = features & CV_FEATURE_MEMORY_ONLY,
+                            .incremental = features & CV_FEATURE_INCREMENTAL };
 }
 
 static unsigned rule_bit(const struct cv_record_rule *rule) { return (unsigned)(rule - cv_record_rules); }
@@ -35,7 +37,8 @@ static const char *last_name(const struct cv_order *o)
 
 static bool mandatory(const struct cv_order *o, const struct cv_record_rule *rule)
 {
-    return (rule->presence == CV_PRESENCE_ONE || rule->presence == CV_PRESENCE_SOME) &&
+    return (rule->presence == CV_PRESENCE_ONE || rule->presence == CV_PRESENCE_SOME ||
+            (rule->presence == CV_PRESENCE_INCREMENTAL && o->incremental)) &&
            !(o->memory_only && rule->profile == CV_PROFILE_FULL);
 }
 
@@ -90,9 +93,13 @@ static int check_place(const struct cv_order *o, const struct cv_record_rule *ru
 {
     if (o->memory_only && rule->profile == CV_PROFILE_FULL)
         return cv_rule_fail(err, o->code, "order", "not allowed in a memory-only stream");
+    if (rule->presence == CV_PRESENCE_INCREMENTAL && !o->incremental)
+        return cv_rule_fail(err, o->code, "order", "not allowed in a stream that is not incremental");
     if (rule->rank != 0 && rule->rank < o->rank)
         return cv_rule_fail(err, o->code, "order", "may not follow %s", last_name(o));
-    if ((rule->presence == CV_PRESENCE_ONE || rule->presence == CV_PRESENCE_MAYBE) && seen(o, rule))
+    if ((rule->presence == CV_PRESENCE_ONE || rule->presence == CV_PRESENCE_MAYBE ||
+         rule->presence == CV_PRESENCE_INCREMENTAL) &&
+        seen(o, rule))
         return cv_rule_fail(err, o->code, "order", "a second one");
     return rule->rank == 0 ? 0 : check_passed_over(o, rule, err);
 }
@@ -175,6 +182,22 @@ static int take_pass_end(struct cv_order *o, const uint8_t *head, size_t len, st
     return 0;
 }
 
+static int take_hashes(struct cv_order *o, const uint8_t *body, size_t len, struct cv_error *err)
+{
+    struct cv_rec_hashes h;
+
+    if (cv_rec_hashes_decode(&h, body, len, err) < 0)
+        return -1;
+    if (h.first_pfn + h.span > o->pfn_count)
+        return cv_rule_fail(err, o->code, "body", "pages up to %#llx, and the memory ends at %#llx",
+                            (unsigned long long)(h.first_pfn + h.span), (unsigned long long)o->pfn_count);
+    if (h.first_pfn < o->next_hash_pfn)
+        return cv_rule_fail(err, o->code, "order", "pfn %#llx comes again, %#llx and up are due",
+                            (unsigned long long)h.first_pfn, (unsigned long long)o->next_hash_pfn);
+    o->next_hash_pfn = h.first_pfn + h.span;
+    return 0;
+}
+
 /* The writer comes here without having looked at the body. */
 static int take_state(struct cv_order *o, const struct cv_frame *f, const uint8_t *head, struct cv_error *err)
 {
@@ -203,6 +226,7 @@ int cv_order_take(struct cv_order *o, const struct cv_frame *f, const uint8_t *h
     case CV_REC_MEMORY: return take_memory(o, head, head_len, err);
     case CV_REC_PAGES: return take_pages(o, f, head, head_len, deferred, err);
     case CV_REC_PASS_END: return take_pass_end(o, head, head_len, err);
+    case (uint32_t)CV_REC_PAGE_HASHES: return take_hashes(o, head, head_len, err);
     case CV_REC_DEVICE_STATE: return take_state(o, f, head, err);
     case CV_REC_INDEX: o->index_seen = true; return 0;
     case CV_REC_END: o->ended = true; return 0;

@@ -11,7 +11,7 @@
 
 struct cv_order {
     enum cv_code code; /* of the errors reported */
-    bool memory_only;
+    bool memory_only, incremental;
     bool emulators_known; /* LAYOUT was seen */
     bool index_seen, last_pass_seen, ended;
     unsigned rank;                    /* of the last ranked record */
@@ -21,6 +21,7 @@ struct cv_order {
     uint64_t pfn_count;               /* from MEMORY */
     uint64_t pass_records, pass_data; /* PAGES records and pages with contents in this pass so far */
     uint64_t next_pfn;                /* PAGES of this pass may begin here */
+    uint64_t next_hash_pfn;           /* and PAGE_HASHES here */
     uint64_t data_pages;              /* in all passes */
 };
 
@@ -28,7 +29,8 @@ struct cv_order {
  * (docs/stream-format.md, 6), because tests and people look for it.  Returns -1. */
 int cv_rule_fail(struct cv_error *err, enum cv_code code, const char *rule, const char *fmt, ...) CV_PRINTF(4, 5);
 
-void cv_order_init(struct cv_order *o, enum cv_code code, bool memory_only);
+/* features: required ones, of the stream header. */
+void cv_order_init(struct cv_order *o, enum cv_code code, uint64_t features);
 /* May a record with this header stand here?  Looks at type, tag and length only; changes nothing. */
 int cv_order_check(const struct cv_order *o, const struct cv_frame *f, struct cv_error *err) CV_CHECKED;
 /* Takes the record into account.  head: the body's first bytes, at least the record's fixed part (all of it for

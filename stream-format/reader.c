@@ -45,7 +45,7 @@ static int reader_new(struct cv_reader **r_out, struct cv_io io, const struct cv
     XXH3_128bits_update(r->digest, bytes, sizeof bytes);
     r->chain = cv_load64(bytes + CV_STREAM_HEADER_SIZE - 8);
     r->offset = CV_STREAM_HEADER_SIZE;
-    cv_order_init(&r->order, CV_E_STREAM, r->header.required_features & CV_FEATURE_MEMORY_ONLY);
+    cv_order_init(&r->order, CV_E_STREAM, r->header.required_features);
     *r_out = r;
     return 0;
 }

@@ -50,6 +50,8 @@ int cv_writer_put(struct cv_writer *w, enum cv_record_type type, const struct io
 int cv_writer_put_hashed(struct cv_writer *w, enum cv_record_type type, const struct iovec *body, int count,
                          uint64_t body_hash, struct cv_error *err) CV_CHECKED;
 uint64_t cv_body_hash(const void *data, size_t len);
+/* XXH3-128 in canonical form. */
+void cv_body_hash128(const void *data, size_t len, uint8_t out[16]);
 
 /* INDEX (if wanted) and END with totals and digest. Nothing may be put afterwards. */
 int cv_writer_finish(struct cv_writer *w, struct cv_error *err) CV_CHECKED;

@@ -72,7 +72,7 @@ int cv_writer_new(struct cv_writer **w_out, int fd, const struct cv_writer_optio
     w->index.stride = 1;
     if (opt->index)
         w->header.optional_features |= CV_OPTIONAL_INDEX;
-    cv_order_init(&w->order, CV_E_INTERNAL, opt->required_features & CV_FEATURE_MEMORY_ONLY);
+    cv_order_init(&w->order, CV_E_INTERNAL, opt->required_features);
     if (opt->required_features & ~CV_FEATURES_KNOWN) {
         cv_writer_free(w);
         return cv_fail(err, CV_E_INTERNAL, 0, "required features 0x%llx are not built",

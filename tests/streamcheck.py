@@ -19,6 +19,7 @@ from xxh3 import xxh3_64, xxh3_128  # noqa: E402
 
 MAGIC = bytes.fromhex("894356590d0a1a0a")
 MEMORY_ONLY = 1 << 8
+INCREMENTAL = 1
 OPTIONAL_MAX = 16 << 20
 KINDS = ("DATA", "ABSENT", "BROKEN", "ALLOC", "ZERO", "SKIP")
 
@@ -28,6 +29,7 @@ TABLE = (
     ("GUEST", 0x2, "ONE", "FULL", 34, 1048576, 20, "NONE"),
     ("LAYOUT", 0x3, "ONE", "FULL", 26, 1048576, 30, "NONE"),
     ("VCPUS", 0x4, "ONE", "FULL", 16, 520, 40, "NONE"),
+    ("PARENT", 0x7, "INCREMENTAL", "BOTH", 40, 295, 45, "NONE"),
     ("MEMORY", 0x5, "ONE", "BOTH", 64, 3136, 50, "NONE"),
     ("CPU_POLICY", 0x6, "MAYBE", "FULL", 8, 40968, 60, "NONE"),
     ("PAGES", 0x10, "ANY", "BOTH", 41, 8407080, 70, "BODY"),
@@ -39,6 +41,7 @@ TABLE = (
     ("DEVICE_STATE", 0x30, "EMULATORS", "FULL", 33, 67108896, 120, "BODY"),
     ("END", 0xFF, "ONE", "BOTH", 48, 48, 255, "NONE"),
     ("NOTE", 0x80000001, "ANY", "BOTH", 1, 65536, 0, "NONE"),
+    ("PAGE_HASHES", 0x80000011, "ANY", "BOTH", 25, 51224, 72, "NONE"),
     ("FREEZE", 0x80000010, "MAYBE", "FULL", 25, 36888, 75, "NONE"),
     ("INDEX", 0x80000002, "MAYBE", "BOTH", 8, 2621448, 250, "NONE"),
 )
@@ -108,7 +111,7 @@ class Reader:
         self.data, self.at, self.number, self.out = data, 0, 0, []
         self.rank, self.seen, self.dmids, self.states = 0, set(), set(), set()
         self.next_pass, self.last_pass, self.index_at = 0, False, 0
-        self.pass_records = self.pass_data = self.next_pfn = self.data_pages = self.pfn_count = 0
+        self.pass_records = self.pass_data = self.next_pfn = self.data_pages = self.pfn_count = self.next_hash = 0
         self.headers, self.listed, self.index = b"", [], None
 
     def say(self, *lines):
@@ -129,16 +132,18 @@ class Reader:
         need(length == 64, "length")
         reserved1, required, optional, ident, reserved2 = struct.unpack_from("<IQQ16sQ", d, 12)
         need(reserved1 == 0 and reserved2 == 0, "reserved")
-        if required & ~MEMORY_ONLY:
+        if required & ~(MEMORY_ONLY | INCREMENTAL):
             raise Fault("feature", True)
         self.memory_only = bool(required & MEMORY_ONLY)
+        self.incremental = bool(required & INCREMENTAL)
         self.at, self.headers = 64, d[:64]
         self.say("header version %d required 0x%x optional 0x%x id %s" % (version, required, optional, ident.hex()))
 
     # ---- order: section 6.2 ----
     def check_missing(self, name, rank):
         for row in TABLE:
-            if row[6] and row[6] < rank and row[2] in ("ONE", "SOME") and row[0] not in self.seen:
+            must = row[2] in ("ONE", "SOME") or (row[2] == "INCREMENTAL" and self.incremental)
+            if row[6] and row[6] < rank and must and row[0] not in self.seen:
                 need(self.memory_only and row[3] == "FULL", "missing")
         need(rank <= 70 or self.last_pass, "missing")
         need(rank <= 120 or self.states == self.dmids, "missing")
@@ -152,8 +157,9 @@ class Reader:
         if row is not None:
             name, _, presence, where, low, high, rank, tagged = row
             need(not (self.memory_only and where == "FULL"), "order")
+            need(presence != "INCREMENTAL" or self.incremental, "order")
             need(rank == 0 or rank >= self.rank, "order")
-            need(not (presence in ("ONE", "MAYBE") and name in self.seen), "order")
+            need(not (presence in ("ONE", "MAYBE", "INCREMENTAL") and name in self.seen), "order")
             if rank:
                 self.check_missing(name, rank)
             need(tagged == "BODY" or tag == 0, "tag")
@@ -315,7 +321,7 @@ class Reader:
             self.contents(b.bytes(payload_length), codec, raw_length)
         return finish
 
-    def runs(self, table, first, span, data_pages):
+    def runs(self, table, first, span, data_pages, kinds=(0, 1, 2, 3, 4, 5)):
         at, pfn, before, listed, data = 0, first, 5, 0, 0
         while at < len(table):
             value = shift = 0
@@ -329,7 +335,7 @@ class Reader:
                     break
             need(byte or shift == 7)
             kind, length = value & 7, value >> 3
-            need(kind <= 5 and kind != before and length >= 1)
+            need(kind in kinds and kind != before and length >= 1)
             before = kind
             need(pfn + length <= first + span)
             if kind != 5:
@@ -404,6 +410,30 @@ class Reader:
     def read_note(self, b):
         check_text(b.data)
         self.say("  text " + show(b.data))
+
+    def read_parent(self, b):
+        ident, digest, n, reserved = b.take("16s16sII")
+        name = b.bytes(n)
+        b.end()
+        need(reserved == 0 and n <= 255 and b"/" not in name)
+        check_text(name)
+        self.say("  id %s digest %s" % (ident.hex(), digest.hex()), "  name " + show(name))
+
+    def read_page_hashes(self, b):
+        first, span, runs_length, data_pages = b.take("QQII")
+        need(span >= 1 and first + span <= 1 << 40 and 1 <= runs_length <= 18432 and data_pages <= min(2048, span))
+        table = b.bytes(runs_length)
+        hashes = [b.bytes(16) for _ in range(data_pages)]
+        b.end()
+
+        def finish():
+            need(first + span <= self.pfn_count)
+            need(first >= self.next_hash, "order")
+            self.next_hash = first + span
+            self.say("  first 0x%x span %d data %d runs-length %d" % (first, span, data_pages, runs_length))
+            self.say(*("  hash " + h.hex() for h in hashes))
+            self.runs(table, first, span, data_pages, (0, 2, 3, 4, 5))
+        return finish
 
     def read_freeze(self, b):
         time, ms, flags, n, m = b.take("QIIII")

@@ -58,7 +58,7 @@ static void headers(void)
     reseal_header(&b, 64);
     vector_write(false, "header-reserved", &b);
     base_bytes(&b);
-    b.data[16] = 1;
+    b.data[16] = 2; /* CHANNELS */
     reseal_header(&b, 64);
     vector_write(false, "header-feature", &b);
 }

@@ -37,6 +37,8 @@ static void make_bases(void)
                                       .index = i % 2,
                                       .notes = i % 3 == 0,
                                       .freeze = i % 4 == 1,
+                                      .parent = i % 3 == 1,
+                                      .hashes = i % 2 == 1,
                                       .zstd = 2 };
         struct base *b = &bases[i];
         struct raw_stream *raw = calloc(1, sizeof *raw);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <zstd.h>
 
-#include "memory/pages_codec.h"
+#include "memory/hashes.h"
 #include "stream-format/dump.h"
 
 static int put_contents(struct cv_dump *d, const struct cv_pages *p, struct cv_error *err)
@@ -28,16 +28,21 @@ static int put_pages(struct cv_dump *d, const struct cv_record *rec, struct cv_e
     struct cv_run_walk at = { 0 };
     struct cv_run run;
 
-    if (cv_pages_decode(rec->body.data, rec->body.len, CV_PFN_LIMIT, &p, err) < 0)
+    const uint8_t *hashes;
+    bool contents = rec->raw_type == CV_REC_PAGES;
+
+    if (!contents && cv_hashes_decode(rec->body.data, rec->body.len, &p, &hashes, err) < 0)
+        return -1;
+    if (contents && cv_pages_decode(rec->body.data, rec->body.len, CV_PFN_LIMIT, &p, err) < 0)
         return cv_context(err, "body");
     while (cv_pages_next_run(&p, &at, &run))
         fprintf(d->out, "  run %s 0x%" PRIx64 " %" PRIu64 "\n", names[run.kind], run.pfn, run.length);
-    return put_contents(d, &p, err) < 0 ? cv_context(err, "body") : 0;
+    return contents && put_contents(d, &p, err) < 0 ? cv_context(err, "body") : 0;
 }
 
 int dump_vector(const void *data, size_t len, FILE *out)
 {
-    struct cv_reader_options opt = { .accept_features = CV_FEATURE_MEMORY_ONLY };
+    struct cv_reader_options opt = { .accept_features = CV_FEATURE_MEMORY_ONLY | CV_FEATURE_INCREMENTAL };
     struct cv_error err = CV_ERROR_INIT;
     struct cv_reader *r = NULL;
     char *text = NULL;

@@ -106,7 +106,36 @@ static void put_memory(struct cv_writer *w, struct cv_buf *b)
     put(w, CV_REC_MEMORY, b);
 }
 
-static void put_static(struct cv_writer *w, struct cv_buf *b)
+static void put_parent(struct cv_writer *w, struct rng *r, struct cv_buf *b)
+{
+    const char name[] = "mon-b\xc3\xbc.cvy";
+    struct cv_rec_parent p = { .name = name, .name_len = rng_below(r, 2) ? sizeof name - 1 : 4 };
+
+    rng_fill(r, p.stream_id, sizeof p.stream_id);
+    rng_fill(r, p.digest, sizeof p.digest);
+    must(cv_rec_parent_encode(&p, b, &err));
+    put(w, CV_REC_PARENT, b);
+}
+
+/* Two records: DATA ZERO SKIP ALLOC, and DATA of two pages. */
+static void put_hashes(struct cv_writer *w, struct rng *r, struct cv_buf *b)
+{
+    static const uint8_t runs[2][4] = { { 1 << 3 | 0, 2 << 3 | 4, 4 << 3 | 5, 3 << 3 | 3 }, { 2 << 3 | 0 } };
+    const struct cv_rec_hashes h[2] = { { .first_pfn = 2, .span = 10, .runs_length = 4, .data_pages = 1 },
+                                        { .first_pfn = 0x1000, .span = 2, .runs_length = 1, .data_pages = 2 } };
+    uint8_t head[CV_HASHES_HEAD_SIZE], hash[32];
+
+    for (unsigned i = 0; i < 2; i++) {
+        cv_rec_hashes_head_encode(&h[i], head);
+        rng_fill(r, hash, sizeof hash);
+        must(cv_buf_append(b, head, sizeof head, &err));
+        must(cv_buf_append(b, runs[i], h[i].runs_length, &err));
+        must(cv_buf_append(b, hash, h[i].data_pages * 16, &err));
+        put(w, CV_REC_PAGE_HASHES, b);
+    }
+}
+
+static void put_static(struct cv_writer *w, const struct sample_options *opt, struct rng *r, struct cv_buf *b)
 {
     struct cv_rec_vcpus v = { .max = 70, .online = { 0x3, 0x20 } };
     const struct cv_cpuid_leaf leaves[] = { { 0, 0xffffffff, 13, 0x756e6547, 0x6c65746e, 0x49656e69 },
@@ -116,6 +145,8 @@ static void put_static(struct cv_writer *w, struct cv_buf *b)
 
     must(cv_rec_vcpus_encode(&v, b, &err));
     put(w, CV_REC_VCPUS, b);
+    if (opt->parent)
+        put_parent(w, r, b);
     put_memory(w, b);
     must(cv_rec_cpu_policy_encode(leaves, 3, msrs, 1, b, &err));
     put(w, CV_REC_CPU_POLICY, b);
@@ -216,17 +247,23 @@ void sample_stream(struct cv_buf *out, const struct sample_options *opt)
     rng_fill(&r, id, sizeof id);
     struct cv_writer_options wo = { .stream_id = id,
                                     .index = opt->index,
-                                    .required_features = opt->emulators == 0 ? CV_FEATURE_MEMORY_ONLY : 0 };
+                                    .required_features = (opt->emulators == 0 ? CV_FEATURE_MEMORY_ONLY : 0) |
+                                                         (opt->parent ? CV_FEATURE_INCREMENTAL : 0),
+                                    .optional_features = opt->hashes ? CV_OPTIONAL_PAGE_HASHES : 0 };
     must(cv_writer_new(&w, fd, &wo, &err));
     put_note(w, opt, &b);
     if (opt->emulators > 0) {
         put_identity(w, opt, &r, &b);
-        put_static(w, &b);
+        put_static(w, opt, &r, &b);
     } else {
+        if (opt->parent)
+            put_parent(w, &r, &b);
         put_memory(w, &b);
     }
     put_passes(w, opt, &r, &b);
     put_note(w, opt, &b);
+    if (opt->hashes)
+        put_hashes(w, &r, &b);
     if (opt->emulators > 0) {
         if (opt->freeze)
             put_freeze(w, &r, &b);
@@ -244,7 +281,7 @@ void sample_stream(struct cv_buf *out, const struct sample_options *opt)
 
 struct cv_reader *sample_reader(const struct cv_buf *stream, struct cv_error *e)
 {
-    struct cv_reader_options opt = { .accept_features = CV_FEATURE_MEMORY_ONLY };
+    struct cv_reader_options opt = { .accept_features = CV_FEATURE_MEMORY_ONLY | CV_FEATURE_INCREMENTAL };
     struct cv_reader *r = NULL;
 
     return cv_reader_new_memory(&r, stream->data, stream->len, &opt, e) < 0 ? NULL : r;

@@ -12,6 +12,8 @@ struct sample_options {
     unsigned passes;        /* 1 or more */
     unsigned pages_records; /* in each pass */
     bool index, notes;
+    bool parent;   /* incremental: based on another image */
+    bool hashes;   /* hashes of some pages */
     bool freeze;   /* guests: a command ran while it stood still */
     unsigned zstd; /* 0: no PAGES packed, 1: every other one, 2: all */
 };

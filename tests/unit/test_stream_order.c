@@ -25,12 +25,19 @@ static size_t body_for(uint32_t type, const struct cv_order *o, uint32_t *tag, u
                                    .data_pages = o->pass_data,
                                    .pages = o->pass_data,
                                    .flags = o->pass >= 1 ? CV_PASS_LAST : 0 };
+    struct cv_rec_parent parent = { .name = "" };
+    struct cv_rec_hashes hashes = { .first_pfn = o->next_hash_pfn, .span = 1, .runs_length = 1 };
     struct cv_rec_device_state state = { .blob = (const uint8_t *)"x", .blob_len = 1 };
     uint8_t head[CV_DEVICE_STATE_HEAD];
     int rc = 0;
 
     switch (type) {
     case CV_REC_LAYOUT: rc = cv_rec_layout_encode(&layout, &b, NULL); break;
+    case CV_REC_PARENT: rc = cv_rec_parent_encode(&parent, &b, NULL); break;
+    case (uint32_t)CV_REC_PAGE_HASHES:
+        cv_rec_hashes_head_encode(&hashes, head);
+        rc = cv_buf_append(&b, head, CV_HASHES_HEAD_SIZE, NULL) < 0 || cv_buf_put_u8(&b, 1 << 3 | 4, NULL) < 0 ? -1 : 0;
+        break;
     case CV_REC_MEMORY: rc = cv_rec_memory_encode(&memory, &b, NULL); break;
     case CV_REC_PAGES: sample_pages(&b, 1, *tag, o->next_pfn, 1, false); break;
     case CV_REC_PASS_END: rc = cv_rec_pass_end_encode(&end, &b, NULL); break;
@@ -53,7 +60,7 @@ static size_t body_for(uint32_t type, const struct cv_order *o, uint32_t *tag, u
 struct model {
     unsigned n[32];
     unsigned pass;
-    bool last;
+    bool last, incremental;
 };
 
 static unsigned row(uint32_t type) { return (unsigned)(cv_record_rule(type) - cv_record_rules); }
@@ -65,6 +72,10 @@ static bool model_allows(const struct model *m, uint32_t type, uint32_t tag)
 
     if (m->n[row(CV_REC_INDEX)] && type != CV_REC_END)
         return false;
+    if (type == CV_REC_PARENT && !m->incremental)
+        return false;
+    if (r->rank > 45 && m->incremental && !m->n[row(CV_REC_PARENT)])
+        return false;
     if (r->rank != 0)
         for (size_t i = 0; i < cv_record_rules_count; i++) {
             const struct cv_record_rule *other = &cv_record_rules[i];
@@ -74,7 +85,9 @@ static bool model_allows(const struct model *m, uint32_t type, uint32_t tag)
                 (other->presence == CV_PRESENCE_ONE || other->presence == CV_PRESENCE_SOME))
                 return false; /* something earlier is missing */
         }
-    if ((r->presence == CV_PRESENCE_ONE || r->presence == CV_PRESENCE_MAYBE) && m->n[row(type)])
+    if ((r->presence == CV_PRESENCE_ONE || r->presence == CV_PRESENCE_MAYBE ||
+         r->presence == CV_PRESENCE_INCREMENTAL) &&
+        m->n[row(type)])
         return false;
     if (r->rank > 70 && !m->last)
         return false;
@@ -117,8 +130,9 @@ START_TEST(agrees_with_the_model_on_random_walks)
 
     for (unsigned walk = 0; walk < 1000; walk++) {
         struct cv_order o;
-        struct model m = { 0 };
-        cv_order_init(&o, CV_E_STREAM, false);
+        bool incremental = walk % 2;
+        struct model m = { .incremental = incremental };
+        cv_order_init(&o, CV_E_STREAM, incremental ? CV_FEATURE_INCREMENTAL : 0);
         for (unsigned step = 0; step < 400 && !o.ended; step++) {
             uint32_t type = cv_record_rules[rng_below(&r, cv_record_rules_count)].id;
             uint32_t tag = random_tag(&r, type, &m);

@@ -28,7 +28,7 @@ static void unload(void) { free(spec); }
 
 static const char *presence_word(enum cv_presence p)
 {
-    static const char *const words[] = { "ONE", "MAYBE", "SOME", "ANY", "EMULATORS" };
+    static const char *const words[] = { "ONE", "MAYBE", "SOME", "ANY", "EMULATORS", "INCREMENTAL" };
     return words[p];
 }
 
