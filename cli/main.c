@@ -22,7 +22,8 @@ static const struct cli_command commands[] = {
     { "check", cmd_check, "[--json] [--command CMD] DOMAIN [[USER@]HOST]",
       "what stands in the way of a save or a migration" },
     { "save", cmd_save,
-      "[-c|-p] [--live] [--parent OLD|--page-hashes] [--at-freeze CMD [--freeze-timeout S]] [--compress X] [--threads "
+      "[-c|-p] [--live] [--parent OLD [--parents DIR]|--page-hashes] [--at-freeze CMD [--freeze-timeout S]] "
+      "[--compress X] [--threads "
       "N]\n"
       "      [--emulator-timeout S] [--suspend-timeout S] [--json] DOMAIN FILE|-\n"
       "       convoy save --quiesce --at-freeze CMD [--freeze-timeout S] [--json] DOMAIN",

@@ -10,6 +10,7 @@
 struct save_args {
     struct cv_save_options opt;
     enum cv_save_after after;
+    struct cv_chain_places parents;
     const char *who, *path; /* path NULL: --quiesce */
     bool quiesce;
 };
@@ -42,6 +43,7 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
                                              { "emulator-timeout", required_argument, NULL, 'E' },
                                              { "suspend-timeout", required_argument, NULL, 'S' },
                                              { "parent", required_argument, NULL, 'P' },
+                                             { "parents", required_argument, NULL, 'D' },
                                              { "page-hashes", no_argument, NULL, 'H' },
                                              { "at-freeze", required_argument, NULL, 'F' },
                                              { "freeze-timeout", required_argument, NULL, 'O' },
@@ -63,6 +65,11 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
         case 'l': a->opt.live = true; break;
         case 'j': c->json_events = true; break;
         case 'P': a->opt.parent = optarg; break;
+        case 'D':
+            if (cli_parents_add(&a->parents, optarg, &err) < 0)
+                return cli_error(&err);
+            a->opt.parents = &a->parents;
+            break;
         case 'H': a->opt.page_hashes = true; break;
         case 'q': a->quiesce = true; break;
         case 'F': a->opt.at_freeze = optarg; break;

@@ -129,7 +129,7 @@ static int put_memory(struct merge *t, struct cv_error *err)
     if (rc == 0)
         rc = cv_saver_pass_end(saver, true, 0, 0, err);
     if (rc == 0)
-        rc = cv_hashes_put(&t->hashes, t->w, err);
+        rc = cv_hashes_put(&t->hashes, false, t->w, err);
     cv_saver_free(saver);
     free(bits);
     return rc;

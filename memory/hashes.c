@@ -17,7 +17,8 @@ static int allocate(struct cv_hashes *h, uint64_t pfn_count, struct cv_error *er
     *h = (struct cv_hashes){ .pfn_count = pfn_count };
     h->kinds = cv_area_new(pfn_count + 1);
     h->hash = cv_area_new((pfn_count + 1) * CV_PAGE_HASH);
-    if (h->kinds != NULL && h->hash != NULL)
+    h->fresh = cv_area_new(pfn_count + 1);
+    if (h->kinds != NULL && h->hash != NULL && h->fresh != NULL)
         return 0;
     cv_hashes_dispose(h);
     return cv_fail(err, CV_E_NOMEM, 0, "no memory for hashes of %" PRIu64 " pages", pfn_count);
@@ -48,6 +49,7 @@ void cv_hashes_dispose(struct cv_hashes *h)
 {
     cv_area_free(h->kinds, h->pfn_count + 1);
     cv_area_free(h->hash, (h->pfn_count + 1) * CV_PAGE_HASH);
+    cv_area_free(h->fresh, h->pfn_count + 1);
     *h = (struct cv_hashes){ 0 };
 }
 
@@ -56,8 +58,17 @@ void cv_page_hash(const void *page, uint8_t out[CV_PAGE_HASH]) { cv_body_hash128
 void cv_hashes_set(struct cv_hashes *h, uint64_t pfn, enum cv_run_kind kind, const uint8_t *hash)
 {
     h->kinds[pfn] = kind == CV_RUN_ABSENT ? 0 : (uint8_t)(kind + 1);
+    h->fresh[pfn] = 1;
     if (kind == CV_RUN_DATA)
         memcpy(h->hash + pfn * CV_PAGE_HASH, hash, CV_PAGE_HASH);
+}
+
+void cv_hashes_begin_child(struct cv_hashes *h)
+{
+    /* Page by page: what was never touched takes no memory, and is not to. */
+    for (uint64_t pfn = 0; pfn < h->pfn_count; pfn++)
+        if (h->fresh[pfn] != 0)
+            h->fresh[pfn] = 0;
 }
 
 bool cv_hashes_same(const struct cv_hashes *h, uint64_t pfn, enum cv_run_kind kind, const uint8_t *hash)
@@ -98,17 +109,17 @@ static int put_piece(struct piece *p, struct cv_writer *w, struct cv_error *err)
     return cv_writer_put(w, CV_REC_PAGE_HASHES, iov, 3, err);
 }
 
-int cv_hashes_put(const struct cv_hashes *h, struct cv_writer *w, struct cv_error *err)
+int cv_hashes_put(const struct cv_hashes *h, bool child, struct cv_writer *w, struct cv_error *err)
 {
     struct piece *p = (struct piece *)cv_area_new(sizeof *p);
     int rc = p != NULL ? 0 : cv_fail(err, CV_E_NOMEM, 0, "no memory for a list of hashes");
 
     for (uint64_t pfn = 0; rc == 0 && pfn < h->pfn_count; pfn++) {
-        if (h->kinds[pfn] == 0)
+        if (child ? h->fresh[pfn] == 0 : h->kinds[pfn] == 0)
             continue;
         p->pfns[p->n] = pfn;
-        p->kinds[p->n++] = (uint8_t)(h->kinds[pfn] - 1);
-        if (h->kinds[pfn] - 1 == CV_RUN_DATA)
+        p->kinds[p->n++] = h->kinds[pfn] == 0 ? CV_RUN_ABSENT : (uint8_t)(h->kinds[pfn] - 1);
+        if (h->kinds[pfn] == CV_RUN_DATA + 1)
             memcpy(p->hash + p->data++ * CV_PAGE_HASH, h->hash + pfn * CV_PAGE_HASH, CV_PAGE_HASH);
         if (p->n == CV_PAGES_MAX)
             rc = put_piece(p, w, err);
@@ -132,11 +143,7 @@ int cv_hashes_decode(const void *body, size_t len, struct cv_pages *runs_out, co
                                    .runs = rec.runs,
                                    .runs_length = rec.runs_length };
     *hashes_out = rec.hashes;
-    if (cv_pages_check_runs(runs_out, err) < 0)
-        return cv_context(err, "body");
-    if (runs_out->counts[CV_RUN_ABSENT] != 0)
-        return cv_fail(err, CV_E_STREAM, 0, "body: a page that is not there is listed");
-    return 0;
+    return cv_pages_check_runs(runs_out, err) < 0 ? cv_context(err, "body") : 0;
 }
 
 int cv_hashes_take(struct cv_hashes *h, const void *body, size_t len, struct cv_error *err)

@@ -23,6 +23,7 @@ struct cv_hashes {
     uint64_t pfn_count;
     uint8_t *kinds; /* a pfn: enum cv_run_kind + 1; 0 = there is no such page */
     uint8_t *hash;  /* a pfn: CV_PAGE_HASH bytes, of pages of kind DATA */
+    uint8_t *fresh; /* a pfn: set since cv_hashes_begin_child */
 };
 
 int cv_hashes_init(struct cv_hashes *h, uint64_t pfn_count, struct cv_error *err) CV_CHECKED;
@@ -39,8 +40,12 @@ bool cv_hashes_same(const struct cv_hashes *h, uint64_t pfn, enum cv_run_kind ki
 /* Sets the bits of all pages that are there.  bitmap: h->pfn_count bits, rounded up to 64. */
 void cv_hashes_add_pages(const struct cv_hashes *h, uint64_t *bitmap);
 
-/* All of it as PAGE_HASHES records. */
-int cv_hashes_put(const struct cv_hashes *h, struct cv_writer *w, struct cv_error *err) CV_CHECKED;
+/* From here on cv_hashes_set is about an image that is based on what is known: its records are to be about that only.
+ */
+void cv_hashes_begin_child(struct cv_hashes *h);
+/* As PAGE_HASHES records.  child: what was set since cv_hashes_begin_child, pages that are gone among it; else all that
+ * is there. */
+int cv_hashes_put(const struct cv_hashes *h, bool child, struct cv_writer *w, struct cv_error *err) CV_CHECKED;
 /* The body of a PAGE_HASHES record, taken apart: *runs_out for cv_pages_next_run; *hashes_out: CV_PAGE_HASH bytes of
  * each page of kind DATA, in their order, borrowed from body.  CV_E_STREAM. */
 int cv_hashes_decode(const void *body, size_t len, struct cv_pages *runs_out, const uint8_t **hashes_out,

@@ -3,7 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <libgen.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@ static void take_name(struct cv_parent *p, const char *path)
     p->rec.name_len = (uint32_t)len;
 }
 
-static int take(struct cv_parent *p, const struct cv_record *rec, struct cv_error *err)
+static int take_head(struct cv_parent *p, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_memory m;
     struct cv_rec_guest g;
@@ -35,50 +36,110 @@ static int take(struct cv_parent *p, const struct cv_record *rec, struct cv_erro
             return -1;
         memcpy(p->uuid, g.uuid, sizeof p->uuid);
         return 0;
+    case CV_REC_PARENT:
+        if (cv_rec_parent_decode(&p->below, rec->body.data, rec->body.len, err) < 0)
+            return -1;
+        memcpy(p->below_name, p->below.name, p->below.name_len);
+        p->below.name = p->below_name;
+        p->has_parent = true;
+        return 0;
     case CV_REC_MEMORY:
         if (cv_rec_memory_decode(&m, rec->body.data, rec->body.len, err) < 0)
             return -1;
         return cv_hashes_init(&p->hashes, m.pfn_count, err);
-    case (uint32_t)CV_REC_PAGE_HASHES:
-        return cv_hashes_take(&p->hashes, rec->body.data, rec->body.len, err) < 0 ? cv_record_context(rec, err) : 0;
     default: return 0;
     }
 }
 
-static int read_all(struct cv_parent *p, struct cv_reader *r, struct cv_error *err)
+/* The hashes of one image of the chain, over those of the images below it. */
+static int read_hashes(struct cv_parent *p, struct cv_reader *r, bool head, struct cv_error *err)
 {
-    const struct cv_stream_header *h = cv_reader_header(r);
     CV_AUTO_RECORD rec = { 0 };
-    int n;
+    int n, rc = 0;
 
-    if (!(h->optional_features & CV_OPTIONAL_PAGE_HASHES))
+    if (!(cv_reader_header(r)->optional_features & CV_OPTIONAL_PAGE_HASHES))
         return cv_fail(err, CV_E_UNSUPPORTED, 0,
                        "it was saved without hashes of its pages: save once with --page-hashes");
-    while ((n = cv_reader_next(r, &rec, err)) > 0)
-        if (take(p, &rec, err) < 0)
+    while (rc == 0 && (n = cv_reader_next(r, &rec, err)) != 0) {
+        if (n < 0)
             return -1;
-    if (n < 0)
-        return -1;
-    memcpy(p->rec.stream_id, h->stream_id, sizeof p->rec.stream_id);
-    memcpy(p->rec.digest, cv_reader_end(r)->digest, sizeof p->rec.digest);
-    return 0;
+        if (head)
+            rc = take_head(p, &rec, err);
+        if (rc == 0 && rec.raw_type == CV_REC_MEMORY && head)
+            return 0;
+        if (rc == 0 && rec.raw_type == CV_REC_PAGE_HASHES &&
+            cv_hashes_take(&p->hashes, rec.body.data, rec.body.len, err) < 0)
+            rc = cv_record_context(&rec, err);
+    }
+    return rc;
 }
 
-int cv_parent_read(struct cv_parent *p, const char *path, struct cv_cancel *cancel, struct cv_error *err)
+static int read_below(struct cv_parent *p, const struct cv_chain_places *places, struct cv_cancel *cancel,
+                      struct cv_error *err)
+{
+    struct cv_reader_options o = { .cancel = cancel };
+    struct cv_chain chain;
+
+    int rc = cv_chain_find(&chain, &p->below, p->hashes.pfn_count, places, err);
+    for (unsigned i = 0; rc == 0 && i < chain.count; i++) {
+        struct cv_reader *r = NULL;
+        rc = cv_chain_open(&chain.links[i], o, &r, err);
+        if (rc == 0)
+            rc = read_hashes(p, r, false, err);
+        if (rc == 0)
+            rc = cv_chain_check_end(&chain.links[i], r, err);
+        cv_reader_free(r);
+        if (rc < 0)
+            cv_context(err, "parent %s", chain.links[i].path);
+    }
+    cv_chain_dispose(&chain);
+    return rc;
+}
+
+/* pass 0: the head, which says what is below; then what is below; then all of it. */
+static int read_parent(struct cv_parent *p, int fd, const struct cv_chain_places *places, struct cv_cancel *cancel,
+                       struct cv_error *err)
 {
     struct cv_reader_options o = { .cancel = cancel, .accept_features = CV_FEATURE_INCREMENTAL };
     struct cv_reader *r;
+
+    if (cv_reader_new(&r, fd, &o, err) < 0)
+        return -1;
+    int rc = read_hashes(p, r, true, err);
+    cv_reader_free(r);
+    if (rc == 0 && p->has_parent)
+        rc = read_below(p, places, cancel, err);
+    if (rc < 0)
+        return -1;
+    if (lseek(fd, 0, SEEK_SET) < 0)
+        return cv_fail(err, CV_E_IO, errno, "rewind: is it a file?");
+    if (cv_reader_new(&r, fd, &o, err) < 0)
+        return -1;
+    rc = read_hashes(p, r, false, err);
+    if (rc == 0) {
+        memcpy(p->rec.stream_id, cv_reader_header(r)->stream_id, sizeof p->rec.stream_id);
+        memcpy(p->rec.digest, cv_reader_end(r)->digest, sizeof p->rec.digest);
+    }
+    cv_reader_free(r);
+    return rc;
+}
+
+int cv_parent_read(struct cv_parent *p, const char *path, const struct cv_chain_places *places,
+                   struct cv_cancel *cancel, struct cv_error *err)
+{
+    struct cv_chain_places all = places != NULL ? *places : (struct cv_chain_places){ 0 };
+    CV_AUTO_FREE char *folder = strdup(path);
     CV_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
 
     *p = (struct cv_parent){ 0 };
     take_name(p, path);
     if (fd < 0)
         return cv_fail(err, errno == ENOENT ? CV_E_NOT_FOUND : CV_E_IO, errno, "parent %s", path);
-    if (cv_reader_new(&r, fd, &o, err) < 0)
-        return cv_context(err, "parent %s", path);
-    int rc = read_all(p, r, err);
-    cv_reader_free(r);
-    return rc < 0 ? cv_context(err, "parent %s", path) : 0;
+    if (folder == NULL)
+        return cv_fail(err, CV_E_NOMEM, 0, "no memory for a name");
+    if (all.dir_count < CV_CHAIN_PLACES_MAX)
+        all.dirs[all.dir_count++] = dirname(folder);
+    return read_parent(p, fd, &all, cancel, err) < 0 ? cv_context(err, "parent %s", path) : 0;
 }
 
 void cv_parent_dispose(struct cv_parent *p) { cv_hashes_dispose(&p->hashes); }
@@ -97,7 +158,7 @@ int cv_save_read_parent(struct cv_save *s, const char *path, struct cv_error *er
         return 0;
     if (path != NULL && same_file(path, s->opt->parent))
         return cv_fail(err, CV_E_INVALID, 0, "%s would replace its own parent: give the new image another name", path);
-    if (cv_parent_read(&s->parent, s->opt->parent, s->opt->cancel, err) < 0)
+    if (cv_parent_read(&s->parent, s->opt->parent, s->opt->parents, s->opt->cancel, err) < 0)
         return -1;
     if (memcmp(s->parent.uuid, s->g.spec.uuid, sizeof s->parent.uuid) != 0)
         return cv_fail(err, CV_E_INVALID, 0, "parent %s is an image of another guest", s->opt->parent);
@@ -117,5 +178,8 @@ int cv_save_begin_hashes(struct cv_save *s, struct cv_error *err)
     /* Pages beyond today's highest have to be taken away by a restore, and so to be in the memory's range. */
     if (s->pfn_count < s->hashes.pfn_count)
         s->pfn_count = s->hashes.pfn_count;
-    return cv_hashes_grow(&s->hashes, s->pfn_count, err);
+    if (cv_hashes_grow(&s->hashes, s->pfn_count, err) < 0)
+        return -1;
+    cv_hashes_begin_child(&s->hashes);
+    return 0;
 }

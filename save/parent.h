@@ -4,19 +4,24 @@
 #define CONVOY_SAVE_PARENT_H
 
 #include "memory/hashes.h"
-#include "stream-format/bodies.h"
+#include "stream-format/chain.h"
 
 struct cv_parent {
     struct cv_rec_parent rec; /* its name: name */
     char name[CV_PARENT_NAME_MAX + 1];
     uint8_t uuid[16]; /* of the guest in it */
+    bool has_parent;  /* it is incremental itself: */
+    struct cv_rec_parent below;
+    char below_name[CV_PARENT_NAME_MAX + 1];
     struct cv_hashes hashes;
 };
 
-/* Reads the whole image (of compressed pages the hashes only, none is unpacked), so that nothing is based on a damaged
- * one.  Errors: as cv_reader_next; CV_E_UNSUPPORTED: it was saved without hashes of its pages.  "path: ...".
- * p: to be disposed of in any case. */
-int cv_parent_read(struct cv_parent *p, const char *path, struct cv_cancel *cancel, struct cv_error *err) CV_CHECKED;
+/* Reads the whole image and all that is below it (of compressed pages the hashes only, none is unpacked), so that
+ * nothing is based on a damaged one.  places: where images below path are looked for, besides its folder; may be NULL.
+ * Errors: as cv_reader_next and cv_chain_find; CV_E_UNSUPPORTED: saved without hashes of its pages.  "parent PATH:
+ * ...". p: to be disposed of in any case. */
+int cv_parent_read(struct cv_parent *p, const char *path, const struct cv_chain_places *places,
+                   struct cv_cancel *cancel, struct cv_error *err) CV_CHECKED;
 void cv_parent_dispose(struct cv_parent *p);
 
 #endif

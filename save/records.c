@@ -240,7 +240,7 @@ int cv_save_tail(void *op, int64_t deadline_ms, struct cv_error *err)
     int64_t begin = cv_now_ns();
 
     (void)deadline_ms;
-    if (s->has_hashes && cv_hashes_put(&s->hashes, s->writer, err) < 0)
+    if (s->has_hashes && cv_hashes_put(&s->hashes, s->has_parent, s->writer, err) < 0)
         return -1;
     if (cv_save_put_freeze(s, err) < 0 || put_xen_state(s, err) < 0)
         return -1;

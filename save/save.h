@@ -58,8 +58,9 @@ struct cv_save_options {
      * last: the guest stands still. */
     int (*between)(void *user, const struct cv_mem_stats *now, bool last, struct cv_error *err);
     void *between_user;
-    pid_t transport;           /* live: a process that carries the stream, in the background like us; 0 = none */
-    const char *parent;        /* an image with hashes of its pages: only what differs is written; NULL = all is */
+    pid_t transport;    /* live: a process that carries the stream, in the background like us; 0 = none */
+    const char *parent; /* an image with hashes of its pages: only what differs is written; NULL = all is */
+    const struct cv_chain_places *parents; /* where images below parent are, besides its folder; may be NULL */
     bool page_hashes;          /* write hashes of all pages, so that this image can be a parent; implied by parent */
     const char *at_freeze;     /* a command for /bin/sh, run while guest and emulators stand still; NULL = none */
     int64_t freeze_timeout_ms; /* it may take so long; 0 = 10 s */

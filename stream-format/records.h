@@ -50,7 +50,7 @@
 
 /* Optional features: a reader may ignore them. */
 #define CV_OPTIONAL_INDEX (1ull << 0)       /* an INDEX record stands in front of END */
-#define CV_OPTIONAL_PAGE_HASHES (1ull << 2) /* PAGE_HASHES list every page of the memory */
+#define CV_OPTIONAL_PAGE_HASHES (1ull << 2) /* PAGE_HASHES list every page that the passes mention */
 #define CV_OPTIONAL_LIVE (1ull << 1)        /* the guest ran during the first passes */
 
 enum cv_record_type {

@@ -321,7 +321,7 @@ class Reader:
             self.contents(b.bytes(payload_length), codec, raw_length)
         return finish
 
-    def runs(self, table, first, span, data_pages, kinds=(0, 1, 2, 3, 4, 5)):
+    def runs(self, table, first, span, data_pages):
         at, pfn, before, listed, data = 0, first, 5, 0, 0
         while at < len(table):
             value = shift = 0
@@ -335,7 +335,7 @@ class Reader:
                     break
             need(byte or shift == 7)
             kind, length = value & 7, value >> 3
-            need(kind in kinds and kind != before and length >= 1)
+            need(kind <= 5 and kind != before and length >= 1)
             before = kind
             need(pfn + length <= first + span)
             if kind != 5:
@@ -432,7 +432,7 @@ class Reader:
             self.next_hash = first + span
             self.say("  first 0x%x span %d data %d runs-length %d" % (first, span, data_pages, runs_length))
             self.say(*("  hash " + h.hex() for h in hashes))
-            self.runs(table, first, span, data_pages, (0, 2, 3, 4, 5))
+            self.runs(table, first, span, data_pages)
         return finish
 
     def read_freeze(self, b):

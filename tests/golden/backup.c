@@ -79,7 +79,6 @@ static void parent(void)
         { "hashes-no-runs", CV_REC_PAGE_HASHES, 16, 4, 0 },
         { "hashes-data-pages", CV_REC_PAGE_HASHES, 20, 4, 2 },
         { "hashes-data-pages-many", CV_REC_PAGE_HASHES, 20, 4, 2049 },
-        { "hashes-run-absent", CV_REC_PAGE_HASHES, 25, 1, 2 << 3 | 1 },
         { "hashes-run-kind", CV_REC_PAGE_HASHES, 25, 1, 2 << 3 | 7 },
     };
     struct sample_options full = incremental;

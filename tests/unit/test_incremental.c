@@ -258,7 +258,7 @@ START_TEST(parents_that_are_none)
 {
     struct cv_save_options o = { .mem = { .codec = CV_CODEC_ZSTD, .level = 1 } };
     struct cv_error err = CV_ERROR_INIT;
-    char other[160];
+    char other[160], second[160], aside[160];
     struct one_host w;
 
     one_host_begin(&w, NULL);
@@ -273,6 +273,16 @@ START_TEST(parents_that_are_none)
     flip(other, size_of(other) - 1);
     cannot_save(&w, other, w.image, CV_E_STREAM, other);
     flip(other, size_of(other) - 1);
+    /* what is below the parent has to be there, too */
+    o.parent = other;
+    snprintf(second, sizeof second, "%s/second.cvy", w.dir);
+    ck_assert_int_eq(cv_save_to(&w.host->base, "g", second, -1, CV_SAVE_CONTINUE, &o, NULL, NULL, &err), 0);
+    snprintf(aside, sizeof aside, "%s/aside", w.dir);
+    ck_assert_int_eq(mkdir(aside, 0700), 0);
+    snprintf(aside, sizeof aside, "%s/aside/moved.cvy", w.dir);
+    ck_assert_int_eq(rename(other, aside), 0);
+    cannot_save(&w, second, w.image, CV_E_NOT_FOUND, "based on 'other.cvy'");
+    ck_assert_int_eq(rename(aside, other), 0);
     ck_assert(d->exists && !d->suspended);
     one_host_destroy(&w);
     one_host_lines(&w, "uuid=\"99992222-3333-4444-5555-666677778888\"");
