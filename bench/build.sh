@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
-# bench_program: builds bench_stream for speed when it has to and prints its path.
+# bench_program [NAME]: builds it (default: bench_stream) for speed when it has to and prints its path.
 
 bench_root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 
@@ -35,14 +35,14 @@ bench_zstd()
 
 bench_program()
 {
-    local build=${CONVOY_BENCH_BUILD:-$bench_root/build/bench} log
+    local name=${1:-bench_stream} build=${CONVOY_BENCH_BUILD:-$bench_root/build/bench} log
     bench_packages || return 1
     mkdir -p "$build"
     log=$build/build.log
     if ! { cmake -S "$bench_root" -B "$build" -DCMAKE_BUILD_TYPE=Release &&
-        cmake --build "$build" --target bench_stream -j "$(nproc)"; } >"$log" 2>&1; then
+        cmake --build "$build" --target "$name" -j "$(nproc)"; } >"$log" 2>&1; then
         tail -n 30 "$log" >&2
         return 1
     fi
-    echo "$build/bench/bench_stream"
+    echo "$build/bench/$name"
 }

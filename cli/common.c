@@ -7,8 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
-#include "stream-format/chain.h"
+#include "cli/image.h"
 
 /* The one table from codes to exit statuses; docs/man/convoy.1 repeats it. */
 int cli_exit_status(enum cv_code code)
