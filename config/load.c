@@ -48,6 +48,22 @@ static int check_channels(struct cv_reader *r, struct cv_error *err)
                           r->c->max_event_channels, needed);
 }
 
+/* Lines "file:line: config parsing error near `x': ...": libxlutil goes on behind each.  The last one is err. */
+static int take_complaints(struct cv_reader *r, struct cv_error *err)
+{
+    fflush(r->report);
+    cv_fail(err, CV_E_INVALID, 0, "syntax error");
+    char *line = r->report_text, *end;
+    while ((end = strchr(line, '\n')) != NULL) {
+        *end = '\0';
+        cv_fail(err, CV_E_INVALID, 0, "%s", line);
+        line = end + 1;
+        if (strchr(line, '\n') != NULL)
+            cv_findings_add(r->found, "", err, NULL);
+    }
+    return -1;
+}
+
 static int read_text(struct cv_reader *r, const char *text, size_t len, struct cv_error *err)
 {
     if (open_reader(r, err) < 0)
@@ -55,11 +71,8 @@ static int read_text(struct cv_reader *r, const char *text, size_t len, struct c
     int rc = xlu_cfg_readdata(r->cfg, text, (int)len);
     if (rc == ENOMEM)
         return cv_fail(err, CV_E_NOMEM, 0, "out of memory");
-    if (rc != 0) {
-        /* "file:line: config parsing error near `x': ..." names the place itself */
-        const char *why = cv_reader_reported(r);
-        return cv_fail(err, CV_E_INVALID, 0, "%s", *why ? why : "syntax error");
-    }
+    if (rc != 0)
+        return take_complaints(r, err);
     return cv_keys_scan(&r->c->pool, text, len, r->source, &r->keys, err);
 }
 

@@ -394,6 +394,24 @@ START_TEST(all_at_once)
 }
 END_TEST
 
+START_TEST(every_line_that_is_no_syntax)
+{
+    static const char text[] = "vcpus = two\nname='g'\nmemory = = 4\ndisk = [ 'a' 'b' ]\n";
+    struct cv_findings found = { 0 };
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_guest_config c;
+
+    ck_assert_int_lt(cv_guest_config_examine(text, strlen(text), "x.cfg", &c, &found, &err), 0);
+    ck_assert_uint_eq(found.count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        char start[40];
+        snprintf(start, sizeof start, "x.cfg:%d: config parsing error", i == 0 ? 1 : i == 1 ? 3 : 4);
+        ck_assert_msg(strncmp(found.items[i].text, start, strlen(start)) == 0, "%s", found.items[i].text);
+    }
+    cv_findings_dispose(&found);
+}
+END_TEST
+
 static void emulators(char *text, size_t len, int n, bool with_default)
 {
     size_t at = (size_t)snprintf(text, len, "%sdevice_models=[", HEAD);
@@ -512,6 +530,7 @@ int main(void)
     tcase_add_loop_test(t, refusals, 0, sizeof bad / sizeof *bad);
     tcase_add_loop_test(t, warnings, 0, sizeof odd / sizeof *odd);
     tcase_add_test(t, all_at_once);
+    tcase_add_test(t, every_line_that_is_no_syntax);
     tcase_add_test(t, one_to_eight_and_no_ninth);
     tcase_add_test(t, what_is_off_is_harmless);
     tcase_add_test(t, paths_are_absolute);
