@@ -29,7 +29,8 @@ static const struct cli_command commands[] = {
       "       convoy save --quiesce --at-freeze CMD [--freeze-timeout S] [--json] DOMAIN",
       "save a guest to a file or a pipe" },
     { "restore", cmd_restore,
-      "[-p] [--name NAME] [--disk VDEV=PATH]... [--parents DIR] [--threads N] [--emulator-timeout S] [--json] FILE|-",
+      "[-p] [--name NAME] [--disk VDEV=PATH]... [--parents DIR] [--trust PROGRAM]... [--threads N]\n"
+      "      [--emulator-timeout S] [--json] FILE|-",
       "bring a saved guest back" },
     { "migrate", cmd_migrate,
       "[--live|--no-live] [--downtime-limit MS] [--max-time S] [--bandwidth B] [--compress X] [--threads N]\n"

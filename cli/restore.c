@@ -26,7 +26,10 @@ static int take_disk(struct cv_restore_options *o, struct cv_restore_disk *disks
     return 0;
 }
 
-static int parse(struct cli *c, int argc, char **argv, struct cv_restore_options *o, const char **path)
+#define TRUST_MAX CV_EMU_PROGRAMS_MAX
+
+static int parse(struct cli *c, int argc, char **argv, struct cv_restore_options *o, const char *trust[TRUST_MAX + 1],
+                 const char **path)
 {
     static struct cv_chain_places parents;
     static char folder[PATH_MAX];
@@ -36,12 +39,15 @@ static int parse(struct cli *c, int argc, char **argv, struct cv_restore_options
                                              { "disk", required_argument, NULL, 'd' },
                                              { "threads", required_argument, NULL, 'T' },
                                              { "json", no_argument, NULL, 'j' },
+                                             { "trust", required_argument, NULL, 't' },
                                              { "emulator-timeout", required_argument, NULL, 'E' },
                                              { NULL, 0, NULL, 0 } };
     struct cv_error err = CV_ERROR_INIT;
     int opt;
 
-    *o = (struct cv_restore_options){ .cancel = &c->cancel };
+    unsigned trusted = 0;
+
+    *o = (struct cv_restore_options){ .cancel = &c->cancel, .trust = trust };
     cli_mem_defaults(&o->mem);
     while ((opt = getopt_long(argc, argv, "p", options, NULL)) != -1) {
         switch (opt) {
@@ -56,6 +62,11 @@ static int parse(struct cli *c, int argc, char **argv, struct cv_restore_options
                 return cli_error(&err);
             break;
         case 'j': c->json_events = true; break;
+        case 't':
+            if (trusted == TRUST_MAX)
+                return cli_usage(argv, "too many programs");
+            trust[trusted++] = optarg;
+            break;
         case 'E':
             if (cli_seconds(optarg, "--emulator-timeout", &o->emulator_timeout_ms, &err) < 0)
                 return cli_error(&err);
@@ -91,9 +102,9 @@ int cmd_restore(struct cli *c, int argc, char **argv)
     struct cv_restore_options o;
     struct cv_error err = CV_ERROR_INIT;
     struct cv_domain_info d = { 0 };
-    const char *path = NULL;
+    const char *trust[TRUST_MAX + 1] = { NULL }, *path = NULL;
     uint32_t domid = 0;
-    int status = parse(c, argc, argv, &o, &path);
+    int status = parse(c, argc, argv, &o, trust, &path);
 
     if (status != 0)
         return status;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/text.h"
 #include "cli/image.h"
 #include "image/report.h"
 
@@ -18,6 +19,20 @@ static int verify(struct cli *c, int fd, struct cv_image *img, const struct cv_m
     if (cli_image_read(c, fd, &opt, "verifying", img, err) < 0)
         return -1;
     return cv_image_check(img, err);
+}
+
+/* What a restore would start, each once. */
+static void put_programs(const struct cv_layout *l)
+{
+    char text[256];
+
+    for (unsigned i = 0; i < l->count; i++) {
+        bool seen = *l->dms[i].model == '\0';
+        for (unsigned k = 0; k < i; k++)
+            seen = seen || strcmp(l->dms[k].model, l->dms[i].model) == 0;
+        if (!seen)
+            printf(", starts %s", cv_text_cleaned(l->dms[i].model, text, sizeof text));
+    }
 }
 
 static void verdict(const char *path, const struct cv_image *img, double seconds)
@@ -33,9 +48,12 @@ static void verdict(const char *path, const struct cv_image *img, double seconds
     if (img->has_parent)
         snprintf(below, sizeof below, ", and %u image%s below it", img->parents_read,
                  img->parents_read == 1 ? "" : "s");
-    printf("%s: good: %" PRIu64 " records, %s, %" PRIu64 " page%s, %u device state%s%s, checked in %.2f s\n", path,
+    printf("%s: good: %" PRIu64 " records, %s, %" PRIu64 " page%s, %u device state%s%s, checked in %.2f s", path,
            img->records, cv_report_size(img->bytes, size, sizeof size), pages, pages == 1 ? "" : "s", states,
            states == 1 ? "" : "s", below, seconds);
+    if (img->has_layout)
+        put_programs(&img->layout);
+    putchar('\n');
 }
 
 int cmd_verify(struct cli *c, int argc, char **argv)

@@ -82,11 +82,17 @@ const char *cv_cmdline_expand(const char *text, const struct cv_cmdline *c, stru
     }
 }
 
+/* QEMU takes two dashes for one. */
+static const char *option_of(const char *arg) { return arg[0] == '-' && arg[1] == '-' ? arg + 1 : arg; }
+
 int cv_cmdline_build(const struct cv_layout_dm *dm, const struct cv_cmdline *c, struct cv_pool *pool,
                      struct cv_strings *argv_out, struct cv_error *err)
 {
     *argv_out = (struct cv_strings){ 0 };
     for (size_t i = 0; i < dm->argv.count; i++) {
+        /* Earlier versions' layouts have it: whether it is given is not for a layout to say. */
+        if (strcmp(option_of(dm->argv.items[i]), "-xen-domid-restrict") == 0)
+            continue;
         const char *arg = cv_cmdline_expand(dm->argv.items[i], c, pool, err);
         if (arg == NULL)
             return cv_context(err, "argument %zu", i);
@@ -108,6 +114,8 @@ int cv_cmdline_build(const struct cv_layout_dm *dm, const struct cv_cmdline *c, 
         cv_strings_add(pool, argv_out, "-incoming");
         cv_strings_add(pool, argv_out, "defer");
     }
+    if (dm->role == CV_DM_SECONDARY)
+        cv_strings_add(pool, argv_out, "-xen-domid-restrict");
     if (dm->role == CV_DM_SECONDARY && c->sandbox) {
         /* privileges are still to be dropped by -runas, after the filter is on */
         cv_strings_add(pool, argv_out, "-sandbox");
@@ -129,6 +137,19 @@ static bool has_vif(const struct cv_layout_dm *dm, unsigned n)
     return false;
 }
 
+/* What decides about an emulator's rights, its state and its life is given by convoy alone. */
+static int check_options(const struct cv_layout_dm *dm, struct cv_error *err)
+{
+    static const char *const ours[] = { "-runas", "-sandbox", "-chroot", "-daemonize", "-incoming", "-add-fd" };
+
+    for (size_t i = 1; i < dm->argv.count; i++)
+        for (size_t k = 0; k < sizeof ours / sizeof *ours; k++)
+            if (strcmp(option_of(dm->argv.items[i]), ours[k]) == 0)
+                return cv_fail(err, CV_E_INVALID, 0,
+                               "argument '%s' is not for a layout to give: convoy decides about it", dm->argv.items[i]);
+    return 0;
+}
+
 int cv_cmdline_check(const struct cv_layout *l, struct cv_error *err)
 {
     for (unsigned i = 0; i < l->count; i++) {
@@ -141,7 +162,7 @@ int cv_cmdline_check(const struct cv_layout *l, struct cv_error *err)
         for (unsigned k = 0; k < dm->device_count && c.disk_count < CV_CONFIG_DISKS_MAX; k++)
             if (dm->devices[k].kind == CV_DEV_DISK)
                 c.disks[c.disk_count++] = (struct cv_cmdline_disk){ dm->devices[k].vdev, 1, 1, false };
-        int rc = cv_cmdline_build(dm, &c, &pool, &argv, err);
+        int rc = check_options(dm, err) < 0 ? -1 : cv_cmdline_build(dm, &c, &pool, &argv, err);
         cv_pool_dispose(&pool);
         if (rc < 0)
             return cv_context(err, "layout: emulator %u '%s'", i, dm->name);

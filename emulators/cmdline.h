@@ -8,7 +8,8 @@
  *      @{tap-fd:N}     TAP of vif N
  *      @{disk-set:V}   number of the fdset with disk V's image, open for reading and for writing
  *      @{disk-driver:V} QEMU's driver for it: file or host_device (a block device)
- * Any other "@{" is refused.  What belongs to one start or one host only (-incoming, -sandbox, -runas) is appended. */
+ * Any other "@{" is refused.  What belongs to one start or one host only (-incoming, -sandbox, -runas), and a
+ * secondary's restriction to its domain, is appended, and taken from no template. */
 #ifndef CONVOY_EMULATORS_CMDLINE_H
 #define CONVOY_EMULATORS_CMDLINE_H
 
@@ -31,7 +32,7 @@ struct cv_cmdline {
     int gate_fd; /* listening socket at which QEMU waits before it makes its machine; -1 = none */
     bool incoming;
     bool sandbox;       /* the program is built with seccomp */
-    const char *run_as; /* user, or "" */
+    const char *run_as; /* "UID:GID", or "" */
 };
 
 /* argv_out: NULL-terminated items in pool.  Errors: CV_E_INVALID (unknown or unset placeholder), CV_E_NOMEM. */

@@ -125,8 +125,6 @@ static void decide_start(struct cv_decide *d, struct cv_layout_dm *dm)
 {
     cv_decide_arg(d, dm, "%s", dm->model);
     cv_decide_pair(d, dm, "-xen-domid", "@{domid}");
-    if (dm->role == CV_DM_SECONDARY)
-        cv_decide_arg(d, dm, "-xen-domid-restrict");
     cv_decide_arg(d, dm, "-S");
     cv_decide_arg(d, dm, "-no-shutdown");
     cv_decide_pair(d, dm, "-chardev", "socket,id=convoy,fd=@{qmp-fd},server=on,wait=off");

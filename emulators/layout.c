@@ -37,6 +37,18 @@ void cv_layout_rank_order(const struct cv_layout *l, unsigned order_out[CV_DM_MA
         order_out[l->dms[i].rank] = i;
 }
 
+uint64_t cv_layout_pfns(const struct cv_layout *l)
+{
+    uint64_t pages = l->max_kib >> 2, hole = l->mmio_start >> 12, top = UINT64_C(0x100000000) >> 12;
+
+    if (pages > hole)
+        top += pages - hole;
+    for (unsigned i = 0; i < l->count; i++)
+        if (l->dms[i].window_gfn + l->dms[i].window_pages > top)
+            top = l->dms[i].window_gfn + l->dms[i].window_pages;
+    return top;
+}
+
 /* Frame of every conflict: both dmids and names. */
 static int conflict(const struct cv_layout_dm *a, const struct cv_layout_dm *b, struct cv_error *err)
 {
@@ -124,6 +136,9 @@ static int check_one(const struct cv_layout *l, unsigned i, struct cv_error *err
         cv_fail(err, CV_E_INVALID, 0, "window at gfn 0x%" PRIx64 " lies in the PCI hole", dm->window_gfn);
     else if (dm->role != CV_DM_ATTACHED && (dm->argv.count == 0 || dm->model[0] != '/'))
         cv_fail(err, CV_E_INVALID, 0, "has no program");
+    else if (dm->role != CV_DM_ATTACHED && strcmp(dm->argv.items[0], dm->model) != 0)
+        cv_fail(err, CV_E_INVALID, 0, "its program is %.100s, and its command line starts %.100s", dm->model,
+                dm->argv.items[0]);
     else
         return check_devices(dm, dm, err);
     return cv_context(err, "layout: emulator %u '%s'", i, dm->name);

@@ -111,6 +111,13 @@ void cv_layout_dispose(struct cv_layout *l);
  * A conflict names both dmids and the thing: "emulators 1 'net' and 2 'disk' both claim 00:06.0".  CV_E_INVALID. */
 int cv_layout_check(const struct cv_layout *l, struct cv_error *err) CV_CHECKED;
 
+/* The guest-physical pages that the layout explains: one beyond the last of RAM (grown to its maximum), the PCI hole
+ * and the windows. */
+uint64_t cv_layout_pfns(const struct cv_layout *l);
+/* What a guest may have beyond that (its own drivers map things behind its RAM): 64 GiB of addresses.  For each page
+ * below its highest one, a save holds two bits and asks Xen once. */
+#define CV_LAYOUT_PFNS_BEYOND (UINT64_C(1) << 24)
+
 /* One JSON object, UTF-8, without newline (*json_out: caller frees with free()). */
 int cv_layout_encode(const struct cv_layout *l, char **json_out, struct cv_error *err) CV_CHECKED;
 /* Strict: unknown members, wrong types, sizes out of bounds and what cv_layout_check refuses fail.

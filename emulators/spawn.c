@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +28,6 @@ struct start {
     const struct cv_layout *l;
     const struct cv_spawn_options *opt;
     const struct cv_emu_wait *w;
-    const char *run_as;
     char gate[32];    /* how we reach the gate; "" = none */
     int gate_path_fd; /* its socket's file, which has no name any more */
     int gate_fd;      /* our end, open until the default emulator has answered */
@@ -223,6 +221,7 @@ static int prepare(struct start *s, const struct cv_layout_dm *dm, struct cv_pro
                             .incoming = s->opt->mode != CV_SPAWN_CREATE,
                             .run_as = "" };
     struct cv_strings argv;
+    char user[32];
 
     emu->owns_sockets = true;
     cv_path_qmp(s->opt->run_dir, s->set->domid, dm->dmid, emu->qmp_path, sizeof emu->qmp_path);
@@ -235,7 +234,9 @@ static int prepare(struct start *s, const struct cv_layout_dm *dm, struct cv_pro
         if (s->l->count > 1 && give_socket(p, make_gate(s, err), &c.gate_fd, err) < 0)
             return -1;
     } else if (!s->opt->no_sandbox) {
-        c.run_as = s->run_as;
+        if (cv_emu_rules_user(s->opt->rules, s->set->domid, dm->dmid, user, sizeof user, err) < 0)
+            return -1;
+        c.run_as = user;
         c.sandbox = has_seccomp(dm->model);
         p->no_new_privs = true;
     }
@@ -297,13 +298,6 @@ static int learn_pid(struct cv_emuset *set, struct cv_emu *emu, struct cv_error 
 /* --- all of them ---------------------------------------------------------------------------------------------------
  */
 
-static const char *choose_user(const struct cv_spawn_options *opt)
-{
-    if (opt->run_as != NULL)
-        return opt->run_as;
-    return geteuid() == 0 && getpwnam("convoy-qemu") != NULL ? "convoy-qemu" : "";
-}
-
 static int start_all(struct start *s, struct cv_error *err)
 {
     unsigned order[CV_DM_MAX];
@@ -343,9 +337,7 @@ static int let_in(struct start *s, struct cv_error *err)
 int cv_emuset_start(struct cv_emuset *set, const struct cv_layout *l, const struct cv_spawn_options *opt,
                     const struct cv_emu_wait *w, struct cv_error *err)
 {
-    struct start s = {
-        .set = set, .l = l, .opt = opt, .w = w, .run_as = choose_user(opt), .gate_path_fd = -1, .gate_fd = -1
-    };
+    struct start s = { .set = set, .l = l, .opt = opt, .w = w, .gate_path_fd = -1, .gate_fd = -1 };
     int rc = start_all(&s, err);
 
     if (rc == 0)

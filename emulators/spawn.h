@@ -15,6 +15,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "emulators/layout.h"
+#include "emulators/rules.h"
 #include "emulators/set.h"
 
 /* INCOMING_LATE: as INCOMING, but the images are still in use elsewhere: cv_emuset_lock_disks comes later. */
@@ -23,11 +24,11 @@ enum cv_spawn_mode { CV_SPAWN_CREATE, CV_SPAWN_INCOMING, CV_SPAWN_INCOMING_LATE 
 struct cv_spawn_options {
     enum cv_spawn_mode mode;
     const char *guest_name;
-    const char *run_dir; /* NULL = CV_RUN_DIR  (/var/run/xen): QMP sockets */
-    const char *log_dir; /* NULL = CV_LOG_DIR  (/var/log/xen) */
-    bool no_sandbox;     /* for programs that know no -sandbox, -xen-domid-restrict (tests) */
-    bool no_tap;         /* tests without /dev/net/tun: network devices get no back end descriptor */
-    const char *run_as;  /* user for secondaries; NULL = "convoy-qemu" if it exists, else as we are; "" = as we are */
+    const char *run_dir;              /* NULL = CV_RUN_DIR  (/var/run/xen): QMP sockets */
+    const char *log_dir;              /* NULL = CV_LOG_DIR  (/var/log/xen) */
+    bool no_sandbox;                  /* for programs that know no -sandbox, -xen-domid-restrict (tests) */
+    bool no_tap;                      /* tests without /dev/net/tun: network devices get no back end descriptor */
+    const struct cv_emu_rules *rules; /* as whom secondaries run; not looked at with no_sandbox */
 };
 
 /* Starts (or attaches) every emulator of the layout, stopped (-S), and connects all.  On success all have greeted,

@@ -81,16 +81,17 @@ void cv_guest_dispose(struct cv_guest *g)
 int cv_guest_start_emulators(struct cv_guest *g, enum cv_spawn_mode mode, int64_t deadline_ms, struct cv_cancel *cancel,
                              struct cv_error *err)
 {
+    struct cv_emu_rules rules;
     struct cv_spawn_options opt = { .mode = mode,
                                     .guest_name = g->spec.name,
                                     .run_dir = g->host->dirs->run,
                                     .log_dir = g->host->dirs->log,
                                     .no_sandbox = g->host->dirs->model_emulators,
                                     .no_tap = g->host->dirs->model_emulators,
-                                    .run_as = g->host->dirs->model_emulators ? "" : NULL };
+                                    .rules = &rules };
     struct cv_emu_wait wait = { .deadline_ms = deadline_ms, .cancel = cancel };
 
-    if (cv_emuset_init(&g->set, &g->layout, g->domid, g->sink, err) < 0)
+    if (cv_guest_rules(g->host, &rules, err) < 0 || cv_emuset_init(&g->set, &g->layout, g->domid, g->sink, err) < 0)
         return -1;
     g->has_set = true;
     if (cv_emuset_start(&g->set, &g->layout, &opt, &wait, err) < 0)

@@ -81,7 +81,12 @@ int cv_guest_create_again(struct cv_guest *g, const struct cv_guest *old, const 
 int cv_guest_plan(struct cv_guest *g, const char *config_path, struct cv_findings *found,
                   struct cv_error *err) CV_CHECKED;
 
-/* Before anything is made: are the programs, images and bridges of the layout there? */
+/* What this host lets emulators be (emulators/rules.h). */
+int cv_guest_rules(const struct cv_host *host, struct cv_emu_rules *rules, struct cv_error *err) CV_CHECKED;
+/* The layout came from elsewhere: does this host start its programs?  trusted: more programs, NULL-terminated; or NULL.
+ * CV_E_UNSUPPORTED. */
+int cv_guest_check_trusted(const struct cv_guest *g, const char *const *trusted, struct cv_error *err) CV_CHECKED;
+/* Before anything is made: are the programs, images, bridges and users of the layout there? */
 int cv_guest_check_host(const struct cv_guest *g, struct cv_error *err) CV_CHECKED;
 /* The files that a guest boots from.  c NULL: those in its facts only. */
 int cv_guest_check_boot(const struct cv_guest *g, const struct cv_guest_config *c, struct cv_error *err) CV_CHECKED;

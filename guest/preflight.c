@@ -61,8 +61,34 @@ static int check_emulator(const struct cv_guest *g, const struct cv_layout_dm *d
     return 0;
 }
 
+int cv_guest_rules(const struct cv_host *host, struct cv_emu_rules *rules, struct cv_error *err)
+{
+    bool models = host->dirs->model_emulators && host->dirs->rules == NULL;
+
+    if (!models)
+        return cv_emu_rules_load(rules, host->dirs->rules, err);
+    *rules = (struct cv_emu_rules){ .any_program = true, .as_root = true };
+    return 0;
+}
+
+int cv_guest_check_trusted(const struct cv_guest *g, const char *const *trusted, struct cv_error *err)
+{
+    struct cv_emu_rules rules;
+
+    if (cv_guest_rules(g->host, &rules, err) < 0)
+        return -1;
+    for (size_t i = 0; trusted != NULL && trusted[i] != NULL; i++)
+        if (cv_emu_rules_trust(&rules, trusted[i], err) < 0)
+            return -1;
+    return cv_emu_rules_check(&rules, &g->layout, true, err);
+}
+
 int cv_guest_check_host(const struct cv_guest *g, struct cv_error *err)
 {
+    struct cv_emu_rules rules;
+
+    if (cv_guest_rules(g->host, &rules, err) < 0 || cv_emu_rules_check(&rules, &g->layout, false, err) < 0)
+        return -1;
     for (unsigned i = 0; i < g->layout.count; i++)
         if (check_emulator(g, &g->layout.dms[i], err) < 0)
             return cv_context(err, "emulator %u '%s'", i, g->layout.dms[i].name);

@@ -174,9 +174,10 @@ struct cv_host_ops {
     /* pfns are in [0, *count_out). */
     int (*pfn_count)(struct cv_host *h, uint32_t domid, uint64_t *count_out, struct cv_error *err);
     /* Which pfns hold a page now: bit i of bitmap (at least ceil(count/64) words) = pfn i.
-     * *pages_out: how many pages the domain had when the search began, as info() counts them. */
+     * *pages_out: how many pages the domain had when the search began, as info() counts them.  It takes time for each
+     * page: CV_E_CANCELLED, CV_E_TIMEOUT.  cancel may be NULL. */
     int (*populated)(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_t count, uint64_t *pages_out,
-                     struct cv_error *err);
+                     int64_t deadline_ms, struct cv_cancel *cancel, struct cv_error *err);
     int (*dirty_log)(struct cv_host *h, uint32_t domid, bool on, struct cv_error *err);
     /* Reads and clears.  bitmap: at least ceil(count/64) words; bit i = pfn i.
      * final: the guest and all emulators are stopped; pages that Xen itself holds are counted as dirty too. */
@@ -219,6 +220,7 @@ struct cv_host_ops {
 struct cv_host_dirs {
     const char *run, *log, *lib;
     bool model_emulators; /* the programs are models: no sandbox, no TAPs, no other user */
+    const char *rules;    /* emulators/rules.h; NULL and model_emulators: every program */
 };
 
 struct cv_host {

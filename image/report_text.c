@@ -163,6 +163,26 @@ static void put_emulators(const struct cv_layout *l, FILE *out)
     }
 }
 
+static void put_command(const struct cv_layout_dm *dm, FILE *out)
+{
+    char text[400];
+
+    fprintf(out, "  %-4u", dm->dmid);
+    for (size_t i = 0; i < dm->argv.count; i++)
+        fprintf(out, " %s", clean(dm->argv.items[i], text, sizeof text));
+    if (dm->role == CV_DM_ATTACHED)
+        fprintf(out, " nothing: %s", clean(dm->qmp, text, sizeof text));
+    fputc('\n', out);
+}
+
+/* To be read before an image that came from elsewhere is restored: its programs begin as root. */
+static void put_commands(const struct cv_layout *l, FILE *out)
+{
+    heading(out, "What a restore executes");
+    for (unsigned i = 0; i < l->count; i++)
+        put_command(&l->dms[i], out);
+}
+
 struct listed {
     const struct cv_layout_device *dev;
     const struct cv_layout_dm *dm;
@@ -236,6 +256,7 @@ static void put_layout(const struct cv_image *img, FILE *out)
 
     if (img->has_layout) {
         put_emulators(&img->layout, out);
+        put_commands(&img->layout, out);
         put_devices(&img->layout, out);
         put_space(&img->layout, out);
         return;

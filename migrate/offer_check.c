@@ -118,6 +118,27 @@ static int check_policy(struct cv_offer_check *c, const struct cv_msg_offer *o, 
 /* ---- emulators
  * -------------------------------------------------------------------------------------------------------- */
 
+/* The layout, and which programs it names: before any of them is run, be it for its version only. */
+static int check_programs(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out,
+                          struct cv_error *err)
+{
+    struct cv_emu_rules rules;
+    struct cv_layout l;
+
+    if (cv_guest_rules(c->host, &rules, err) < 0)
+        return refuse(refusal_out, CV_REFUSE_INTERNAL);
+    if (cv_layout_decode(o->layout.data, o->layout.len, &l, err) < 0)
+        return refuse(refusal_out, CV_REFUSE_CONFIG);
+    int rc = cv_emu_rules_check(&rules, &l, true, err);
+    cv_layout_dispose(&l);
+    struct cv_strs list = o->emulators;
+    const char *word = NULL;
+    for (unsigned i = 0; rc == 0 && (word = cv_strs_next(&list)) != NULL; i++)
+        if (i % 5 == 2 && *word != '\0')
+            rc = cv_emu_rules_program(&rules, word, err);
+    return rc < 0 ? refuse(refusal_out, CV_REFUSE_NO_EMULATOR) : 0;
+}
+
 static int check_emulator(const char *const s[5], char seen[2][256], uint32_t *refusal_out, struct cv_error *err)
 {
     if (*s[2] == '\0')
@@ -250,27 +271,15 @@ static int check_facts(struct cv_offer_check *c, const struct cv_msg_offer *o, u
     return 0;
 }
 
-static int check_layout(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out,
-                        struct cv_error *err)
-{
-    struct cv_layout l;
-
-    (void)c;
-    if (cv_layout_decode(o->layout.data, o->layout.len, &l, err) < 0)
-        return refuse(refusal_out, CV_REFUSE_CONFIG);
-    cv_layout_dispose(&l);
-    return 0;
-}
-
 /* In order.  gate: what comes behind makes no sense, or is not safe to look at, without it. */
 static const struct {
     const char *name;
     int (*run)(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err);
     bool gate;
 } checks[] = {
-    { "facts", check_facts, true },   { "domains", check_domains, false },  { "host", check_host, false },
-    { "layout", check_layout, true }, { "cpu", check_policy, false },       { "emulators", check_emulators, false },
-    { "disks", check_disks, false },  { "disks", check_disk_sizes, false }, { "bridges", check_bridges, false },
+    { "facts", check_facts, true },     { "domains", check_domains, false },  { "host", check_host, false },
+    { "layout", check_programs, true }, { "cpu", check_policy, false },       { "emulators", check_emulators, false },
+    { "disks", check_disks, false },    { "disks", check_disk_sizes, false }, { "bridges", check_bridges, false },
 };
 
 int cv_offer_check(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out, struct cv_error *err)

@@ -38,8 +38,9 @@ struct cv_restore_options {
     bool incremental;                      /* such an image is taken */
     const struct cv_restore_disk *disks;   /* images in the place of those that the layout names */
     unsigned disk_count;
-    const char *name; /* another name for the guest; NULL = its own */
-    bool stays_open;  /* a conversation: the stream's END is not the end of the file */
+    const char *name;         /* another name for the guest; NULL = its own */
+    const char *const *trust; /* more programs that the image may start, NULL-terminated; or NULL */
+    bool stays_open;          /* a conversation: the stream's END is not the end of the file */
     /* On the thread that fills: a pass that is not the last is in place, with all of the stream so far. May be NULL. */
     int (*pass_filled)(void *user, uint64_t stream_bytes, struct cv_error *err);
     /* On the caller's thread, beside it: the emulators wait for their states, and xenstore knows them. May be NULL. */

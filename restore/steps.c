@@ -12,6 +12,7 @@
 
 /* Xen needs some memory of its own for a domain: page tables, vcpus, the domain itself. */
 #define DOMAIN_OVERHEAD_PAGES 1024u
+#define MAXMEM_TIMES 16u /* a guest that can grow beyond the host is odd, and one beyond all hosts is forged */
 
 int cv_restore_init(struct cv_restore *r, struct cv_host *host, int fd, const struct cv_restore_options *opt,
                     struct cv_sink *sink, struct cv_error *err)
@@ -162,6 +163,22 @@ static int check_versions(const struct cv_restore *r, struct cv_error *err)
     return 0;
 }
 
+/* How far the image's memory reaches, and with what: account is kept of every page. */
+static int check_size(const struct cv_restore *r, const struct cv_host_facts *f, struct cv_error *err)
+{
+    uint64_t explained = cv_layout_pfns(&r->g.layout), at_most = f->total_pages * MAXMEM_TIMES + CV_LAYOUT_PFNS_BEYOND;
+
+    if (explained > at_most)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0,
+                       "the guest may grow to %llu MiB, more than %u times this host's memory (%llu MiB)",
+                       (unsigned long long)r->g.layout.max_kib / 1024, MAXMEM_TIMES,
+                       (unsigned long long)f->total_pages / 256);
+    if (r->pfn_count > explained + CV_LAYOUT_PFNS_BEYOND)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "the memory reaches up to page %#llx, and the layout explains %#llx",
+                       (unsigned long long)r->pfn_count, (unsigned long long)explained);
+    return 0;
+}
+
 int cv_restore_check_host(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_restore *r = op;
@@ -173,9 +190,10 @@ int cv_restore_check_host(void *op, int64_t deadline_ms, struct cv_error *err)
     (void)deadline_ms;
     if (h->ops->find(h, r->g.spec.name, &d, &e) == 0 && strcmp(d.name, r->g.spec.name) == 0)
         return cv_fail(err, CV_E_BUSY, 0, "a domain named '%s' exists already (domain %u)", d.name, d.domid);
-    if (cv_guest_check_host(&r->g, err) < 0)
+    if (cv_guest_check_trusted(&r->g, r->opt->trust, err) < 0 || cv_guest_check_host(&r->g, err) < 0)
         return -1;
-    if (h->ops->facts(h, &f, err) < 0 || check_xen(r, &f, err) < 0 || check_versions(r, err) < 0)
+    if (h->ops->facts(h, &f, err) < 0 || check_size(r, &f, err) < 0 || check_xen(r, &f, err) < 0 ||
+        check_versions(r, err) < 0)
         return -1;
     uint64_t need = r->owned_pages + DOMAIN_OVERHEAD_PAGES;
     if (f.free_pages < need)

@@ -9,6 +9,9 @@
 
 #define LIVE_PASSES_MAX 5
 #define DIRTY_FEW 50
+/* The search for the guest's pages: one question takes 2.4 us on a slow host. */
+#define SEARCH_MS 60000
+#define SEARCH_US_A_PAGE 10
 
 static int decide_as_libxc(void *user, const struct cv_pass_stats *p, enum cv_pass_verdict *out, struct cv_error *err)
 {
@@ -89,9 +92,10 @@ static int send_pass(struct cv_save *s, bool last, uint64_t *dirty_after, struct
 /* Everything that is there, for the first pass. */
 static int search(struct cv_save *s, struct cv_error *err)
 {
-    int64_t begin = cv_now_ns();
+    int64_t begin = cv_now_ns(), limit = SEARCH_MS + (int64_t)(s->pfn_count * SEARCH_US_A_PAGE / 1000);
 
-    if (s->g.host->ops->populated(s->g.host, s->g.domid, s->bitmap, s->pfn_count, &s->pages_searched, err) < 0)
+    if (s->g.host->ops->populated(s->g.host, s->g.domid, s->bitmap, s->pfn_count, &s->pages_searched,
+                                  cv_after_ms(limit), s->opt->cancel, err) < 0)
         return cv_context(err, "search for the guest's pages");
     /* A page that an image below has and the guest has no more is to vanish. */
     if (s->has_parent)
@@ -100,6 +104,23 @@ static int search(struct cv_save *s, struct cv_error *err)
            (unsigned long long)count_bits(s->bitmap, s->pfn_count), (unsigned long long)s->pages_searched,
            (long long)(cv_now_ns() - begin) / 1000000);
     return 0;
+}
+
+/* The image says at its beginning how far the guest's memory reaches, and what grew beyond that meanwhile (ballooning,
+ * memory hot-plug) would be lost. */
+static int check_size(struct cv_save *s, struct cv_error *err)
+{
+    uint64_t now;
+
+    if (s->g.host->ops->pfn_count(s->g.host, s->g.domid, &now, err) < 0)
+        return -1;
+    if (now <= s->pfn_count)
+        return 0;
+    return cv_fail(
+        err, CV_E_BUSY, 0,
+        "the guest's memory has grown meanwhile: it reached up to page %#llx and now reaches up to %#llx; try "
+        "again when it has its size",
+        (unsigned long long)s->pfn_count, (unsigned long long)now);
 }
 
 int cv_save_passes(void *op, int64_t deadline_ms, struct cv_error *err)
@@ -120,6 +141,8 @@ int cv_save_passes(void *op, int64_t deadline_ms, struct cv_error *err)
         uint64_t dirty = 0;
 
         if (send_pass(s, false, &dirty, &p, err) < 0)
+            return -1;
+        if (check_size(s, err) < 0)
             return -1;
         /* A guest without one of its emulators cannot be saved: not after another hour of passes either. */
         if (cv_emuset_alive(&s->g.set, err) < 0)
@@ -178,7 +201,7 @@ int cv_save_last_pages(void *op, int64_t deadline_ms, struct cv_error *err)
     struct cv_pass_stats p;
 
     (void)deadline_ms;
-    if ((s->opt->live ? add_final_dirt(s, err) : search(s, err)) < 0)
+    if (check_size(s, err) < 0 || (s->opt->live ? add_final_dirt(s, err) : search(s, err)) < 0)
         return -1;
     if (send_pass(s, true, NULL, &p, err) < 0)
         return -1;

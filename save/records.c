@@ -170,6 +170,21 @@ static int put_policy(struct cv_save *s, struct cv_error *err)
     return rc < 0 ? -1 : cv_save_put_body(s, CV_REC_CPU_POLICY, &body, err);
 }
 
+/* How far the guest's memory reaches is for the guest to say, and each page below that costs memory and time here. */
+static int check_pfns(const struct cv_save *s, struct cv_error *err)
+{
+    uint64_t explained = cv_layout_pfns(&s->g.layout);
+
+    if (s->pfn_count <= explained + CV_LAYOUT_PFNS_BEYOND)
+        return 0;
+    return cv_fail(
+        err, CV_E_UNSUPPORTED, 0,
+        "the guest's highest page is %#llx, its layout explains pages up to %#llx, and no more than %llu GiB of "
+        "addresses beyond that are searched",
+        (unsigned long long)s->pfn_count - 1, (unsigned long long)explained - 1,
+        (unsigned long long)CV_LAYOUT_PFNS_BEYOND >> 18);
+}
+
 int cv_save_head(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_save *s = op;
@@ -177,7 +192,7 @@ int cv_save_head(void *op, int64_t deadline_ms, struct cv_error *err)
     (void)deadline_ms;
     if (s->g.host->ops->pfn_count(s->g.host, s->g.domid, &s->pfn_count, err) < 0)
         return -1;
-    if (cv_save_begin_hashes(s, err) < 0)
+    if (check_pfns(s, err) < 0 || cv_save_begin_hashes(s, err) < 0)
         return -1;
     s->bitmap = calloc((s->pfn_count + 63) / 64, sizeof *s->bitmap);
     s->sent = calloc((s->pfn_count + 63) / 64, sizeof *s->sent);

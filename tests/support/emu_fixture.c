@@ -85,13 +85,9 @@ void emu_fixture_begin(struct emu_fixture *f, unsigned n, const char *const faul
 
 int emu_fixture_start(struct emu_fixture *f, enum cv_spawn_mode mode, int timeout_ms, struct cv_error *err)
 {
-    struct cv_spawn_options opt = { .mode = mode,
-                                    .guest_name = "g",
-                                    .run_dir = f->dir,
-                                    .log_dir = f->dir,
-                                    .no_sandbox = true,
-                                    .no_tap = true,
-                                    .run_as = "" };
+    struct cv_spawn_options opt = {
+        .mode = mode, .guest_name = "g", .run_dir = f->dir, .log_dir = f->dir, .no_sandbox = true, .no_tap = true
+    };
     struct cv_emu_wait w = emu_wait(timeout_ms);
 
     return cv_emuset_start(&f->set, &f->layout, &opt, &w, err);

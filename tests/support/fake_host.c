@@ -9,6 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+
 static struct fake_host *fake(struct cv_host *h) { return (struct fake_host *)h; }
 
 static void contract(bool ok, const char *what)
@@ -253,14 +255,19 @@ static int fake_pfn_count(struct cv_host *h, uint32_t domid, uint64_t *count_out
 {
     TRIP(h, err);
     (void)domain(h, domid);
-    *count_out = FAKE_PFNS;
+    *count_out = fake(h)->grow_at != 0 && --fake(h)->grow_at == 0 ? FAKE_PFNS + 15 : FAKE_PFNS;
+    if (fake(h)->pfns != 0)
+        *count_out = fake(h)->pfns;
     return 0;
 }
 
 static int fake_populated(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_t count, uint64_t *pages_out,
-                          struct cv_error *err)
+                          int64_t deadline_ms, struct cv_cancel *cancel, struct cv_error *err)
 {
     TRIP(h, err);
+    contract(deadline_ms != CV_NEVER, "searched without an end");
+    if (cv_cancel_requested(cancel))
+        return cv_fail(err, CV_E_CANCELLED, 0, "cancelled");
     struct fake_domain *d = domain(h, domid);
 
     contract(d->logging || d->suspended, "searched while it changes and nobody keeps a log");

@@ -37,6 +37,8 @@ struct fake_host {
     unsigned fail_next_too;     /* so many further calls fail as well (faults within undo) */
     unsigned vanish_at;         /* before this call somebody destroys domain 1; 0: never */
     unsigned xen_minor;         /* its release is 1.this */
+    unsigned grow_at;           /* the n-th question for its pfns finds that the guest has grown; 0: never */
+    uint64_t pfns;              /* what it says of them; 0: what is true */
     bool suspends_late;         /* suspend() runs into its time limit */
     pthread_mutex_t lock;
 };

@@ -42,7 +42,7 @@ void one_host_begin(struct one_host *s, const char *const faults[EMULATORS])
     snprintf(s->config, sizeof s->config, "%s/cfg", s->dir);
     snprintf(s->image, sizeof s->image, "%s/image", s->dir);
     snprintf(s->store, sizeof s->store, "%s/journals", s->dir);
-    s->dirs = (struct cv_host_dirs){ s->dir, s->dir, s->dir, true };
+    s->dirs = (struct cv_host_dirs){ s->dir, s->dir, s->dir, true, NULL };
     s->host = fake_host_new();
     s->host->base.dirs = &s->dirs;
     one_host_config(s, faults);

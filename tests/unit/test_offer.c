@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../support/fake_host.h"
@@ -16,6 +17,7 @@
 
 #define CONFIG "type='hvm'\nname='g'\nmemory=64\ndevice_models=['name=net']\n"
 #define DISK "/tmp/convoy-offer-disk"
+#define RULES "/tmp/convoy-offer-rules"
 
 struct offer {
     struct cv_msg_offer msg;
@@ -90,6 +92,7 @@ enum wrong {
     XEN,
     FACT,
     PROGRAM,
+    STRANGER,
     EMULATORS_CUT,
     LAYOUT,
     NO_DISK,
@@ -111,6 +114,7 @@ static const struct {
     [XEN] = { CV_REFUSE_XEN_VERSION, "comes from 99.0" },
     [FACT] = { CV_REFUSE_FEATURE, "'numa=2' is not known" },
     [PROGRAM] = { CV_REFUSE_NO_EMULATOR, "emulator 1 'net': /nowhere/qemu" },
+    [STRANGER] = { CV_REFUSE_NO_EMULATOR, "it would start /bin/false" },
     [EMULATORS_CUT] = { CV_REFUSE_CONFIG, "cut short" },
     [LAYOUT] = { CV_REFUSE_CONFIG, "" },
     [NO_DISK] = { CV_REFUSE_NO_DISK, "disk /nowhere/disk" },
@@ -131,6 +135,7 @@ static void make_wrong(struct offer *o, struct fake_host *h, enum wrong what)
     case FACT: add(&o->facts, &o->msg.facts, "!numa=2"); break;
     case FACT_OF_A_LATER_VERSION: add(&o->facts, &o->msg.facts, "numa=2"); break;
     case PROGRAM: add_emulator(o, (const char *const[]){ "1", "net", "/nowhere/qemu", "", "pc" }); break;
+    case STRANGER: add_emulator(o, (const char *const[]){ "1", "net", "/bin/false", "", "pc" }); break;
     case EMULATORS_CUT: add(&o->emulators, &o->msg.emulators, "1"); break;
     case LAYOUT: o->msg.layout.len /= 2; break;
     case NO_DISK: add(&o->disks, &o->msg.disks, "ro /nowhere/disk"); break;
@@ -146,7 +151,7 @@ static void make_wrong(struct offer *o, struct fake_host *h, enum wrong what)
 
 START_TEST(one_thing_is_wrong)
 {
-    struct cv_host_dirs dirs = { "/tmp", "/tmp", "/tmp", false };
+    struct cv_host_dirs dirs = { "/tmp", "/tmp", "/tmp", false, RULES };
     struct fake_host *h = fake_host_new();
     struct cv_offer_check c = { .host = &h->base, .guest = { 7 } };
     struct cv_error err = CV_ERROR_INIT;
@@ -154,6 +159,10 @@ START_TEST(one_thing_is_wrong)
     struct offer o;
 
     h->base.dirs = &dirs;
+    FILE *rules = fopen(RULES, "w");
+    fputs("program = /bin/true\nprogram = /nowhere/qemu\nusers = 1000000\n", rules);
+    fclose(rules);
+    ck_assert_int_eq(chmod(RULES, 0600), 0);
     offer_begin(&o);
     make_wrong(&o, h, (enum wrong)_i);
     int rc = cv_offer_check(&c, &o.msg, &refusal, &err);
@@ -164,6 +173,7 @@ START_TEST(one_thing_is_wrong)
     cv_offer_check_dispose(&c);
     offer_end(&o);
     unlink(DISK);
+    unlink(RULES);
     fake_host_free(h);
 }
 END_TEST

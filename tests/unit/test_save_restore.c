@@ -472,6 +472,48 @@ START_TEST(a_save_is_not_killed_by_its_output)
 }
 END_TEST
 
+/* n-th question: 1 is the head's, then one after each pass, and one when nothing runs any more. */
+START_TEST(a_guest_that_grows_meanwhile_goes_on)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    struct fake_domain *d = one_host_guest(&w);
+    bool live = _i < 4;
+    w.host->grow_at = live ? (unsigned)_i : 2;
+    ck_assert_int_lt(save(&w, live, CV_SAVE_DESTROY, 1, &err), 0);
+    ck_assert_uint_eq(w.host->grow_at, 0);
+    ck_assert_msg(strstr(err.text, "has grown meanwhile") != NULL && err.code == CV_E_BUSY, "%s", err.text);
+    ck_assert(d->exists && !d->paused && !d->suspended && !d->logging);
+    emulators_run(&w);
+    ck_assert_int_ne(access(w.image, F_OK), 0);
+    one_host_destroy(&w);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
+/* The guest says how far its memory reaches. */
+START_TEST(a_guest_that_reaches_too_far_is_refused)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    struct fake_domain *d = one_host_guest(&w);
+    w.host->pfns = UINT64_C(1) << 36;
+    ck_assert_int_lt(save(&w, _i, CV_SAVE_DESTROY, 1, &err), 0);
+    ck_assert_msg(strstr(err.text, "step 'head': the guest's highest page is 0xfffffffff") != NULL, "%s", err.text);
+    ck_assert_int_eq(err.code, CV_E_UNSUPPORTED);
+    ck_assert(d->exists && !d->paused && !d->suspended && !d->logging);
+    w.host->pfns = 0;
+    one_host_destroy(&w);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("save-restore");
@@ -488,6 +530,8 @@ int main(void)
     tcase_add_loop_test(t, an_emulator_fails_while_saving, 0,
                         (int)(sizeof emulator_faults / sizeof emulator_faults[0]) * EMULATORS);
     tcase_add_loop_test(t, a_save_is_not_killed_by_its_output, 0, 4);
+    tcase_add_loop_test(t, a_guest_that_grows_meanwhile_goes_on, 2, 5);
+    tcase_add_loop_test(t, a_guest_that_reaches_too_far_is_refused, 0, 2);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
