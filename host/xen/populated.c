@@ -3,6 +3,7 @@
  * the emulators' and Xen's own pages lie just below 4 GiB whatever the guest's size: asking for all of it costs a small
  * guest some seconds.  But Xen says how many pages the domain has: look everywhere that pages are likely to be, and
  * between RAM and the hole, which is most of a small guest's space, only when some have not been found. */
+#include "base/fd.h"
 #include "host/xen/types.h"
 #include "host/xen/xen.h"
 
@@ -14,6 +15,8 @@ struct search {
     struct xen_host *x;
     uint32_t domid;
     uint64_t *bitmap, count, found;
+    int64_t deadline_ms;
+    struct cv_cancel *cancel;
     xen_pfn_t info[XEN_TYPE_BATCH];
 };
 
@@ -26,6 +29,11 @@ static int look(struct search *s, uint64_t from, uint64_t to, struct cv_error *e
     while (from < to) {
         unsigned n = (unsigned)lower(XEN_TYPE_BATCH, to - from);
 
+        if (cv_cancel_requested(s->cancel))
+            return cv_fail(err, CV_E_CANCELLED, 0, "cancelled");
+        if (cv_now_ms() >= s->deadline_ms)
+            return cv_fail(err, CV_E_TIMEOUT, 0, "not done in time: at page %#llx of %#llx", (unsigned long long)from,
+                           (unsigned long long)s->count);
         for (unsigned i = 0; i < n; i++)
             s->info[i] = from + i;
         if (xc_get_pfn_type_batch(s->x->xc, s->domid, n, s->info) != 0)
@@ -42,10 +50,12 @@ static int look(struct search *s, uint64_t from, uint64_t to, struct cv_error *e
 }
 
 int xen_populated(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_t count, uint64_t *pages_out,
-                  struct cv_error *err)
+                  int64_t deadline_ms, struct cv_cancel *cancel, struct cv_error *err)
 {
     struct cv_domain_info d;
-    struct search s = { .x = xen_host(h), .domid = domid, .bitmap = bitmap, .count = count };
+    struct search s = {
+        .x = xen_host(h), .domid = domid, .bitmap = bitmap, .count = count, .deadline_ms = deadline_ms, .cancel = cancel
+    };
 
     if (xen_info(h, domid, &d, err) < 0)
         return -1;

@@ -74,7 +74,7 @@ void xen_watch_drain(struct cv_host *h);
 /* pages.c, sink.c, dirty.c */
 int xen_pfn_count(struct cv_host *h, uint32_t domid, uint64_t *count_out, struct cv_error *err);
 int xen_populated(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_t count, uint64_t *pages_out,
-                  struct cv_error *err);
+                  int64_t deadline_ms, struct cv_cancel *cancel, struct cv_error *err);
 int xen_page_source(struct cv_host *h, uint32_t domid, struct cv_page_source **out, struct cv_error *err);
 void xen_page_source_free(struct cv_host *h, struct cv_page_source *s);
 int xen_page_sink(struct cv_host *h, uint32_t domid, struct cv_page_sink **out, struct cv_error *err);
