@@ -240,7 +240,8 @@ static int begin_memory(struct cv_image_reading *t, struct cv_error *err)
     t->memory_begun = true;
     if (t->opt->open_sink != NULL && t->opt->open_sink(t->opt->sink_user, &t->img->memory, &sink, err) < 0)
         return -1;
-    if (t->img->has_parent && t->opt->want_parents && cv_image_read_parents(t, sink, err) < 0)
+    if (t->img->has_parent && t->opt->want_parents && cv_image_read_parents(t, sink, sink ? err : &t->below) < 0 &&
+        sink != NULL)
         return -1;
     if (!t->opt->check_pages && sink == NULL)
         return 0;
@@ -276,6 +277,10 @@ static int read_records(struct cv_image_reading *t, struct cv_error *err)
     if (n == 0) {
         t->img->whole = true;
         t->img->bytes = cv_reader_bytes(t->r);
+    }
+    if (n == 0 && t->below.code != CV_OK) {
+        *err = t->below;
+        return -1;
     }
     return n;
 }
