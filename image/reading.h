@@ -11,7 +11,8 @@ struct cv_image_reading {
     const struct cv_image_options *opt;
     struct cv_loader *loader; /* when pages are to be unpacked */
     bool memory_begun;
-    struct cv_error below; /* without a sink: why the images below could not be read, told when this one is found right */
+    struct cv_error
+        below;         /* without a sink: why the images below could not be read, told when this one is found right */
     uint64_t reported; /* bytes at the last progress call */
 };
 

@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "save/write.h"
+#include "stream-format/jump.h"
 
 /* A name that the format takes: without it the parent is still found, by its stream_id. */
 static void take_name(struct cv_parent *p, const char *path)
@@ -51,76 +52,94 @@ static int take_head(struct cv_parent *p, const struct cv_record *rec, struct cv
     }
 }
 
-/* The hashes of one image of the chain, over those of the images below it. */
-static int read_hashes(struct cv_parent *p, struct cv_reader *r, bool head, struct cv_error *err)
+static int take_hashes(struct cv_parent *p, const struct cv_record *rec, struct cv_error *err)
+{
+    if (rec->raw_type != CV_REC_PAGE_HASHES)
+        return 0;
+    return cv_hashes_take(&p->hashes, rec->body.data, rec->body.len, err) < 0 ? cv_record_context(rec, err) : 0;
+}
+
+/* The hashes of one image of the chain, over those of the images below it: from behind its memory where there is an
+ * INDEX, else (it came through a pipe) by reading all of it.  digest_out: END's. */
+static int read_hashes(struct cv_parent *p, int fd, struct cv_reader_options o, uint8_t digest_out[16],
+                       struct cv_error *err)
 {
     CV_AUTO_RECORD rec = { 0 };
+    struct cv_reader *r;
+    struct cv_jump jump;
     int n, rc = 0;
 
-    if (!(cv_reader_header(r)->optional_features & CV_OPTIONAL_PAGE_HASHES))
-        return cv_fail(err, CV_E_UNSUPPORTED, 0,
-                       "it was saved without hashes of its pages: save once with --page-hashes");
-    while (rc == 0 && (n = cv_reader_next(r, &rec, err)) != 0) {
-        if (n < 0)
-            return -1;
-        if (head)
-            rc = take_head(p, &rec, err);
-        if (rc == 0 && rec.raw_type == CV_REC_MEMORY && head)
-            return 0;
-        if (rc == 0 && rec.raw_type == CV_REC_PAGE_HASHES &&
-            cv_hashes_take(&p->hashes, rec.body.data, rec.body.len, err) < 0)
-            rc = cv_record_context(&rec, err);
+    if (cv_jump_begin(&jump, fd) == 1) {
+        while ((n = cv_jump_next(&jump, &rec, err)) > 0)
+            if (take_hashes(p, &rec, err) < 0)
+                return -1;
+        memcpy(digest_out, jump.end.digest, sizeof jump.end.digest);
+        return n;
     }
+    if (lseek(fd, 0, SEEK_SET) < 0)
+        return cv_fail(err, CV_E_IO, errno, "rewind: is it a file?");
+    o.accept_features = CV_FEATURE_INCREMENTAL;
+    if (cv_reader_new(&r, fd, &o, err) < 0)
+        return -1;
+    while (rc == 0 && (n = cv_reader_next(r, &rec, err)) != 0)
+        rc = n < 0 ? -1 : take_hashes(p, &rec, err);
+    if (rc == 0)
+        memcpy(digest_out, cv_reader_end(r)->digest, sizeof jump.end.digest);
+    cv_reader_free(r);
     return rc;
 }
 
-static int read_below(struct cv_parent *p, const struct cv_chain_places *places, struct cv_cancel *cancel,
+static int has_hashes(const struct cv_reader *r, struct cv_error *err)
+{
+    if (cv_reader_header(r)->optional_features & CV_OPTIONAL_PAGE_HASHES)
+        return 0;
+    return cv_fail(err, CV_E_UNSUPPORTED, 0, "it was saved without hashes of its pages: save once with --page-hashes");
+}
+
+static int read_head(struct cv_parent *p, int fd, struct cv_reader_options o, struct cv_error *err)
+{
+    CV_AUTO_RECORD rec = { 0 };
+    struct cv_reader *r;
+    int n, rc;
+
+    o.accept_features = CV_FEATURE_INCREMENTAL;
+    if (cv_reader_new(&r, fd, &o, err) < 0)
+        return -1;
+    memcpy(p->rec.stream_id, cv_reader_header(r)->stream_id, sizeof p->rec.stream_id);
+    rc = has_hashes(r, err);
+    while (rc == 0 && p->hashes.kinds == NULL && (n = cv_reader_next(r, &rec, err)) != 0)
+        rc = n < 0 ? -1 : take_head(p, &rec, err);
+    cv_reader_free(r);
+    return rc;
+}
+
+static int read_link(struct cv_parent *p, const struct cv_chain_link *l, struct cv_reader_options o,
+                     struct cv_error *err)
+{
+    uint8_t digest[16];
+    struct cv_reader *r;
+
+    if (cv_chain_open(l, o, &r, err) < 0)
+        return -1;
+    int rc = has_hashes(r, err);
+    cv_reader_free(r);
+    if (rc < 0 || read_hashes(p, l->fd, o, digest, err) < 0)
+        return -1;
+    return memcmp(digest, l->digest, sizeof digest) == 0
+               ? 0
+               : cv_fail(err, CV_E_STREAM, 0, "it is not the image that others were made from: its digest differs");
+}
+
+static int read_below(struct cv_parent *p, const struct cv_chain_places *places, struct cv_reader_options o,
                       struct cv_error *err)
 {
-    struct cv_reader_options o = { .cancel = cancel };
     struct cv_chain chain;
 
     int rc = cv_chain_find(&chain, &p->below, p->hashes.pfn_count, places, err);
-    for (unsigned i = 0; rc == 0 && i < chain.count; i++) {
-        struct cv_reader *r = NULL;
-        rc = cv_chain_open(&chain.links[i], o, &r, err);
-        if (rc == 0)
-            rc = read_hashes(p, r, false, err);
-        if (rc == 0)
-            rc = cv_chain_check_end(&chain.links[i], r, err);
-        cv_reader_free(r);
-        if (rc < 0)
+    for (unsigned i = 0; rc == 0 && i < chain.count; i++)
+        if ((rc = read_link(p, &chain.links[i], o, err)) < 0)
             cv_context(err, "parent %s", chain.links[i].path);
-    }
     cv_chain_dispose(&chain);
-    return rc;
-}
-
-/* pass 0: the head, which says what is below; then what is below; then all of it. */
-static int read_parent(struct cv_parent *p, int fd, const struct cv_chain_places *places, struct cv_cancel *cancel,
-                       struct cv_error *err)
-{
-    struct cv_reader_options o = { .cancel = cancel, .accept_features = CV_FEATURE_INCREMENTAL };
-    struct cv_reader *r;
-
-    if (cv_reader_new(&r, fd, &o, err) < 0)
-        return -1;
-    int rc = read_hashes(p, r, true, err);
-    cv_reader_free(r);
-    if (rc == 0 && p->has_parent)
-        rc = read_below(p, places, cancel, err);
-    if (rc < 0)
-        return -1;
-    if (lseek(fd, 0, SEEK_SET) < 0)
-        return cv_fail(err, CV_E_IO, errno, "rewind: is it a file?");
-    if (cv_reader_new(&r, fd, &o, err) < 0)
-        return -1;
-    rc = read_hashes(p, r, false, err);
-    if (rc == 0) {
-        memcpy(p->rec.stream_id, cv_reader_header(r)->stream_id, sizeof p->rec.stream_id);
-        memcpy(p->rec.digest, cv_reader_end(r)->digest, sizeof p->rec.digest);
-    }
-    cv_reader_free(r);
     return rc;
 }
 
@@ -128,6 +147,7 @@ int cv_parent_read(struct cv_parent *p, const char *path, const struct cv_chain_
                    struct cv_cancel *cancel, struct cv_error *err)
 {
     struct cv_chain_places all = places != NULL ? *places : (struct cv_chain_places){ 0 };
+    struct cv_reader_options o = { .cancel = cancel };
     CV_AUTO_FREE char *folder = strdup(path);
     CV_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
 
@@ -139,7 +159,10 @@ int cv_parent_read(struct cv_parent *p, const char *path, const struct cv_chain_
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for a name");
     if (all.dir_count < CV_CHAIN_PLACES_MAX)
         all.dirs[all.dir_count++] = dirname(folder);
-    return read_parent(p, fd, &all, cancel, err) < 0 ? cv_context(err, "parent %s", path) : 0;
+    if (read_head(p, fd, o, err) < 0 || (p->has_parent && read_below(p, &all, o, err) < 0) ||
+        read_hashes(p, fd, o, p->rec.digest, err) < 0)
+        return cv_context(err, "parent %s", path);
+    return 0;
 }
 
 void cv_parent_dispose(struct cv_parent *p) { cv_hashes_dispose(&p->hashes); }

@@ -16,9 +16,10 @@ struct cv_parent {
     struct cv_hashes hashes;
 };
 
-/* Reads the whole image and all that is below it (of compressed pages the hashes only, none is unpacked), so that
- * nothing is based on a damaged one.  places: where images below path are looked for, besides its folder; may be NULL.
- * Errors: as cv_reader_next and cv_chain_find; CV_E_UNSUPPORTED: saved without hashes of its pages.  "parent PATH:
+/* Reads head and hashes of the image and of all that is below it.  What an image with an INDEX (a file) holds of memory
+ * is neither read nor checked: that is for convoy verify, and a restore does it in any case. places: where images below
+ * path are looked for, besides its folder; may be NULL. Errors: as cv_reader_next and cv_chain_find; CV_E_UNSUPPORTED:
+ * saved without hashes of its pages.  "parent PATH:
  * ...". p: to be disposed of in any case. */
 int cv_parent_read(struct cv_parent *p, const char *path, const struct cv_chain_places *places,
                    struct cv_cancel *cancel, struct cv_error *err) CV_CHECKED;

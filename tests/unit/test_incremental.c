@@ -254,6 +254,59 @@ static void cannot_save(struct one_host *w, const char *parent, const char *path
     ck_assert_uint_eq(one_host_leftovers(w), 0);
 }
 
+/* The place of the first record of a type. */
+static off_t place_of(const char *path, uint32_t type)
+{
+    struct cv_reader_options ro = { .accept_features = CV_FEATURE_INCREMENTAL };
+    struct cv_error err = CV_ERROR_INIT;
+    CV_AUTO_RECORD rec = { 0 };
+    struct cv_reader *r;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    ck_assert_int_eq(cv_reader_new(&r, fd, &ro, &err), 0);
+    do
+        ck_assert_int_eq(cv_reader_next(r, &rec, &err), 1);
+    while (rec.raw_type != type);
+    cv_reader_free(r);
+    close(fd);
+    return (off_t)rec.offset;
+}
+
+/* Of a file head and hashes are read: damage in its memory is for verify and restore.  Through a pipe there is no
+ * INDEX. */
+START_TEST(what_a_save_reads_of_its_parent)
+{
+    struct cv_save_options o = { .page_hashes = true, .mem = { .codec = CV_CODEC_ZSTD, .level = 1 } };
+    struct cv_error err = CV_ERROR_INIT;
+    char piped[160];
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    struct fake_domain *d = one_host_guest(&w);
+    snprintf(paths[0], sizeof paths[0], "%s/day0.cvy", w.dir);
+    snprintf(paths[1], sizeof paths[1], "%s/day1.cvy", w.dir);
+    snprintf(piped, sizeof piped, "%s/piped.cvy", w.dir);
+    ck_assert_int_eq(cv_save_to(&w.host->base, "g", paths[0], -1, CV_SAVE_CONTINUE, &o, NULL, NULL, &err), 0);
+    int fd = open(piped, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    ck_assert_int_eq(cv_save_to(&w.host->base, "g", "-", fd, CV_SAVE_CONTINUE, &o, NULL, NULL, &err), 0);
+    close(fd);
+    off_t pages = place_of(paths[0], CV_REC_PAGES) + 60, hashes = place_of(paths[0], CV_REC_PAGE_HASHES) + 60;
+    o.parent = paths[0];
+    flip(paths[0], pages);
+    ck_assert_msg(cv_save_to(&w.host->base, "g", paths[1], -1, CV_SAVE_CONTINUE, &o, NULL, NULL, &err) == 0, "%s",
+                  err.text);
+    flip(paths[0], pages);
+    flip(paths[0], hashes);
+    cannot_save(&w, paths[0], w.image, CV_E_STREAM, "PAGE_HASHES");
+    flip(paths[0], hashes);
+    flip(piped, place_of(piped, CV_REC_PAGES) + 60);
+    cannot_save(&w, piped, w.image, CV_E_STREAM, "PAGES");
+    ck_assert(d->exists && !d->suspended);
+    one_host_destroy(&w);
+    one_host_end(&w);
+}
+END_TEST
+
 START_TEST(parents_that_are_none)
 {
     struct cv_save_options o = { .mem = { .codec = CV_CODEC_ZSTD, .level = 1 } };
@@ -304,6 +357,7 @@ int main(void)
     tcase_add_test(t, a_chain_that_is_not_whole_makes_no_domain);
     tcase_add_test(t, a_changed_parent_is_found);
     tcase_add_test(t, parents_that_are_none);
+    tcase_add_test(t, what_a_save_reads_of_its_parent);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
