@@ -278,11 +278,7 @@ static int read_records(struct cv_image_reading *t, struct cv_error *err)
         t->img->whole = true;
         t->img->bytes = cv_reader_bytes(t->r);
     }
-    if (n == 0 && t->below.code != CV_OK) {
-        *err = t->below;
-        return -1;
-    }
-    return n;
+    return n == 0 && t->below.code != CV_OK ? cv_fail_as(err, &t->below) : n;
 }
 
 int cv_image_read(struct cv_image *img, struct cv_reader *r, const struct cv_image_options *opt, struct cv_error *err)
