@@ -413,6 +413,18 @@ static ssize_t receive(struct fake *f, char *buf, size_t len)
     return n;
 }
 
+/* As QEMU does when its last monitor has closed, if it runs: what was given and not taken back goes. */
+static void forget_fdsets(struct fake *f)
+{
+    if (strcmp(f->status, "running") != 0)
+        return;
+    for (unsigned i = 0; i < FDS_MAX; i++)
+        if (f->fdset[i] >= 0) {
+            close(f->fdset[i]);
+            f->fdset[i] = -1;
+        }
+}
+
 static void serve_client(struct fake *f)
 {
     static char buf[65536];
@@ -424,8 +436,10 @@ static void serve_client(struct fake *f)
                               2, "micro", 0, "package", "fake", "capabilities"));
     for (;;) {
         ssize_t n = receive(f, buf + have, sizeof buf - 1 - have);
-        if (n <= 0)
+        if (n <= 0) {
+            forget_fdsets(f);
             return;
+        }
         have += (size_t)n;
         buf[have] = '\0';
         for (char *end; (end = memchr(buf, '\n', have)) != NULL;) {
