@@ -9,11 +9,11 @@
 #include "config/config.h"
 #include "emulators/layout.h"
 #include "migrate/channel.h"
-#include "tests/support/guest_image.h"
+#include "tests/fuzz/make_seeds.h"
 
 static const char *folder;
 
-static void write_file(const char *area, const char *name, const void *data, size_t len)
+void write_file(const char *area, const char *name, const void *data, size_t len)
 {
     char path[512];
 
@@ -25,12 +25,6 @@ static void write_file(const char *area, const char *name, const void *data, siz
         perror(path);
         exit(1);
     }
-}
-
-static void must(int rc)
-{
-    if (rc < 0)
-        abort();
 }
 
 /* ---- talk ------------------------------------------------------------------------------------------------------- */
@@ -103,7 +97,9 @@ static void say_offer(struct cv_buf *b, int what)
             (const char *const[]){ "0", "default", "/bin/true", "7.2.0", "xenfv", NULL });
     if (what == WITH_BRIDGE)
         strings(&bridges, &m.offer.bridges, (const char *const[]){ "lo", NULL });
+    const uint8_t leaves[48] = { 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff };
     if (what == WITH_DISKS) {
+        m.offer.cpu_policy = (struct cv_blob){ leaves, sizeof leaves };
         strings(&disks, &m.offer.disks, (const char *const[]){ "rw /etc/passwd", "ro /etc/group", NULL });
         strings(&facts, &m.offer.facts, (const char *const[]){ "numa=2", "disk-bytes=1 /etc/passwd", NULL });
     }
@@ -244,18 +240,6 @@ static void emulators(void)
                    CONNECT "{\"return\":{},\"id\":77}\n" STATUS("running") "{\"event\":\"RESET\"}\n" DONE);
 }
 
-/* ---- image ------------------------------------------------------------------------------------------------------ */
-
-static void image(const char *name, struct guest_image_options opt)
-{
-    struct cv_buf b = { 0 };
-
-    opt.small = true;
-    guest_image(&b, &opt);
-    write_file("image", name, b.data, b.len);
-    cv_buf_dispose(&b);
-}
-
 int main(int argc, char **argv)
 {
     if (argc != 2)
@@ -263,8 +247,6 @@ int main(int argc, char **argv)
     folder = argv[1];
     talk();
     emulators();
-    image("one.cvy", (struct guest_image_options){ .seed = 1 });
-    image("three.cvy", (struct guest_image_options){ .seed = 2, .config = guest_image_config3, .passes = 2 });
-    image("roms.cvy", (struct guest_image_options){ .seed = 3, .nic_roms = true, .no_policy = true, .no_nodes = true });
+    images();
     return 0;
 }

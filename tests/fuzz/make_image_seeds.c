@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Images of guests as they are saved, with what the tools look at in their device states. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "stream-format/bodies.h"
+#include "stream-format/qemu_state.h"
+#include "tests/fuzz/make_seeds.h"
+#include "tests/support/guest_image.h"
+#include "tests/support/raw_stream.h"
+
+/* What QEMU keeps of a PCI device begins with a version and its configuration space; here: two memory BARs (one of 64
+ * bits), a ROM. */
+static void put_config_space(uint8_t *section)
+{
+    static const uint8_t version[4] = { 0, 0, 0, 2 };
+    uint8_t *space = section + sizeof version;
+
+    memcpy(section, version, sizeof version);
+    memset(space, 0, 64);
+    cv_store32(space, 0x12348086);
+    cv_store32(space + 0x10, 0xf1000000);
+    cv_store32(space + 0x14, 0xc001);
+    cv_store32(space + 0x18, 0xf2000004);
+    cv_store32(space + 0x30, 0xf3000001);
+}
+
+static void give_bars(struct raw_record *r)
+{
+    struct cv_rec_device_state d;
+    struct cv_qemu_state q;
+    struct cv_error err;
+
+    must(cv_rec_device_state_decode(&d, r->body.data, r->body.len, &err));
+    uint8_t *blob = r->body.data + r->body.len - d.blob_len;
+    must(cv_qemu_state_decode(&q, blob, d.blob_len, &err));
+    for (size_t i = 0; i < q.count; i++)
+        if (strncmp(q.sections[i].name, "0000:", 5) == 0 && q.sections[i].data_len > 260)
+            put_config_space(blob + q.sections[i].data_offset);
+    cv_qemu_state_dispose(&q);
+    d.blob = blob;
+    must(cv_rec_device_state_head(&d, r->body.data, &err));
+}
+
+static void image(const char *name, struct guest_image_options opt)
+{
+    struct raw_stream *s = calloc(1, sizeof *s);
+    struct cv_buf b = { 0 };
+
+    opt.small = true;
+    guest_image(&b, &opt);
+    if (s == NULL || raw_parse(s, b.data, b.len) < 0)
+        abort();
+    for (size_t i = 0; i < s->count; i++)
+        if (s->record[i].type == CV_REC_DEVICE_STATE)
+            give_bars(&s->record[i]);
+    raw_emit(s, &b);
+    write_file("image", name, b.data, b.len);
+    raw_dispose(s);
+    free(s);
+    cv_buf_dispose(&b);
+}
+
+/* Guests of one emulator that xl can and cannot describe. */
+#define GUEST "type = 'hvm'\nname = 'x'\nuuid = '01234567-89ab-cdef-0123-456789abcdef'\nmemory = 32\n"
+static const char with_usb[] = GUEST "vga = 'stdvga'\nusbversion = 3\nsoundhw = 'hda'\nhdtype = 'ahci'\n"
+                                     "disk = [ 'format=raw,vdev=hda,access=rw,target=/dev/vg/disk' ]\n";
+static const char without_vga[] = GUEST "vga = 'none'\nnographic = 1\n";
+static const char with_virtio[] =
+    GUEST "disk = [ 'format=raw,vdev=xvdb,access=rw,model=virtio-blk,target=/dev/vg/b' ]\n";
+
+void images(void)
+{
+    image("one.cvy", (struct guest_image_options){ .seed = 1 });
+    image("three.cvy", (struct guest_image_options){ .seed = 2, .config = guest_image_config3, .passes = 2 });
+    image("usb.cvy", (struct guest_image_options){ .seed = 4, .config = with_usb, .no_policy = true });
+    image("no-vga.cvy", (struct guest_image_options){ .seed = 5, .config = without_vga, .no_policy = true });
+    image("virtio.cvy", (struct guest_image_options){ .seed = 6, .config = with_virtio, .no_policy = true });
+    image("roms.cvy", (struct guest_image_options){ .seed = 3, .nic_roms = true, .no_policy = true, .no_nodes = true });
+}
