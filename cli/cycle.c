@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "cli/cli.h"
+#include "guest/guest.h"
 
 #define SUSPEND_MS 60000
 
@@ -21,6 +22,10 @@ int cmd_cycle(struct cli *c, int argc, char **argv)
         return status;
     int64_t begin = 0, suspended = 0;
     int rc = h->ops->find(h, argv[1], &d, &err);
+    if (rc == 0)
+        rc = cv_guest_may(h, CV_GATE_GO_ON, &d, &c->sink, &err);
+    if (rc == 0 && (d.shutdown || d.paused))
+        rc = cv_fail(&err, CV_E_BUSY, 0, "domain %u stands still already, and not for us", d.domid);
     if (rc == 0)
         rc = h->ops->watch_fd(h, &fd, &err);
     if (rc == 0) {

@@ -7,7 +7,6 @@
 #include "cli/cli.h"
 #include "guest/guest.h"
 #include "guest/monitor.h"
-#include "migrate/unsettled.h"
 
 #define GO_ON_MS 30000
 
@@ -15,14 +14,14 @@
  * saved or migrated is safe: who does that holds the emulators' sockets. */
 static int unpause(struct cv_host *h, const struct cv_domain_info *d, struct cv_sink *sink, struct cv_error *err)
 {
-    static const uint8_t none[16];
     char path[96];
     struct cv_guest g;
 
+    if (cv_guest_may(h, CV_GATE_GO_ON, d, sink, err) < 0)
+        return -1;
     if (!d->shutdown || d->shutdown_reason != CV_SHUTDOWN_SUSPEND)
         return h->ops->unpause(h, d->domid, err);
-    if (cv_unsettled_refuse(cli_journal_dir(), d->uuid, none, err) < 0 ||
-        cv_guest_open_living(&g, h, d->domid, cv_after_ms(GO_ON_MS), sink, err) < 0)
+    if (cv_guest_open_living(&g, h, d->domid, cv_after_ms(GO_ON_MS), sink, err) < 0)
         return -1;
     int rc = cv_guest_go_on(&g, cv_after_ms(GO_ON_MS), err);
     cv_guest_dispose(&g);
@@ -33,6 +32,11 @@ static int unpause(struct cv_host *h, const struct cv_domain_info *d, struct cv_
 }
 
 enum action { DESTROY, PAUSE, UNPAUSE };
+static int pause_it(struct cv_host *h, const struct cv_domain_info *d, struct cv_sink *sink, struct cv_error *err)
+{
+    return cv_guest_may(h, CV_GATE_HOLD, d, sink, err) < 0 ? -1 : h->ops->pause(h, d->domid, err);
+}
+
 static const char *const actions[] = { "destroy", "pause", "unpause" };
 
 static int on_domain(struct cli *c, int argc, char **argv, enum action action)
@@ -49,7 +53,7 @@ static int on_domain(struct cli *c, int argc, char **argv, enum action action)
     rc = h->ops->find(h, argv[1], &d, &err);
     if (rc == 0 && action == DESTROY) {
         struct cv_guest g;
-        rc = cv_guest_open_to_end(&g, h, argv[1], &c->sink, &err);
+        rc = cv_guest_open_domain(&g, h, d.domid, &c->sink, &err);
         /* Torn nodes are no reason to keep a domain that is to be ended. */
         if (rc < 0 && err.code != CV_E_UNSUPPORTED)
             g = (struct cv_guest){ .host = h, .sink = &c->sink, .domid = d.domid }, rc = 0;
@@ -61,7 +65,7 @@ static int on_domain(struct cli *c, int argc, char **argv, enum action action)
         /* somebody else's, who may be building or moving it */
         rc = cv_fail(&err, CV_E_UNSUPPORTED, 0, "domain %u was not made by convoy: xl %s", d.domid, actions[action]);
     } else if (rc == 0) {
-        rc = action == PAUSE ? h->ops->pause(h, d.domid, &err) : unpause(h, &d, &c->sink, &err);
+        rc = (action == PAUSE ? pause_it : unpause)(h, &d, &c->sink, &err);
     }
     if (rc < 0) {
         cv_context(&err, "%s '%s'", actions[action], argv[1]);

@@ -4,14 +4,18 @@
 
 #include "cli/cli.h"
 #include "guest/monitor.h"
+#include "migrate/gate.h"
 
 struct cv_host *cli_host(struct cli *c, int *status_out)
 {
     struct cv_error err = CV_ERROR_INIT;
     struct cv_host *h;
 
-    if (cv_host_open_xen(&h, &c->sink, &err) == 0)
+    if (cv_host_open_xen(&h, &c->sink, &err) == 0) {
+        c->gate = cv_journal_gate(cli_journal_dir());
+        h->gate = &c->gate.base;
         return h;
+    }
     *status_out = cli_error(&err);
     return NULL;
 }

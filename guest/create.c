@@ -15,6 +15,7 @@ struct create {
     struct cv_guest *g;
     const char *path; /* the configuration, or NULL: as old was */
     const struct cv_guest *old;
+    enum cv_gate_verb verb;
     const struct cv_create_options *opt;
 };
 
@@ -96,7 +97,7 @@ static int plan_run(void *op, int64_t deadline_ms, struct cv_error *err)
     (void)deadline_ms;
     if (c->path != NULL ? cv_guest_plan(c->g, c->path, NULL, err) < 0 : plan_again(c->g, c->old, err) < 0)
         return -1;
-    if (cv_guest_check_unique(c->g, err) < 0)
+    if (cv_guest_check_unique(c->g, err) < 0 || cv_guest_may_run(c->g, c->verb, err) < 0)
         return -1;
     return cv_guest_check_host(c->g, err);
 }
@@ -163,7 +164,8 @@ static int run_run(void *op, int64_t deadline_ms, struct cv_error *err)
     struct create *c = op;
     struct cv_emu_wait wait = { .deadline_ms = deadline_ms, .cancel = c->opt->cancel };
 
-    if (cv_emuset_cont(&c->g->set, &wait, NULL, err) < 0)
+    /* Again: it has taken its time, and a migration may have begun, or somebody else have made this guest. */
+    if (cv_guest_may_run(c->g, c->verb, err) < 0 || cv_emuset_cont(&c->g->set, &wait, NULL, err) < 0)
         return -1;
     if (!c->opt->paused && c->g->host->ops->unpause(c->g->host, c->g->domid, err) < 0)
         return -1;
@@ -193,7 +195,7 @@ int cv_guest_create(struct cv_guest *g, struct cv_host *host, const char *config
                     const struct cv_create_options *opt, struct cv_sink *sink, struct cv_error *err)
 {
     *g = (struct cv_guest){ .host = host, .sink = sink };
-    struct create c = { .g = g, .path = config_path, .opt = opt };
+    struct create c = { .g = g, .path = config_path, .verb = CV_GATE_NEW, .opt = opt };
 
     return create(&c, err);
 }
@@ -202,7 +204,7 @@ int cv_guest_create_again(struct cv_guest *g, const struct cv_guest *old, const 
                           struct cv_error *err)
 {
     *g = (struct cv_guest){ .host = old->host, .sink = old->sink };
-    struct create c = { .g = g, .old = old, .opt = opt };
+    struct create c = { .g = g, .old = old, .verb = CV_GATE_RESTART, .opt = opt };
 
     return create(&c, err);
 }

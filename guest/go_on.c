@@ -85,10 +85,8 @@ int cv_guest_open_living(struct cv_guest *g, struct cv_host *host, uint32_t domi
 {
     struct cv_emu_wait w = { .deadline_ms = deadline_ms };
     struct cv_emu_results r;
-    char who[16];
 
-    snprintf(who, sizeof who, "%u", domid);
-    if (cv_guest_open_to_end(g, host, who, sink, err) < 0)
+    if (cv_guest_open_domain(g, host, domid, sink, err) < 0)
         return -1;
     struct cv_error why = CV_ERROR_INIT;
     if (cv_emuset_connect(&g->set, &w, &r, &why) == 0)

@@ -34,6 +34,22 @@ static int attach_all(struct cv_guest *g, bool dead_ok, struct cv_error *err)
     return 0;
 }
 
+static int open_found(struct cv_guest *g, struct cv_host *host, const struct cv_domain_info *d, bool dead_ok,
+                      struct cv_sink *sink, struct cv_error *err)
+{
+    *g = (struct cv_guest){ .host = host, .sink = sink, .domid = d->domid };
+    if (!d->hvm)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain %u '%s' is no HVM guest", d->domid, d->name);
+    if (cv_guest_nodes_read(g, err) < 0 || attach_all(g, dead_ok, err) < 0) {
+        cv_guest_dispose(g);
+        return -1;
+    }
+    /* xl rename changes only the xenstore node. */
+    if (d->name[0] != '\0')
+        snprintf(g->spec.name, sizeof g->spec.name, "%s", d->name);
+    return 0;
+}
+
 static int open_guest(struct cv_guest *g, struct cv_host *host, const char *who, bool dead_ok, struct cv_sink *sink,
                       struct cv_error *err)
 {
@@ -42,17 +58,18 @@ static int open_guest(struct cv_guest *g, struct cv_host *host, const char *who,
     *g = (struct cv_guest){ .host = host, .sink = sink };
     if (host->ops->find(host, who, &d, err) < 0)
         return -1;
-    g->domid = d.domid;
-    if (!d.hvm)
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain %u '%s' is no HVM guest", d.domid, d.name);
-    if (cv_guest_nodes_read(g, err) < 0 || attach_all(g, dead_ok, err) < 0) {
-        cv_guest_dispose(g);
+    return open_found(g, host, &d, dead_ok, sink, err);
+}
+
+int cv_guest_open_domain(struct cv_guest *g, struct cv_host *host, uint32_t domid, struct cv_sink *sink,
+                         struct cv_error *err)
+{
+    struct cv_domain_info d;
+
+    *g = (struct cv_guest){ .host = host, .sink = sink };
+    if (host->ops->info(host, domid, &d, err) < 0)
         return -1;
-    }
-    /* xl rename changes only the xenstore node. */
-    if (d.name[0] != '\0')
-        snprintf(g->spec.name, sizeof g->spec.name, "%s", d.name);
-    return 0;
+    return open_found(g, host, &d, true, sink, err);
 }
 
 int cv_guest_open(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink, struct cv_error *err)
@@ -151,7 +168,7 @@ int cv_guest_destroy(struct cv_guest *g, struct cv_error *err)
 
 int cv_guest_expect_late_suspend(struct cv_guest *g, bool on, struct cv_error *err)
 {
-    char path[96];
+    char path[96], until[24];
 
     /* Whoever stops the guest now has it in hand: its monitor is not to set it going on an earlier one's behalf, least
      * of all after it has been handed over to another host. */
@@ -159,5 +176,6 @@ int cv_guest_expect_late_suspend(struct cv_guest *g, bool on, struct cv_error *e
     if (!on && g->host->ops->xs_remove(g->host, path, err) < 0)
         return -1;
     snprintf(path, sizeof path, CV_GUEST_LATE_SUSPEND, g->domid);
-    return on ? g->host->ops->xs_write(g->host, path, "1", err) : g->host->ops->xs_remove(g->host, path, err);
+    snprintf(until, sizeof until, "%lld", (long long)cv_after_ms(CV_GUEST_LATE_MS));
+    return on ? g->host->ops->xs_write(g->host, path, until, err) : g->host->ops->xs_remove(g->host, path, err);
 }

@@ -23,6 +23,9 @@
 #include "host/host.h"
 
 #define CV_GUEST_LATE_SUSPEND "/local/domain/0/dms/%u/late-suspend"
+/* Its value: when it is forgotten, in ms of the host's monotonic clock: somebody else's later suspension is not ours.
+ */
+#define CV_GUEST_LATE_MS 30000
 /* The guest stands still because an emulator did not answer when it was to go on: its monitor keeps trying. */
 #define CV_GUEST_GO_ON "/local/domain/0/dms/%u/go-on"
 #define CV_GUEST_CONFIG_MAX (64 * 1024)
@@ -47,6 +50,9 @@ int cv_guest_open(struct cv_guest *g, struct cv_host *host, const char *who, str
                   struct cv_error *err) CV_CHECKED;
 /* The same for a guest that is to be ended: dead emulators are no hindrance. */
 int cv_guest_open_to_end(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink,
+                         struct cv_error *err) CV_CHECKED;
+/* Likewise, of a domain that is known: a name of digits is never taken for it. */
+int cv_guest_open_domain(struct cv_guest *g, struct cv_host *host, uint32_t domid, struct cv_sink *sink,
                          struct cv_error *err) CV_CHECKED;
 /* Forgets: domain and processes live on. */
 void cv_guest_dispose(struct cv_guest *g);
@@ -90,9 +96,15 @@ int cv_guest_check_trusted(const struct cv_guest *g, const char *const *trusted,
 int cv_guest_check_host(const struct cv_guest *g, struct cv_error *err) CV_CHECKED;
 /* The files that a guest boots from.  c NULL: those in its facts only. */
 int cv_guest_check_boot(const struct cv_guest *g, const struct cv_guest_config *c, struct cv_error *err) CV_CHECKED;
+/* The one question of every verb that lets a guest's vcpus run, or that takes hold of a domain: is there another domain
+ * of this uuid (d->domid is none), and what do the journals of migrations say?  CV_E_BUSY: one that may not. */
+int cv_guest_may(struct cv_host *host, enum cv_gate_verb verb, const struct cv_domain_info *d, struct cv_sink *sink,
+                 struct cv_error *err) CV_CHECKED;
+/* The same of g, whose domain need not be there yet. */
+int cv_guest_may_run(const struct cv_guest *g, enum cv_gate_verb verb, struct cv_error *err) CV_CHECKED;
 /* CV_E_INVALID: no name for a guest. */
 int cv_guest_check_name(const char *name, struct cv_error *err) CV_CHECKED;
-/* CV_E_BUSY: another domain has the name or the uuid. */
+/* CV_E_BUSY: another domain has the name. */
 int cv_guest_check_unique(const struct cv_guest *g, struct cv_error *err) CV_CHECKED;
 
 /* A guest that was stopped goes on: emulators take their disks back and run, dirty logs off, guest resumed.  An

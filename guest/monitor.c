@@ -34,11 +34,12 @@ static void resume_if_late(struct cv_host *host, uint32_t domid)
     char path[96], *value = NULL;
 
     snprintf(path, sizeof path, CV_GUEST_LATE_SUSPEND, domid);
-    if (host->ops->xs_read(host, path, &value, NULL) < 0 || value == NULL)
+    /* Taken, not read: whoever asks for the next suspension takes it away, and then this one is not ours to undo. */
+    if (host->ops->xs_take(host, path, &value, NULL) < 0 || value == NULL)
         return;
-    free(value);
-    if (host->ops->xs_remove(host, path, NULL) == 0)
+    if (strtoll(value, NULL, 10) > cv_now_ms())
         host->ops->resume(host, domid, NULL);
+    free(value);
 }
 
 /* Whoever stopped the guest has failed, and could not set all of its emulators going again: they may answer by now.
@@ -55,7 +56,10 @@ static bool go_on_if_asked(struct cv_host *host, uint32_t domid, struct cv_sink 
     free(value);
     if (cv_guest_open_living(&g, host, domid, cv_after_ms(ATTEMPT_MS), sink, &e) < 0)
         return true;
-    int rc = cv_guest_go_on(&g, cv_after_ms(ATTEMPT_MS), &e);
+    /* It may have been handed over since. */
+    int rc = cv_guest_may_run(&g, CV_GATE_RESTART, &e);
+    if (rc == 0)
+        rc = cv_guest_go_on(&g, cv_after_ms(ATTEMPT_MS), &e);
     cv_guest_dispose(&g);
     if (rc < 0)
         return true;
@@ -167,6 +171,25 @@ static int clean_up_after(struct cv_guest *g, uint32_t domid, struct cv_error *e
     return rc != 0 ? -1 : 0;
 }
 
+/* A migration may have this guest in hand, or another domain have its uuid: until that is over it must not be started
+ * anew.  *gone_out: somebody has ended what is left of it meanwhile. */
+static int await_leave(struct cv_guest *g, struct cv_cancel *cancel, bool *gone_out, struct cv_error *err)
+{
+    char told[sizeof err->text] = "";
+
+    for (;;) {
+        struct cv_error e = CV_ERROR_INIT, slept = CV_ERROR_INIT;
+        *gone_out = look(g->host, g->domid, g->spec.uuid) == END_GONE;
+        if (*gone_out || cv_guest_may_run(g, CV_GATE_RESTART, &e) == 0)
+            return 0;
+        if (strcmp(told, e.text) != 0)
+            cv_log(g->sink, CV_LOG_WARN, "domain %u '%s' is not restarted yet: %s", g->domid, g->spec.name, e.text);
+        snprintf(told, sizeof told, "%s", e.text);
+        if (cv_poll_one(-1, 0, cv_after_ms(AGAIN_MS), cancel, &slept) < 0 && slept.code == CV_E_CANCELLED)
+            return cv_fail_as(err, &slept);
+    }
+}
+
 /* The guest has ended: what its configuration wants.  *next_out: domid of what takes its place. */
 static int carry_out(struct cv_guest *g, enum end end, enum cv_action action, struct cv_cancel *cancel,
                      uint32_t *next_out, struct cv_error *err)
@@ -174,7 +197,11 @@ static int carry_out(struct cv_guest *g, enum end end, enum cv_action action, st
     struct cv_create_options opt = { .cancel = cancel };
     struct cv_guest next;
 
-    if (end == END_GONE)
+    bool gone = end == END_GONE;
+
+    if (!gone && restarts(action) && await_leave(g, cancel, &gone, err) < 0)
+        return -1;
+    if (gone)
         return clean_up_after(g, g->domid, err);
     if (dumps(action))
         dump(g);
@@ -234,11 +261,9 @@ static int watch_over(struct cv_host *host, uint32_t domid, struct cv_cancel *ca
 {
     enum cv_action action = CV_ACTION_DESTROY;
     struct cv_guest g;
-    char who[16];
     enum end end;
 
-    snprintf(who, sizeof who, "%u", domid);
-    if (cv_guest_open_to_end(&g, host, who, sink, err) < 0)
+    if (cv_guest_open_domain(&g, host, domid, sink, err) < 0)
         return -1;
     int rc = wait_for_end(host, &g, false, cancel, &end, err);
     if (rc == 0) {

@@ -116,19 +116,18 @@ int cv_guest_check_name(const char *name, struct cv_error *err)
 struct namesake {
     const struct cv_domain_spec *spec;
     struct cv_domain_info found;
-    bool same_name, same_uuid;
+    bool any;
 };
 
 static int compare(void *user, const struct cv_domain_info *d)
 {
     struct namesake *n = user;
 
-    if (d->dying)
+    if (d->dying || strcmp(d->name, n->spec->name) != 0)
         return 0;
-    n->same_name = strcmp(d->name, n->spec->name) == 0;
-    n->same_uuid = memcmp(d->uuid, n->spec->uuid, sizeof d->uuid) == 0;
     n->found = *d;
-    return n->same_name || n->same_uuid;
+    n->any = true;
+    return 1;
 }
 
 int cv_guest_check_unique(const struct cv_guest *g, struct cv_error *err)
@@ -137,10 +136,8 @@ int cv_guest_check_unique(const struct cv_guest *g, struct cv_error *err)
 
     if (g->host->ops->list(g->host, compare, &n, err) < 0)
         return -1;
-    if (n.same_name)
+    if (n.any)
         return cv_fail(err, CV_E_BUSY, 0, "a domain named '%s' exists already (domain %u)", n.found.name,
                        n.found.domid);
-    if (n.same_uuid)
-        return cv_fail(err, CV_E_BUSY, 0, "domain %u '%s' has the same uuid", n.found.domid, n.found.name);
     return 0;
 }

@@ -138,6 +138,10 @@ struct cv_host_ops {
     int (*list)(struct cv_host *h, int (*each)(void *user, const struct cv_domain_info *d), void *user,
                 struct cv_error *err);
 
+    /* The same without names (empty): one hypercall for 64 domains and no question to xenstore, while a guest waits. */
+    int (*peek)(struct cv_host *h, int (*each)(void *user, const struct cv_domain_info *d), void *user,
+                struct cv_error *err);
+
     /* ---- making and unmaking ---- */
     /* An empty, paused domain with vcpus, maxmem, paging pool, event channels and its xenstore skeleton.
      * spec->emulation_flags is filled in.  On failure nothing is left. CV_E_BUSY: the name is taken. */
@@ -149,6 +153,7 @@ struct cv_host_ops {
     /* Ends the domain, removes its xenstore nodes, waits until it is gone or only its dying shell is left. */
     int (*destroy)(struct cv_host *h, uint32_t domid, struct cv_error *err);
     int (*rename)(struct cv_host *h, uint32_t domid, const char *name, struct cv_error *err);
+    /* Counted: a domain that was paused n times runs after n unpauses.  unpause fails where nothing is paused. */
     int (*pause)(struct cv_host *h, uint32_t domid, struct cv_error *err);
     int (*unpause)(struct cv_host *h, uint32_t domid, struct cv_error *err);
 
@@ -205,6 +210,8 @@ struct cv_host_ops {
     int (*xs_read)(struct cv_host *h, const char *path, char **value_out, struct cv_error *err);
     int (*xs_write)(struct cv_host *h, const char *path, const char *value, struct cv_error *err);
     int (*xs_remove)(struct cv_host *h, const char *path, struct cv_error *err);
+    /* Reads and removes as one step: of several who try, one gets the value.  NULL when there is no such node. */
+    int (*xs_take)(struct cv_host *h, const char *path, char **value_out, struct cv_error *err);
     /* Names of the children, 0-terminated, one after the other in names (cv_buf); count says how many. */
     int (*xs_list)(struct cv_host *h, const char *path, struct cv_buf *names, size_t *count, struct cv_error *err);
     /* A descriptor that becomes readable when a domain has shut down or gone (@releaseDomain); borrowed.
@@ -223,15 +230,30 @@ struct cv_host_dirs {
     const char *rules;    /* emulators/rules.h; NULL and model_emulators: every program */
 };
 
+/* What somebody wants to do with a guest of whom a migration may have taken hold. */
+enum cv_gate_verb {
+    CV_GATE_NEW,     /* make a domain of this uuid, and let it run */
+    CV_GATE_RESTART, /* the same, in the place of one that has ended here by itself */
+    CV_GATE_GO_ON,   /* let the vcpus of this domain run */
+    CV_GATE_HOLD,    /* pause or save this domain */
+};
+
+/* Who else has a say in what may run on this host: the journals of migrations (migrate/gate.h).  CV_E_BUSY: not now. */
+struct cv_sink;
+struct cv_gate {
+    int (*may)(const struct cv_gate *gate, enum cv_gate_verb verb, const struct cv_domain_info *d, struct cv_sink *sink,
+               struct cv_error *err);
+};
+
 struct cv_host {
     const struct cv_host_ops *ops;
     const struct cv_host_dirs *dirs; /* never NULL */
+    const struct cv_gate *gate;      /* borrowed; NULL: nobody else is asked */
 };
 extern const struct cv_host_dirs cv_host_dirs_usual;
 
 /* The real one; defined in host/xen.  log: NULL or where Xen's libraries' own messages go, as debug messages; those
  * of workers do not. */
-struct cv_sink;
 int cv_host_open_xen(struct cv_host **h_out, struct cv_sink *log, struct cv_error *err) CV_CHECKED;
 
 #endif

@@ -36,6 +36,7 @@ struct destination {
     struct cv_msg hello; /* theirs */
     uint8_t boot[16], own_store[16];
     char host_name[65];
+    uint32_t source_domid; /* when the source is this very host, else 0 */
     char name[CV_NAME_MAX], incoming[CV_NAME_MAX];
     bool has_restore;
     struct cv_handover_run *handover; /* while it is under way */
@@ -84,21 +85,16 @@ static int open_journal(struct destination *d, uint32_t *refusal_out, struct cv_
 static int check(struct destination *d, const struct cv_msg_offer *offer, struct cv_offer_check *c,
                  uint32_t *refusal_out, struct cv_error *err)
 {
-    size_t n = strlen(offer->name);
-
     *refusal_out = CV_REFUSE_CONFIG;
-    if (n == 0 || n + sizeof CV_INCOMING >= sizeof d->name || n > 100)
-        return cv_fail(err, CV_E_INVALID, 0, "the guest's name has %zu bytes", n);
-    for (size_t i = 0; i < n; i++) /* it becomes part of paths */
-        if ((unsigned char)offer->name[i] < 0x20 || offer->name[i] == 0x7f || offer->name[i] == '/')
-            return cv_fail(err, CV_E_INVALID, 0, "the guest's name holds a control character or a slash");
+    if (cv_guest_check_name(offer->name, err) < 0) /* it becomes part of paths */
+        return -1;
     snprintf(d->name, sizeof d->name, "%s", offer->name);
     cv_incoming_name(d->name, d->incoming, sizeof d->incoming);
     *refusal_out = CV_REFUSE_UNSETTLED;
     if (cv_unsettled_refuse(d->store, d->hello.hello.guest.b, d->hello.hello.migration.b, err) < 0)
         return -1;
     memcpy(c->guest, d->hello.hello.guest.b, sizeof c->guest);
-    c->own_domid = source_here(d);
+    c->own_domid = d->source_domid = source_here(d);
     return cv_offer_check(c, offer, refusal_out, err);
 }
 
@@ -163,13 +159,15 @@ static int domain_run(void *op, int64_t deadline_ms, struct cv_error *err)
     if (cv_restore_domain(op, deadline_ms, err) < 0)
         return -1;
     d->journal.rec.domid = d->r.g.domid;
-    if (cv_journal_set(&d->journal, CV_J_OPEN, NULL, err) < 0)
+    if (cv_effect_hold(&d->r.g, err) < 0 || cv_journal_set(&d->journal, CV_J_OPEN, NULL, err) < 0)
         return -1;
     return cv_journal_prepare(&d->journal, CV_J_RUNNING, err);
 }
 
-static void watch_over(struct destination *d, uint32_t domid, const char *name)
+static void watch_over(void *user, uint32_t domid, const char *name)
 {
+    struct destination *d = user;
+
     if (d->opt->watch_over != NULL && !d->watched_over)
         d->opt->watch_over(d->opt->watch_user, domid, name);
     d->watched_over = true;
@@ -264,8 +262,9 @@ static enum cv_effect run_guest(void *user, const struct cv_journal_record *rec,
     int64_t begin = cv_now_ns();
 
     (void)rec;
-    if (cv_effect_run(&d->r.g, deadline_ms, err) < 0)
-        return CV_EFFECT_FAILED;
+    enum cv_effect done = cv_effect_run(&d->r.g, deadline_ms, err);
+    if (done != CV_EFFECT_DONE)
+        return done;
     d->handover->run_ns = cv_now_ns() - begin;
     /* Its drivers wake up now, and its emulators have their hands full: whatever else we do can wait for a moment. */
     cv_nice(0, CV_NICE_BACKGROUND);
@@ -274,20 +273,61 @@ static enum cv_effect run_guest(void *user, const struct cv_journal_record *rec,
     return CV_EFFECT_DONE;
 }
 
+struct copy {
+    const struct destination *d;
+    uint32_t source_domid;
+    struct cv_domain_info own, other;
+};
+
+static int see_copy(void *user, const struct cv_domain_info *d)
+{
+    struct copy *c = user;
+
+    if (d->dying || memcmp(d->uuid, c->d->journal.rec.guest, sizeof d->uuid) != 0)
+        return 0;
+    if (d->domid == c->d->r.g.domid)
+        c->own = *d;
+    else if (d->domid != c->source_domid)
+        c->other = *d;
+    return 0;
+}
+
+/* What others have done to it since it was made; nothing but this is between here and the decision. */
+static enum cv_effect look(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err)
+{
+    struct destination *d = user;
+    struct copy c = { .d = d, .source_domid = d->source_domid };
+
+    (void)rec, (void)deadline_ms;
+    if (d->host->ops->peek(d->host, see_copy, &c, err) < 0)
+        return CV_EFFECT_FAILED;
+    if (c.own.domid == 0) {
+        cv_fail(err, CV_E_NOT_FOUND, 0, "the guest's copy (domain %u) was destroyed by somebody else", d->r.g.domid);
+        return CV_EFFECT_GONE;
+    }
+    if (c.other.domid != 0) {
+        cv_fail(err, CV_E_BUSY, 0, "domain %u has the same uuid: somebody has made this guest here meanwhile",
+                c.other.domid);
+        return CV_EFFECT_FAILED;
+    }
+    if (!c.own.paused || c.own.cpu_time_ns != 0) {
+        cv_fail(err, CV_E_INTERNAL, 0, "the guest's copy (domain %u) was let run by somebody else before its time",
+                c.own.domid);
+        return CV_EFFECT_FAILED;
+    }
+    return CV_EFFECT_DONE;
+}
+
 static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, int64_t deadline_ms,
                               struct cv_error *err)
 {
     struct destination *d = user;
-    struct cv_domain_info info;
 
     (void)rec;
     if (!d->has_restore)
         return CV_EFFECT_DONE;
-    if (d->r.g.domid != 0 && d->host->ops->info(d->host, d->r.g.domid, &info, err) == 0 && !info.paused &&
-        !info.dying) {
-        cv_fail(err, CV_E_INTERNAL, 0, "domain %u runs, and is to be destroyed: left alone", d->r.g.domid);
+    if (d->r.g.domid != 0 && cv_effect_never_ran(d->host, d->r.g.domid, d->sink, err) < 0)
         return CV_EFFECT_FAILED;
-    }
     if (cv_restore_fill_undo(&d->r, deadline_ms, err) < 0 || cv_restore_domain_undo(&d->r, deadline_ms, err) < 0)
         return CV_EFFECT_FAILED;
     return CV_EFFECT_DONE;
@@ -315,7 +355,7 @@ static void fill_ready(struct destination *d, struct cv_msg_ready *m)
 static int hand_over(struct destination *d, int build_rc, const struct cv_error *built, enum cv_ho_outcome *outcome_out,
                      struct cv_error *err)
 {
-    struct cv_guest_ports ports = { .user = d, .run = run_guest, .destroy = destroy };
+    struct cv_guest_ports ports = { .user = d, .run = run_guest, .destroy = destroy, .look = look };
     struct cv_handover_run run = {
         .machine = cv_ho_destination(),
         .journal = &d->journal,
@@ -370,6 +410,7 @@ static int take_guest(struct destination *d, const struct cv_msg_offer *offer, e
                                                   .cancel = d->opt->cancel,
                                                   .name = d->incoming,
                                                   .stays_open = true,
+                                                  .handed_over = true,
                                                   .late_disks = true,
                                                   .pass_filled = pass_filled,
                                                   .prepared = prepared,
@@ -411,7 +452,7 @@ static int judge(struct destination *d, const struct cv_msg_offer *offer, struct
 static int answer(struct destination *d, const struct cv_msg_query *query, enum cv_ho_outcome *outcome_out,
                   struct cv_error *err)
 {
-    struct cv_effects e = { .host = d->host, .sink = d->sink };
+    struct cv_effects e = { .host = d->host, .sink = d->sink, .store = d->store, .runs = watch_over, .user = d };
     struct cv_guest_ports ports = cv_effects_ports(&e);
     struct cv_handover_run run = { .journal = &d->journal,
                                    .chan = &d->chan,
@@ -425,8 +466,6 @@ static int answer(struct destination *d, const struct cv_msg_query *query, enum 
     *outcome_out = cv_handover_answer(&run, query, d->hello.hello.guest.b);
     if (*outcome_out == CV_OUT_STUCK)
         return cv_fail_as(err, &run.why);
-    if (e.ran)
-        watch_over(d, e.domid, d->journal.rec.name);
     return 0;
 }
 

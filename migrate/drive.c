@@ -61,12 +61,19 @@ static enum cv_ho_event effect(struct cv_handover_run *r, enum cv_ho_act act)
     enum cv_effect (*verb)(void *, const struct cv_journal_record *, int64_t, struct cv_error *) =
         act == CV_ACT_RESUME    ? g->resume
         : act == CV_ACT_UNPAUSE ? g->run
+        : act == CV_ACT_LOOK    ? g->look
                                 : g->destroy;
 
+    if (verb == NULL)
+        return CV_EV_OK;
     enum cv_effect e = of_this_boot(r) ? verb(g->user, &r->journal->rec, deadline, &err) : CV_EFFECT_GONE;
     if (e == CV_EFFECT_FAILED) {
         fault(r, &err);
         return CV_EV_FAIL;
+    }
+    if (e == CV_EFFECT_UNSURE) {
+        fault(r, &err);
+        return CV_EV_TROUBLE;
     }
     return e == CV_EFFECT_GONE && act != CV_ACT_DESTROY ? CV_EV_GONE : CV_EV_OK;
 }
@@ -251,6 +258,7 @@ static enum cv_ho_event perform(struct cv_handover_run *r, enum cv_ho_act act, i
     case CV_ACT_JOURNAL: return journal(r, (enum cv_journal_state)arg);
     case CV_ACT_SEND: return send(r, (enum cv_ho_say)arg);
     case CV_ACT_ASK: return cv_handover_ask(r);
+    case CV_ACT_LOOK:
     case CV_ACT_RESUME:
     case CV_ACT_UNPAUSE:
     case CV_ACT_DESTROY: return effect(r, act);

@@ -10,8 +10,11 @@
 struct cv_effects {
     struct cv_host *host;
     struct cv_sink *sink;
-    bool ran; /* "run" found the guest or set it going: *domid is it */
-    uint32_t domid;
+    const char *store; /* of journals */
+    bool force;        /* a person has looked: destroy what has run here, too */
+    /* Told of the guest that "run" has found or set going, before its record is settled: its monitor.  May be NULL. */
+    void (*runs)(void *user, uint32_t domid, const char *name);
+    void *user;
 };
 struct cv_guest_ports cv_effects_ports(struct cv_effects *e);
 
@@ -20,12 +23,25 @@ struct cv_guest_ports cv_effects_ports(struct cv_effects *e);
 /* The guest has ended by itself: power off, reboot, crash. */
 bool cv_effect_ended(const struct cv_domain_info *d);
 
+/* Source: no other domain of this uuid is here that runs or has run, but this migration's.  CV_E_BUSY. */
+int cv_effect_alone(struct cv_effects *e, const struct cv_journal_record *rec, struct cv_error *err) CV_CHECKED;
+
 /* The incoming guest's name until it is decided. */
 #define CV_INCOMING "--incoming"
 void cv_incoming_name(const char *name, char *buf, size_t size);
 
-/* Destination: emulators run, the guest is unpaused. */
-int cv_effect_run(struct cv_guest *g, int64_t deadline_ms, struct cv_error *err) CV_CHECKED;
+/* So many times more than once an incoming guest is paused: somebody's xl unpause does not let it run. */
+#define CV_INCOMING_HELD 7u
+int cv_effect_hold(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
+/* Destination: emulators run, the guest is unpaused.  Afterwards it is looked at: FAILED and UNSURE as in ports.h, and
+ * DONE also for one that has run already. */
+enum cv_effect cv_effect_run(struct cv_guest *g, int64_t deadline_ms, struct cv_error *err);
+/* Source: may the copy that was handed over be destroyed?  CV_E_INTERNAL: somebody has resumed it; paused, and left. */
+int cv_effect_handed_over(struct cv_host *host, const struct cv_domain_info *d, struct cv_sink *sink,
+                          struct cv_error *err) CV_CHECKED;
+/* Destination: may the copy be destroyed, of which nobody ever has seen anything?  Paused if it runs.  CV_E_INTERNAL:
+ * it has run, and is left alone. */
+int cv_effect_never_ran(struct cv_host *host, uint32_t domid, struct cv_sink *sink, struct cv_error *err) CV_CHECKED;
 /* And then: the network is told, the final name given.  From here on nothing is a reason to say that it does not run.
  */
 void cv_effect_settle_in(struct cv_guest *g, const char *name, int64_t deadline_ms);

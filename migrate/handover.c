@@ -7,14 +7,14 @@
 enum ho_state {
     HO_NONE = 0,
     /* source */
-    S_MOVING, S_INTEND, S_LOADING, S_COMMIT, S_ANSWER, S_ASK, S_UNKNOWN,
+    S_MOVING, S_INTEND, S_LOADING, S_CHECK, S_COMMIT, S_ANSWER, S_ASK, S_UNKNOWN,
     S_TAKEN, S_DESTROY, S_TAKEN_SETTLE, S_TAKEN_TELL, S_TAKEN_END, S_LEFT_END,
     S_DROP, S_ABORT_TELL, S_RESUME, S_KEPT_SETTLE, S_KEPT_TELL, S_KEPT_END, S_LOST_SETTLE, S_LOST_END, S_STUCK,
     /* destination */
-    D_LOADING, D_READY_TELL, D_READY, D_DECIDE, D_UNPAUSE, D_YES_TELL, D_RUN_SETTLE, D_RUN_END,
+    D_LOADING, D_READY_TELL, D_READY, D_CHECK, D_DECIDE, D_UNPAUSE, D_YES_TELL, D_RUN_SETTLE, D_RUN_END,
     D_TAKE_BACK, D_DROP, D_DESTROY, D_DROP_SETTLE, D_NO_TELL, D_ABORT_END, D_STUCK,
     /* destination, from its journal */
-    R_TOMBSTONE, R_NEVER_TELL, R_DROP, R_DESTROY, R_UNPAUSE, R_GONE_TELL, R_GONE_SETTLE, R_GONE_END, R_STUCK_TELL,
+    R_TOMBSTONE, R_NEVER_TELL, R_DROP, R_DESTROY, R_UNPAUSE, R_GONE_TELL, R_GONE_SETTLE, R_GONE_END, R_STUCK_TELL, R_TOLD,
     HO_STATES
 };
 /* clang-format on */
@@ -43,7 +43,9 @@ static const struct row rows[HO_STATES] = {
     /* Written while the destination loads, so that its fsync costs no down time. */
     [S_INTEND] = { "INTEND", JOURNAL(COMMITTING), false, { OK(S_LOADING), FAIL(S_DROP) } },
     [S_LOADING] = { "LOADING", CV_ACT_WAIT, 0, false,
-                    { ON(READY, S_COMMIT), ON(NO, S_DROP), ON(LOST, S_DROP), ON(TROUBLE, S_DROP) } },
+                    { ON(READY, S_CHECK), ON(NO, S_DROP), ON(LOST, S_DROP), ON(TROUBLE, S_DROP) } },
+    /* Others act on guests, too: what was resumed since its last page was read must not run there as well. */
+    [S_CHECK] = { "CHECK", CV_ACT_LOOK, 0, false, { OK(S_COMMIT), FAIL(S_DROP), ON(GONE, S_DROP) } },
     /* A failed write may have arrived all the same. */
     [S_COMMIT] = { "COMMIT", SEND(COMMIT), true, { OK(S_ANSWER), FAIL(S_ASK) } },
     [S_ANSWER] = { "ANSWER", CV_ACT_WAIT, 0, true,
@@ -79,10 +81,13 @@ static const struct row rows[HO_STATES] = {
     [D_READY_TELL] = { "READY_TELL", SEND(READY), false, { OK(D_READY), FAIL(D_DROP) } },
     /* No COMMIT was read, so it may abort alone: the source will ask and hear no. */
     [D_READY] = { "READY", CV_ACT_WAIT, 0, false,
-                  { ON(COMMIT, D_DECIDE), ON(ABORT, D_DROP), ON(LOST, D_DROP), ON(TROUBLE, D_DROP) } },
+                  { ON(COMMIT, D_CHECK), ON(ABORT, D_DROP), ON(LOST, D_DROP), ON(TROUBLE, D_DROP) } },
+    /* Paused, never run, and nobody else of this uuid: else the source is told no, and goes on. */
+    [D_CHECK] = { "CHECK", CV_ACT_LOOK, 0, true, { OK(D_DECIDE), FAIL(D_DROP), ON(GONE, D_DROP) } },
     [D_DECIDE] = { "DECIDE", JOURNAL(RUNNING), true, { OK(D_UNPAUSE), FAIL(D_TAKE_BACK) } },
     [D_UNPAUSE] = { "UNPAUSE", CV_ACT_UNPAUSE, 0, true,
-                    { OK(D_YES_TELL), FAIL(D_TAKE_BACK), ON(GONE, D_TAKE_BACK) } },
+                    /* TROUBLE: it may have run, so that RUNNING stands, and recovery goes on from it. */
+                    { OK(D_YES_TELL), FAIL(D_TAKE_BACK), ON(GONE, D_TAKE_BACK), ON(TROUBLE, D_STUCK) } },
     [D_YES_TELL] = { "YES_TELL", SEND(YES), true, { BOTH(D_RUN_SETTLE) } },
     [D_RUN_SETTLE] = { "RUN_SETTLE", JOURNAL(RUNNING_SETTLED), true, { BOTH(D_RUN_END) } },
     [D_RUN_END] = { "RUN_END", END(RUNNING), true, { 0 } },
@@ -103,11 +108,13 @@ static const struct row rows[HO_STATES] = {
     [R_DESTROY] = { "R_DESTROY", CV_ACT_DESTROY, 0, false, { OK(D_DROP_SETTLE), FAIL(R_STUCK_TELL) } },
     /* RUNNING is the decision: from here it is never taken back, it may have run. */
     [R_UNPAUSE] = { "R_UNPAUSE", CV_ACT_UNPAUSE, 0, true,
-                    { OK(D_YES_TELL), ON(GONE, R_GONE_TELL), FAIL(R_STUCK_TELL) } },
+                    { OK(D_YES_TELL), ON(GONE, R_GONE_TELL), FAIL(R_STUCK_TELL), ON(TROUBLE, R_STUCK_TELL) } },
     [R_GONE_TELL] = { "R_GONE_TELL", SEND(GONE), true, { BOTH(R_GONE_SETTLE) } },
     [R_GONE_SETTLE] = { "R_GONE_SETTLE", JOURNAL(RUNNING_SETTLED), true, { BOTH(R_GONE_END) } },
     [R_GONE_END] = { "R_GONE_END", END(GONE), true, { 0 } },
     [R_STUCK_TELL] = { "R_STUCK_TELL", SEND(STUCK), false, { BOTH(D_STUCK) } },
+    /* A person has seen that the guest is here, whatever the record says, and that the source does not run it. */
+    [R_TOLD] = { "R_TOLD", JOURNAL(RUNNING), true, { OK(R_UNPAUSE), FAIL(R_STUCK_TELL) } },
 };
 /* clang-format on */
 
@@ -138,6 +145,11 @@ struct cv_handover cv_ho_destination_recover(enum cv_journal_state journal)
 struct cv_handover cv_ho_source_told(bool running)
 {
     return (struct cv_handover){ .state = running ? S_TAKEN : S_DROP };
+}
+
+struct cv_handover cv_ho_destination_told(bool running)
+{
+    return (struct cv_handover){ .state = running ? R_TOLD : R_DROP };
 }
 
 enum cv_ho_act cv_ho_action(const struct cv_handover *h, int *arg_out)

@@ -18,8 +18,10 @@ enum cv_ho_act {
     CV_ACT_JOURNAL, /* arg: enum cv_journal_state, durable before OK */
     CV_ACT_SEND,    /* arg: enum cv_ho_say; a sender that failed cannot know whether it arrived */
     CV_ACT_ASK,     /* source: connect anew and ask the destination's journal */
+    CV_ACT_LOOK,    /* is this side's copy still what the hand-over believes of it?  FAIL: no, or it cannot be seen */
     CV_ACT_RESUME,  /* source: the guest runs here (again); OK if it does already; GONE if there is no copy */
-    CV_ACT_UNPAUSE, /* destination: likewise */
+    CV_ACT_UNPAUSE, /* destination: likewise.  FAIL: seen that no instruction was executed; TROUBLE: that is not known
+                     */
     CV_ACT_DESTROY, /* this side's copy; OK if there is none */
     CV_ACT_FINISH,  /* arg: enum cv_ho_outcome */
 };
@@ -75,8 +77,10 @@ struct cv_handover cv_ho_destination(void);
  * A destination without a record (CV_J_NONE) leaves a tombstone. */
 struct cv_handover cv_ho_source_recover(enum cv_journal_state journal);
 struct cv_handover cv_ho_destination_recover(enum cv_journal_state journal);
-/* The last resort: the destination is gone for good and a person has looked and says what became of the guest. */
+/* The last resort: a person has looked and says what became of the guest: it runs at the destination, or it does not.
+ */
 struct cv_handover cv_ho_source_told(bool running);
+struct cv_handover cv_ho_destination_told(bool running);
 
 /* What is to be done now. */
 enum cv_ho_act cv_ho_action(const struct cv_handover *h, int *arg_out);

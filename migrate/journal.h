@@ -119,6 +119,9 @@ int cv_journal_prune(const char *store, uint64_t now_s, uint64_t age_s, struct c
 
 /* The store's own random id, made on first use: says that an answer comes from the same disk as the promise. */
 int cv_journal_store_id(const char *store, uint8_t id_out[16], struct cv_error *err) CV_CHECKED;
+/* CV_E_IO: the store's folder is there without its id: what should be mounted on it is not, or it has lost its
+ * contents. A store that does not exist was never used. */
+int cv_journal_store_check(const char *store, struct cv_error *err) CV_CHECKED;
 /* This boot of this host (/proc/sys/kernel/random/boot_id). */
 int cv_journal_boot_id(uint8_t id_out[16], struct cv_error *err) CV_CHECKED;
 

@@ -11,7 +11,8 @@ static const struct { const char *name; uint16_t source, destination; } states[C
     [CV_J_OPEN] = { "open", TO(COMMITTING) | TO(ABORTED) | TO(ABORTED_SETTLED),
                     TO(RUNNING) | TO(ABORTED) | TO(ABORTED_SETTLED) },
     [CV_J_COMMITTING] = { "committing", TO(TAKEN) | TO(TAKEN_SETTLED) | TO(ABORTED) | TO(ABORTED_SETTLED), 0 },
-    [CV_J_ABORTED] = { "aborted", TO(ABORTED_SETTLED), TO(ABORTED_SETTLED) },
+    /* Nothing but a person's word turns aborted into running. */
+    [CV_J_ABORTED] = { "aborted", TO(ABORTED_SETTLED), TO(ABORTED_SETTLED) | TO(RUNNING) },
     [CV_J_ABORTED_SETTLED] = { "aborted-settled", 0, 0 },
     [CV_J_TAKEN] = { "taken", TO(TAKEN_SETTLED), 0 },
     [CV_J_TAKEN_SETTLED] = { "taken-settled", 0, 0 },

@@ -288,6 +288,24 @@ int cv_journal_store_id(const char *store, uint8_t id_out[16], struct cv_error *
     return read_id(fd, id_out) == 0 ? 0 : cv_fail(err, CV_E_STREAM, 0, "%s/store-id is damaged", store);
 }
 
+int cv_journal_store_check(const char *store, struct cv_error *err)
+{
+    struct cv_error e = CV_ERROR_INIT;
+    CV_AUTO_FD fd = cv_journal_store_open(store, false, &e);
+
+    if (fd < 0 && e.code == CV_E_NOT_FOUND)
+        return 0;
+    if (fd < 0)
+        return cv_fail_as(err, &e);
+    if (faccessat(fd, "store-id", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return 0;
+    return cv_fail(
+        err, CV_E_IO, 0,
+        "%s is there, but not what was kept in it: mount it, or, if no guest was ever migrated from or to this "
+        "host, remove the empty folder",
+        store);
+}
+
 int cv_journal_boot_id(uint8_t id_out[16], struct cv_error *err)
 {
     CV_AUTO_FREE char *text = NULL;

@@ -15,7 +15,14 @@
 
 /* Effects on this side's copy of the guest.  rec: says which domain; never called for a record of an earlier boot of
  * this host (its domain is gone, and its number may be another's).  All idempotent: recovery repeats them. */
-enum cv_effect { CV_EFFECT_FAILED = -1, CV_EFFECT_DONE = 0, CV_EFFECT_GONE = 1 /* there is no such domain any more */ };
+/* clang-format off */
+enum cv_effect {
+    CV_EFFECT_UNSURE = -2, /* run: it failed, and whether the guest has executed anything could not be seen */
+    CV_EFFECT_FAILED = -1,
+    CV_EFFECT_DONE = 0,
+    CV_EFFECT_GONE = 1,    /* there is no such domain any more */
+};
+/* clang-format on */
 
 struct cv_guest_ports {
     void *user;
@@ -23,12 +30,16 @@ struct cv_guest_ports {
     enum cv_effect (*resume)(void *user, const struct cv_journal_record *rec, int64_t deadline_ms,
                              struct cv_error *err);
     /* Destination: emulators go on, guest unpaused, network announced; DONE too if it runs already.
-     * FAILED means that no instruction of the guest was executed. */
+     * FAILED means that it was looked at afterwards, and has executed no instruction; not known: UNSURE. */
     enum cv_effect (*run)(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err);
     /* Either: domain, emulators, xenstore; must not touch a guest that runs (source: not suspended; destination:
-     * unpaused) but fail. */
+     * has ever run) but fail. */
     enum cv_effect (*destroy)(void *user, const struct cv_journal_record *rec, int64_t deadline_ms,
                               struct cv_error *err);
+    /* The processes of a migration only, just before COMMIT and before RUNNING: is the copy still what it was?
+     * Source: suspended, and not resumed since its last page was read.  Destination: paused, never run, and nobody else
+     * of this uuid.  NULL: not asked. */
+    enum cv_effect (*look)(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err);
 };
 
 /* A new connection to the destination, for asking: runs rec->command, say.  The descriptors stay the port's. */

@@ -79,6 +79,10 @@ static int source_first(const void *a, const void *b)
 
 static struct cv_handover machine_for(const struct cv_journal_record *rec, enum cv_assume assume)
 {
+    bool open = rec->state == CV_J_OPEN || rec->state == CV_J_ABORTED;
+
+    if (rec->role == CV_ROLE_DESTINATION && open && assume != CV_ASSUME_NOTHING)
+        return cv_ho_destination_told(assume == CV_ASSUME_RUNNING);
     if (rec->role == CV_ROLE_DESTINATION)
         return cv_ho_destination_recover(rec->state);
     if (rec->state == CV_J_COMMITTING && assume != CV_ASSUME_NOTHING)
@@ -105,7 +109,12 @@ static void say_hello(struct cv_msg_hello *h, const struct cv_journal_record *re
 static int settle(struct cv_host *host, struct cv_journal *j, const struct cv_recover_options *opt, const char *store,
                   struct cv_sink *sink, struct cv_error *err)
 {
-    struct cv_effects e = { .host = host, .sink = sink };
+    struct cv_effects e = { .host = host,
+                            .sink = sink,
+                            .store = store,
+                            .force = opt->assume != CV_ASSUME_NOTHING,
+                            .runs = opt->runs,
+                            .user = opt->runs_user };
     struct cv_guest_ports ports = cv_effects_ports(&e);
     struct cv_msg_hello hello;
     struct cv_link link;
@@ -129,8 +138,6 @@ static int settle(struct cv_host *host, struct cv_journal *j, const struct cv_re
         return -1;
     enum cv_ho_outcome outcome = cv_handover_run(&run);
     cv_link_dispose(&link);
-    if (e.ran && opt->runs != NULL)
-        opt->runs(opt->runs_user, e.domid, j->rec.name);
     if (opt->settled != NULL)
         opt->settled(opt->settled_user, &j->rec, outcome, &run.why);
     if (outcome != CV_OUT_UNKNOWN && outcome != CV_OUT_STUCK && outcome != CV_OUT_TAKEN_LEFT)

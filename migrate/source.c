@@ -77,6 +77,8 @@ static int unsettled_run(void *op, int64_t deadline_ms, struct cv_error *err)
     struct cv_source *s = op;
 
     (void)deadline_ms;
+    if (cv_guest_may_run(&s->save.g, CV_GATE_GO_ON, err) < 0)
+        return -1;
     return cv_unsettled_refuse(s->store, s->save.g.spec.uuid, s->migration, err);
 }
 
@@ -89,6 +91,44 @@ static const struct cv_step prepare[] = {
     { "watch", watch_run, NULL, CV_NEVER, false },
     { "journal", journal_run, NULL, CV_NEVER, true },
 };
+
+/* ---- is it still what we believe of it?
+ * ------------------------------------------------------------------------------------------------------------ */
+
+struct ours {
+    const struct cv_source *s;
+    struct cv_domain_info found;
+};
+
+static int see_ours(void *user, const struct cv_domain_info *d)
+{
+    struct ours *o = user;
+
+    if (d->domid != o->s->save.domid)
+        return 0;
+    o->found = *d;
+    return 1;
+}
+
+/* 1: it stands suspended.  0: it is gone, or has ended by itself; -1; err in both cases. */
+static int peek(struct cv_source *s, struct cv_domain_info *out, struct cv_error *err)
+{
+    struct cv_host *h = s->save.g.host;
+    struct ours o = { .s = s };
+
+    if (h->ops->peek(h, see_ours, &o, err) < 0)
+        return -1;
+    *out = o.found;
+    if (o.found.domid == 0 || o.found.dying || memcmp(o.found.uuid, s->save.g.spec.uuid, 16) != 0 ||
+        cv_effect_ended(&o.found)) {
+        cv_fail(err, CV_E_NOT_FOUND, 0, "the guest (domain %u) was ended here by somebody else", s->save.domid);
+        return 0;
+    }
+    if (o.found.shutdown)
+        return 1;
+    return cv_fail(err, CV_E_INTERNAL, 0, "domain %u was resumed by somebody else while it was being moved",
+                   s->save.domid);
+}
 
 /* ---- move
  * ------------------------------------------------------------------------------------------------------------ */
@@ -144,6 +184,19 @@ static int ready_run(void *op, int64_t deadline_ms, struct cv_error *err)
     return cv_journal_prepare(&s->journal, CV_J_COMMITTING, err);
 }
 
+/* After the emulators have stopped: since then its vcpus must not have run. */
+static int still_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_source *s = op;
+    struct cv_domain_info d;
+
+    (void)deadline_ms;
+    if (peek(s, &d, err) <= 0)
+        return -1;
+    s->ran_ns = d.cpu_time_ns;
+    return 0;
+}
+
 static int ended_run(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_source *s = op;
@@ -163,6 +216,7 @@ static const struct cv_step move[] = {
     { "ready", ready_run, NULL, 20 * 1000, false },
     { "suspend", cv_save_suspend, NULL, CV_NEVER, false },
     { "stop", cv_save_stop, NULL, 20 * 1000, false },
+    { "still", still_run, NULL, CV_NEVER, false },
     { "states-begin", cv_save_states_begin, NULL, CV_NEVER, false },
     { "last-pages", cv_save_last_pages, NULL, CV_NEVER, false },
     { "states", cv_save_states, NULL, 60 * 1000, false },
@@ -234,11 +288,13 @@ static enum cv_effect resume(void *user, const struct cv_journal_record *rec, in
     struct cv_save *save = &s->save;
     bool gone = false;
 
-    (void)rec;
     cv_save_states_undo(save, deadline_ms, err);
     bool touched = save->emulator_log || save->xen_log || save->suspend_asked || save->stop_asked || s->capped;
     int there = still_there(s, &gone, err);
     if (there < 0 && touched)
+        return CV_EFFECT_FAILED;
+    struct cv_effects e = { .host = save->g.host, .sink = s->sink, .store = s->store };
+    if (there > 0 && touched && cv_effect_alone(&e, rec, err) < 0)
         return CV_EFFECT_FAILED;
     if (there > 0 && touched) {
         cv_source_uncap(s);
@@ -256,16 +312,36 @@ static enum cv_effect resume(void *user, const struct cv_journal_record *rec, in
     return gone ? CV_EFFECT_GONE : CV_EFFECT_DONE;
 }
 
+static enum cv_effect look(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_source *s = user;
+    struct cv_domain_info d;
+
+    (void)rec, (void)deadline_ms;
+    int n = peek(s, &d, err);
+    if (n <= 0)
+        return n < 0 ? CV_EFFECT_FAILED : CV_EFFECT_GONE;
+    if (d.cpu_time_ns == s->ran_ns)
+        return CV_EFFECT_DONE;
+    cv_fail(err, CV_E_INTERNAL, 0, "domain %u was resumed by somebody else after its last page was read", d.domid);
+    return CV_EFFECT_FAILED;
+}
+
 /* Killed, not asked: they gave their disks away, so there is nothing that they could still write. */
 static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, int64_t deadline_ms,
                               struct cv_error *err)
 {
     struct cv_source *s = user;
     struct cv_guest *g = &s->save.g;
+    struct cv_error e = CV_ERROR_INIT;
+    struct cv_domain_info d;
     bool gone = false;
 
     (void)rec, (void)deadline_ms;
     cv_save_states_undo(&s->save, deadline_ms, err);
+    if (g->domid != 0 && g->host->ops->info(g->host, g->domid, &d, &e) == 0 &&
+        cv_effect_handed_over(g->host, &d, s->sink, err) < 0)
+        return CV_EFFECT_FAILED;
     if (cv_guest_kill_emulators(g, err) < 0)
         return CV_EFFECT_FAILED;
     /* Somebody else may have destroyed it. */
@@ -304,7 +380,7 @@ static int identify(struct cv_source *s, struct cv_error *err)
 
 static void run_handover(struct cv_source *s, struct cv_handover_run *run, int move_rc, struct cv_error *err)
 {
-    struct cv_guest_ports ports = { .user = s, .resume = resume, .destroy = destroy };
+    struct cv_guest_ports ports = { .user = s, .resume = resume, .destroy = destroy, .look = look };
 
     *run = (struct cv_handover_run){
         .machine = cv_ho_source(),
@@ -348,7 +424,8 @@ static int conclude(struct cv_source *s, const struct cv_handover_run *run, stru
     case CV_OUT_LOST:
         return cv_context(err, "the guest has ended here meanwhile, and nothing of it is at %s", s->opt->peer);
     case CV_OUT_TAKEN_GONE:
-        return cv_fail(err, CV_E_PEER, 0, "the guest was at %s, and died there: start it afresh", s->opt->peer);
+        return cv_fail(err, CV_E_PEER, 0, "the guest was at %s, and is gone there: if it runs nowhere, start it afresh",
+                       s->opt->peer);
     default: return cv_context(err, "the guest does not go on here by itself (convoy recover)");
     }
 }

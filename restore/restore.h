@@ -45,8 +45,9 @@ struct cv_restore_options {
     int (*pass_filled)(void *user, uint64_t stream_bytes, struct cv_error *err);
     /* On the caller's thread, beside it: the emulators wait for their states, and xenstore knows them. May be NULL. */
     void (*prepared)(void *user);
-    void *user;      /* of both */
-    bool late_disks; /* emulators take their disks when they run, not when they have loaded */
+    void *user;       /* of both */
+    bool handed_over; /* by a migration, which asks itself whether the guest may run here */
+    bool late_disks;  /* emulators take their disks when they run, not when they have loaded */
 };
 
 struct cv_restore_report {

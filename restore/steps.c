@@ -188,8 +188,13 @@ int cv_restore_check_host(void *op, int64_t deadline_ms, struct cv_error *err)
     struct cv_error e = CV_ERROR_INIT;
 
     (void)deadline_ms;
+    /* A name from elsewhere becomes part of paths and of what people read. */
+    if (r->opt->name == NULL && cv_guest_check_name(r->g.spec.name, err) < 0)
+        return cv_context(err, "the image (restore --name gives it another)");
     if (h->ops->find(h, r->g.spec.name, &d, &e) == 0 && strcmp(d.name, r->g.spec.name) == 0)
         return cv_fail(err, CV_E_BUSY, 0, "a domain named '%s' exists already (domain %u)", d.name, d.domid);
+    if (!r->opt->handed_over && cv_guest_may_run(&r->g, CV_GATE_NEW, err) < 0)
+        return -1;
     if (cv_guest_check_trusted(&r->g, r->opt->trust, err) < 0 || cv_guest_check_host(&r->g, err) < 0)
         return -1;
     if (h->ops->facts(h, &f, err) < 0 || check_size(r, &f, err) < 0 || check_xen(r, &f, err) < 0 ||
@@ -305,7 +310,8 @@ int cv_restore_run(void *op, int64_t deadline_ms, struct cv_error *err)
     struct cv_restore *r = op;
     struct cv_emu_wait w = { .deadline_ms = deadline_ms, .cancel = r->opt->cancel };
 
-    if (cv_emuset_cont(&r->g.set, &w, NULL, err) < 0)
+    /* Again: reading takes minutes, and others make and move guests meanwhile. */
+    if (cv_guest_may_run(&r->g, CV_GATE_NEW, err) < 0 || cv_emuset_cont(&r->g.set, &w, NULL, err) < 0)
         return -1;
     if (!r->opt->paused && r->g.host->ops->unpause(r->g.host, r->g.domid, err) < 0)
         return -1;

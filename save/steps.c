@@ -132,6 +132,11 @@ int cv_save_preflight(void *op, int64_t deadline_ms, struct cv_error *err)
     struct cv_save *s = op;
     struct cv_emu_wait w = waiting(s, deadline_ms);
 
+    struct cv_domain_info d;
+
+    if (s->g.host->ops->info(s->g.host, s->g.domid, &d, err) < 0 ||
+        cv_guest_may(s->g.host, CV_GATE_HOLD, &d, s->sink, err) < 0)
+        return -1;
     return cv_guest_refuse_blocked(&s->g, &w, err);
 }
 

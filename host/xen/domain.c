@@ -46,7 +46,7 @@ static void read_name(struct xen_host *x, uint32_t domid, char *name, size_t len
     snprintf(name, len, "%s", value ? value : "");
 }
 
-static void fill_info(struct xen_host *x, const xc_domaininfo_t *d, struct cv_domain_info *out)
+static void fill_info(const xc_domaininfo_t *d, struct cv_domain_info *out)
 {
     memset(out, 0, sizeof *out);
     out->domid = d->domain;
@@ -61,7 +61,6 @@ static void fill_info(struct xen_host *x, const xc_domaininfo_t *d, struct cv_do
     out->pages = d->tot_pages;
     out->max_pages = d->max_pages;
     out->cpu_time_ns = d->cpu_time;
-    read_name(x, d->domain, out->name, sizeof out->name);
 }
 
 int xen_info(struct cv_host *h, uint32_t domid, struct cv_domain_info *out, struct cv_error *err)
@@ -74,11 +73,13 @@ int xen_info(struct cv_host *h, uint32_t domid, struct cv_domain_info *out, stru
         return xen_fail(x, err, "cannot ask Xen about domain %u", domid);
     if (n != 1 || d.domain != domid)
         return cv_fail(err, CV_E_NOT_FOUND, 0, "there is no domain %u", domid);
-    fill_info(x, &d, out);
+    fill_info(&d, out);
+    read_name(x, domid, out->name, sizeof out->name);
     return 0;
 }
 
-int xen_list(struct cv_host *h, int (*each)(void *, const struct cv_domain_info *), void *user, struct cv_error *err)
+static int each_domain(struct cv_host *h, bool names, int (*each)(void *, const struct cv_domain_info *), void *user,
+                       struct cv_error *err)
 {
     struct xen_host *x = xen_host(h);
     uint32_t next = 1;
@@ -91,7 +92,9 @@ int xen_list(struct cv_host *h, int (*each)(void *, const struct cv_domain_info 
             return xen_fail(x, err, "cannot list domains");
         for (int i = 0; i < n; i++) {
             struct cv_domain_info info;
-            fill_info(x, &d[i], &info);
+            fill_info(&d[i], &info);
+            if (names)
+                read_name(x, info.domid, info.name, sizeof info.name);
             if (each(user, &info) != 0)
                 return 0;
         }
@@ -99,6 +102,16 @@ int xen_list(struct cv_host *h, int (*each)(void *, const struct cv_domain_info 
             return 0;
         next = d[n - 1].domain + 1u;
     }
+}
+
+int xen_list(struct cv_host *h, int (*each)(void *, const struct cv_domain_info *), void *user, struct cv_error *err)
+{
+    return each_domain(h, true, each, user, err);
+}
+
+int xen_peek(struct cv_host *h, int (*each)(void *, const struct cv_domain_info *), void *user, struct cv_error *err)
+{
+    return each_domain(h, false, each, user, err);
 }
 
 struct by_name {

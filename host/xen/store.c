@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "host/xen/xen.h"
 
 int xen_xs_read(struct cv_host *h, const char *path, char **value_out, struct cv_error *err)
@@ -35,6 +36,33 @@ int xen_xs_remove(struct cv_host *h, const char *path, struct cv_error *err)
     if (!xs_rm(x->xs, XBT_NULL, path) && errno != ENOENT)
         return xen_fail(x, err, "xenstore: remove %s", path);
     return 0;
+}
+
+/* xenstored says "removed" of a node that was not there, too: only a transaction tells who was first. */
+int xen_xs_take(struct cv_host *h, const char *path, char **value_out, struct cv_error *err)
+{
+    struct xen_host *x = xen_host(h);
+
+    for (;;) {
+        unsigned int len;
+        xs_transaction_t t = xs_transaction_start(x->xs);
+        if (t == XBT_NULL)
+            return xen_fail(x, err, "xenstore: begin a transaction for %s", path);
+        CV_AUTO_FREE char *value = xs_read(x->xs, t, path, &len);
+        bool there = value != NULL, broken = (!there && errno != ENOENT) || (there && !xs_rm(x->xs, t, path));
+        if (broken) {
+            xen_fail(x, err, "xenstore: take %s", path);
+            xs_transaction_end(x->xs, t, true);
+            return -1;
+        }
+        if (xs_transaction_end(x->xs, t, !there)) {
+            *value_out = value;
+            value = NULL;
+            return 0;
+        }
+        if (errno != EAGAIN)
+            return xen_fail(x, err, "xenstore: take %s", path);
+    }
 }
 
 int xen_xs_list(struct cv_host *h, const char *path, struct cv_buf *names, size_t *count, struct cv_error *err)

@@ -41,6 +41,7 @@ int xen_fail_as(struct xen_host *x, enum cv_code code, int sys, struct cv_error 
 int xen_facts(struct cv_host *h, struct cv_host_facts *out, struct cv_error *err);
 int xen_find(struct cv_host *h, const char *who, struct cv_domain_info *out, struct cv_error *err);
 int xen_info(struct cv_host *h, uint32_t domid, struct cv_domain_info *out, struct cv_error *err);
+int xen_peek(struct cv_host *h, int (*each)(void *, const struct cv_domain_info *), void *user, struct cv_error *err);
 int xen_list(struct cv_host *h, int (*each)(void *, const struct cv_domain_info *), void *user, struct cv_error *err);
 int xen_destroy(struct cv_host *h, uint32_t domid, struct cv_error *err);
 int xen_rename(struct cv_host *h, uint32_t domid, const char *name, struct cv_error *err);
@@ -95,6 +96,7 @@ int xen_introduce(struct cv_host *h, uint32_t domid, const struct cv_guest_state
 #define XEN_XS_PATH_MAX 256
 int xen_xs_read(struct cv_host *h, const char *path, char **value_out, struct cv_error *err);
 int xen_xs_write(struct cv_host *h, const char *path, const char *value, struct cv_error *err);
+int xen_xs_take(struct cv_host *h, const char *path, char **value_out, struct cv_error *err);
 int xen_xs_remove(struct cv_host *h, const char *path, struct cv_error *err);
 int xen_xs_list(struct cv_host *h, const char *path, struct cv_buf *names, size_t *count, struct cv_error *err);
 /* printf-style write inside a transaction (XBT_NULL: none). */

@@ -3,8 +3,10 @@
 
 /* The product's journal refuses what its own table does not know: an action that asks for it can never succeed. */
 static void write_journal(struct explorer *x, enum cv_journal_role role, unsigned how, unsigned state, unsigned *vis,
-                          unsigned *dur, bool synced)
+                          unsigned *dur, bool synced, bool told)
 {
+    if (role == CV_ROLE_DESTINATION && state == CV_J_RUNNING && *vis == CV_J_ABORTED && !told)
+        bad(x, "a no became a yes without a person's word");
     if (!cv_journal_legal(role, (enum cv_journal_state) * vis, (enum cv_journal_state)state))
         bad(x, "a journal was to make a step that it may not make");
     if (how == HOW_FAIL_NOTHING)
@@ -20,7 +22,7 @@ static void source_journals(struct explorer *x, struct world *w, int state, enum
         return source_step(w, CV_EV_OK);
     unsigned vis = w->s_vis, dur = w->s_dur;
     write_journal(x, CV_ROLE_SOURCE, how, (unsigned)state, &vis, &dur,
-                  !(state == CV_J_COMMITTING && x->mutation == M_SRC_SKIPS_FSYNC));
+                  !(state == CV_J_COMMITTING && x->mutation == M_SRC_SKIPS_FSYNC), false);
     w->s_vis = vis;
     w->s_dur = dur;
     source_step(w, how == HOW_OK ? CV_EV_OK : CV_EV_FAIL);
@@ -70,16 +72,21 @@ bool source_acts(struct explorer *x, struct world *w, enum how how)
             return false;
         source_says(x, w, arg, how);
         return true;
+    case CV_ACT_LOOK:
+        if (how > HOW_FAIL_NOTHING)
+            return false;
+        source_step(w, how == HOW_OK ? look_at_source(x, w) : CV_EV_FAIL);
+        return true;
     case CV_ACT_RESUME:
         if (how == HOW_OK && w->s_copy == COPY_NONE) {
             source_step(w, CV_EV_GONE);
             return true;
         }
-        if (how == HOW_OK)
+        if ((how == HOW_OK || how == HOW_FAIL_DONE) && w->s_copy != COPY_NONE)
             run_at_source(x, w, false);
         break;
     case CV_ACT_DESTROY:
-        if (how == HOW_OK)
+        if (how == HOW_OK || how == HOW_FAIL_DONE)
             destroy_at_source(x, w);
         break;
     case CV_ACT_ASK:
@@ -95,7 +102,7 @@ bool source_acts(struct explorer *x, struct world *w, enum how how)
     case CV_ACT_WAIT:
     case CV_ACT_UNPAUSE: return false;
     }
-    if (how > HOW_FAIL_NOTHING)
+    if (how == HOW_FAIL_SEEN)
         return false;
     source_step(w, how == HOW_OK ? CV_EV_OK : CV_EV_FAIL);
     return true;
@@ -117,7 +124,7 @@ static void tell(struct world *w, bool handler, int say)
     }
 }
 
-static bool destination_journals(struct explorer *x, struct world *w, int state, enum how *how)
+static bool destination_journals(struct explorer *x, struct world *w, bool handler, int state, enum how *how)
 {
     bool running = state == CV_J_RUNNING;
     unsigned vis = w->d_vis, dur = w->d_dur;
@@ -125,7 +132,8 @@ static bool destination_journals(struct explorer *x, struct world *w, int state,
     if (running && x->mutation == M_DST_UNPAUSES_FIRST)
         run_at_destination(x, w);
     write_journal(x, CV_ROLE_DESTINATION, *how, (unsigned)state, &vis, &dur,
-                  !(running && x->mutation == M_DST_SKIPS_FSYNC));
+                  !(running && x->mutation == M_DST_SKIPS_FSYNC),
+                  handler && w->h_state == cv_ho_destination_told(true).state);
     if (state == CV_J_RUNNING_SETTLED && x->mutation == M_DST_FORGETS)
         vis = dur = CV_J_NONE;
     w->d_vis = vis;
@@ -133,6 +141,22 @@ static bool destination_journals(struct explorer *x, struct world *w, int state,
     if (running && x->mutation == M_DST_IGNORES_WRITE_ERROR)
         *how = HOW_OK;
     return true;
+}
+
+/* A failed unpause may have let it run all the same: then it is seen to run, or nothing is seen at all. */
+static enum cv_ho_event destination_unpauses(struct explorer *x, struct world *w, bool handler, enum how how)
+{
+    if (how == HOW_OK && handler && w->d_moved)
+        return x->mutation == M_GONE_BY_DOMID ? CV_EV_GONE : CV_EV_OK;
+    if (handler && w->d_other && !w->d_ran)
+        return CV_EV_FAIL;
+    if (how == HOW_OK && w->d_copy == COPY_NONE)
+        return CV_EV_GONE;
+    if ((how == HOW_OK || how == HOW_FAIL_DONE) && w->d_copy != COPY_NONE)
+        run_at_destination(x, w);
+    if (how == HOW_OK)
+        return CV_EV_OK;
+    return how == HOW_FAIL_NOTHING || x->mutation == M_FAILED_IS_NEVER_RAN ? CV_EV_FAIL : CV_EV_TROUBLE;
 }
 
 /* The receiver (handler false) or whoever recovers from the journal. */
@@ -144,26 +168,28 @@ bool destination_acts(struct explorer *x, struct world *w, bool handler, enum ho
     int arg;
 
     switch (cv_ho_action(&h, &arg)) {
-    case CV_ACT_JOURNAL: destination_journals(x, w, arg, &how); break;
+    case CV_ACT_JOURNAL:
+        destination_journals(x, w, handler, arg, &how);
+        e = how == HOW_OK ? CV_EV_OK : CV_EV_FAIL;
+        break;
     case CV_ACT_SEND:
         if (how > HOW_FAIL_NOTHING || (how && arg != CV_SAY_READY && arg != CV_SAY_YES))
             return false;
         if (how == HOW_OK)
             tell(w, handler, arg);
+        e = how == HOW_OK ? CV_EV_OK : CV_EV_FAIL;
         break;
-    case CV_ACT_UNPAUSE:
+    case CV_ACT_LOOK:
         if (how > HOW_FAIL_NOTHING)
             return false;
-        if (how == HOW_OK && w->d_copy == COPY_NONE)
-            e = CV_EV_GONE;
-        else if (how == HOW_OK)
-            run_at_destination(x, w);
+        e = how == HOW_OK ? look_at_destination(x, w) : CV_EV_FAIL;
         break;
+    case CV_ACT_UNPAUSE: e = destination_unpauses(x, w, handler, how); break;
     case CV_ACT_DESTROY:
-        if (how > HOW_FAIL_NOTHING)
+        if (how == HOW_FAIL_SEEN)
             return false;
-        if (how == HOW_OK)
-            destroy_at_destination(x, w);
+        if (how == HOW_FAIL_NOTHING || !destroy_at_destination(x, w, handler) || how == HOW_FAIL_DONE)
+            e = CV_EV_FAIL;
         break;
     case CV_ACT_FINISH:
         if (how != HOW_OK)
@@ -178,7 +204,7 @@ bool destination_acts(struct explorer *x, struct world *w, bool handler, enum ho
     case CV_ACT_ASK:
     case CV_ACT_RESUME: return false;
     }
-    state = machine_next(state, how == HOW_OK ? e : CV_EV_FAIL);
+    state = machine_next(state, e);
     if (handler)
         w->h_state = state;
     else

@@ -54,6 +54,8 @@ static int not_reached(void)
 }
 
 static const struct limits small = { .crashes = 1, .reboots = 1, .faults = 1, .recovers = 1, .wrong = 1 };
+/* For the mistakes that somebody else's act brings to light. */
+static const struct limits acts = { .crashes = 1, .faults = 1, .recovers = 1, .admin = 2 };
 
 /* Several faults of each kind at once would be too many worlds for a minute: each budget goes deep in one direction. */
 /* clang-format off */
@@ -62,6 +64,8 @@ static const struct { const char *name; struct limits l; } full[] = {
     { "hosts reboot: 2 on each side", { .crashes = 1, .reboots = 2, .recovers = 2 } },
     { "disks and hypervisors fail: 2", { .crashes = 1, .reboots = 1, .faults = 2, .recovers = 1 } },
     { "two of each death and reboot, recover twice", { .crashes = 2, .reboots = 2, .recovers = 2 } },
+    { "an administrator acts once, everything once", { .crashes = 1, .reboots = 1, .faults = 1, .recovers = 1, .admin = 1 } },
+    { "an administrator acts twice", { .crashes = 1, .recovers = 1, .admin = 2 } },
     { "everything once, recover twice", { .crashes = 1, .reboots = 1, .faults = 1, .recovers = 2, .wrong = 1 } },
 };
 /* clang-format on */
@@ -80,7 +84,7 @@ static int run_mutation(const char *name)
 
     for (enum mutation m = M_NONE + 1; m < M_COUNT; m++)
         if (strcmp(name, mutation_name(m)) == 0)
-            return run(name, &small, m, show) == 1 ? 0 : 1;
+            return run(name, m < M_NO_HOLD ? &small : &acts, m, show) == 1 ? 0 : 1;
     fprintf(stderr, "no mutation '%s'\n", name);
     return 2;
 }
@@ -88,7 +92,8 @@ static int run_mutation(const char *name)
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "quick") == 0)
-        return run("everything once, without disk faults", &(struct limits){ 1, 1, 0, 1, 1 }, M_NONE, true);
+        return run("everything once, without disk faults", &(struct limits){ 1, 1, 0, 1, 1, 0 }, M_NONE, true) ||
+               run("an administrator acts once", &(struct limits){ 0, 0, 1, 1, 0, 1 }, M_NONE, true);
     if (argc == 2 && strcmp(argv[1], "full") == 0)
         return run_full() ? 1 : 0;
     if (argc == 3 && strcmp(argv[1], "mutation") == 0)

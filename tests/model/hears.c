@@ -62,8 +62,10 @@ bool query_arrives(struct explorer *x, struct world *w, unsigned k)
 bool answer_arrives(struct explorer *x, struct world *w)
 {
     unsigned shift = 3 * w->s_ask;
-    static const enum cv_ho_event event[] = { [A_YES] = CV_EV_YES,    [A_NO] = CV_EV_NO,      [A_GONE] = CV_EV_GONE,
-                                              [A_NEVER] = CV_EV_FAIL, [A_STUCK] = CV_EV_FAIL, [A_BUSY] = CV_EV_FAIL };
+    static const enum cv_ho_event event[] = {
+        [A_YES] = CV_EV_YES,       [A_NO] = CV_EV_NO,      [A_GONE] = CV_EV_GONE,
+        [A_NEVER] = CV_EV_GIVE_UP, [A_STUCK] = CV_EV_FAIL, [A_BUSY] = CV_EV_FAIL
+    };
     enum answer a = w->answers >> shift & 7;
 
     if (!w->s_asking || a == A_NONE)
@@ -79,7 +81,7 @@ bool answer_arrives(struct explorer *x, struct world *w)
 
 bool source_recovers(struct explorer *x, struct world *w)
 {
-    if (w->s_state != 0 || w->s_vis == CV_J_NONE)
+    if (w->s_state != 0 || w->s_vis == CV_J_NONE || cv_journal_settled(w->s_vis))
         return false;
     if (x->mutation != M_READ_WITHOUT_SYNC)
         w->s_dur = w->s_vis;
@@ -89,7 +91,8 @@ bool source_recovers(struct explorer *x, struct world *w)
 
 bool destination_recovers(struct explorer *x, struct world *w)
 {
-    if (w->d_vis == CV_J_NONE || w->h_state != 0 || (w->d_state != 0 && x->mutation != M_NO_LOCK))
+    if (w->d_vis == CV_J_NONE || cv_journal_settled(w->d_vis) || w->h_state != 0 ||
+        (w->d_state != 0 && x->mutation != M_NO_LOCK))
         return false;
     if (x->mutation != M_READ_WITHOUT_SYNC)
         w->d_dur = w->d_vis;
@@ -112,7 +115,7 @@ void reboot_source(struct world *w)
 
 void reboot_destination(struct world *w)
 {
-    if (w->d_copy == COPY_RUN || (w->d_copy == COPY_PAUSED && w->d_dur == CV_J_RUNNING))
+    if (w->d_copy == COPY_RUN || (w->d_copy == COPY_PAUSED && (w->d_ran || w->d_dur == CV_J_RUNNING)))
         w->lost_d = 1;
     receiver_gone(w);
     handler_gone(w);

@@ -28,7 +28,7 @@ static void run_destination(struct closing *c, struct world *w)
 
 static void run_source(struct closing *c, struct world *w)
 {
-    for (int rounds = 0; w->s_state && rounds < 100; rounds++) {
+    for (int rounds = 0; w->s_state && rounds < 40; rounds++) {
         if (!w->s_asking && w->asks_used == ASKS)
             w->asks_used = 0, w->queries = 0, w->answers = 0; /* no fault, no limit */
         if (source_acts(&c->x, w, HOW_OK) || source_hears(w))
@@ -53,23 +53,43 @@ static void run_source(struct closing *c, struct world *w)
             source_step(w, CV_EV_LOST);
         }
     }
+    if (source_expects(w, CV_EV_GIVE_UP)) { /* asked for long enough */
+        w->s_asking = 0;
+        source_step(w, CV_EV_GIVE_UP);
+        source_acts(&c->x, w, HOW_OK);
+    }
     w->s_open = 0;
     run_destination(c, w);
 }
 
 static const char *verdict(const struct world *w)
 {
-    unsigned running = (w->s_copy == COPY_RUN) + (w->d_copy == COPY_RUN);
+    /* By an administrator, who may unpause it again. */
+    bool paused_there =
+        w->d_copy == COPY_PAUSED && w->d_ran && (w->d_vis == CV_J_RUNNING_SETTLED || w->s_vis == CV_J_TAKEN_SETTLED);
+    unsigned running = (w->s_copy == COPY_RUN) + (w->d_copy == COPY_RUN || paused_there);
 
     if (running > 1)
         return "two run after recover";
     if (running == 0 && !(w->d_ran ? w->lost_d : (w->lost_s || w->lost_d)))
         return "none runs after recover, and no host lost it";
-    if (w->s_copy == COPY_PAUSED || w->d_copy == COPY_PAUSED)
+    if (w->s_copy == COPY_PAUSED || (w->d_copy == COPY_PAUSED && !paused_there))
         return "a paused copy is left after recover";
     if (!cv_journal_settled(w->s_vis) || !(w->d_vis == CV_J_NONE || cv_journal_settled(w->d_vis)))
         return "a journal is unsettled after recover";
     return NULL;
+}
+
+/* What recover cannot decide a person does, with what recover has said. */
+static void told(struct closing *c, struct world *n)
+{
+    if (told_at_destination(n))
+        run_destination(c, n);
+    if (told_at_source(n))
+        run_source(c, n);
+    /* A copy that no record speaks of, beside the guest. */
+    if ((n->d_vis == CV_J_NONE || n->d_vis == CV_J_NEVER) && n->d_copy == COPY_PAUSED && !n->d_ran)
+        n->d_copy = COPY_NONE;
 }
 
 const char *world_recovered(const struct world *w, enum mutation m, int order, struct world *end_out)
@@ -84,8 +104,11 @@ const char *world_recovered(const struct world *w, enum mutation m, int order, s
     source_gone(&n);
     receiver_gone(&n);
     handler_gone(&n);
-    for (int turn = 0; turn < 3; turn++) {
-        if ((turn + order) % 2 == 0 && source_recovers(&c.x, &n))
+    n.d_other = 0; /* the person does what the message says, and ends the one of two that is not to be */
+    for (int turn = 0; turn < 6; turn++) {
+        if (turn == 2 || turn == 3)
+            told(&c, &n);
+        else if ((turn + order) % 2 == 0 && source_recovers(&c.x, &n))
             run_source(&c, &n);
         else if ((turn + order) % 2 == 1 && destination_recovers(&c.x, &n))
             run_destination(&c, &n);

@@ -22,10 +22,15 @@ void bad(struct explorer *x, const char *rule);
 unsigned queue_put(unsigned queue, enum wire m);
 
 /* Effects on guests, with the rules they must keep. */
+/* afresh: booted, which no history stands against but another that runs. */
 void run_at_source(struct explorer *x, struct world *w, bool afresh);
 void run_at_destination(struct explorer *x, struct world *w);
 void destroy_at_source(struct explorer *x, struct world *w);
-void destroy_at_destination(struct explorer *x, struct world *w);
+/* False: the product looks, and refuses.  handler: who knows the copy from the journal alone. */
+bool destroy_at_destination(struct explorer *x, struct world *w, bool handler);
+/* What the product finds of its copy just before COMMIT and RUNNING. */
+enum cv_ho_event look_at_source(const struct explorer *x, const struct world *w);
+enum cv_ho_event look_at_destination(const struct explorer *x, const struct world *w);
 /* What a process says at its end must be true. */
 void source_finished(struct explorer *x, struct world *w);
 void destination_finished(struct explorer *x, struct world *w, unsigned state);
@@ -45,6 +50,13 @@ bool receiver_hears(struct world *w);
 bool query_arrives(struct explorer *x, struct world *w, unsigned k);
 bool answer_arrives(struct explorer *x, struct world *w);
 void send_all(struct world *n);
+
+/* All that an administrator may do at any moment. */
+void administrator(struct explorer *x, const struct world *w,
+                   void (*emit)(struct explorer *, struct world *, const char *));
+/* A person has looked at both hosts, and says what became of the guest. */
+bool told_at_source(struct world *w);
+bool told_at_destination(struct world *w);
 
 bool source_recovers(struct explorer *x, struct world *w);
 bool destination_recovers(struct explorer *x, struct world *w);

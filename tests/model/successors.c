@@ -61,6 +61,15 @@ void send_all(struct world *n)
     source_step(n, CV_EV_SENT_ALL);
 }
 
+/* Trouble is also what an unpause comes to of which nothing can be seen. */
+static bool waits(unsigned state)
+{
+    struct cv_handover h = { .state = (uint8_t)state };
+    int arg;
+
+    return state != 0 && cv_ho_action(&h, &arg) == CV_ACT_WAIT;
+}
+
 static void channel(struct explorer *x, const struct world *w)
 {
     if (source_expects(w, CV_EV_SENT_ALL) && w->s_copy == COPY_RUN)
@@ -78,7 +87,7 @@ static void channel(struct explorer *x, const struct world *w)
         DO("source: trouble", source_step(&n, CV_EV_TROUBLE));
     if (machine_expects(w->d_state, CV_EV_LOST))
         DO("receiver: channel lost", (n.d_open = 0, n.to_d = 0, n.d_state = machine_next(n.d_state, CV_EV_LOST)));
-    if (machine_expects(w->d_state, CV_EV_TROUBLE))
+    if (waits(w->d_state) && machine_expects(w->d_state, CV_EV_TROUBLE))
         DO("receiver: trouble", n.d_state = machine_next(n.d_state, CV_EV_TROUBLE));
     if (w->to_d)
         DO("message to destination lost", (n.to_d = 0, n.s_open = 0));
@@ -87,7 +96,7 @@ static void channel(struct explorer *x, const struct world *w)
     struct cv_handover d = { .state = (uint8_t)w->d_state };
     int arg;
     if (x->mutation == M_DST_ABORTS_LATE && w->d_state && cv_ho_action(&d, &arg) == CV_ACT_UNPAUSE)
-        DO("receiver: gives up late", (destroy_at_destination(x, &n), receiver_gone(&n)));
+        DO("receiver: gives up late", (destroy_at_destination(x, &n, false), receiver_gone(&n)));
 }
 
 static void recovery(struct explorer *x, const struct world *w)
@@ -162,4 +171,6 @@ void world_successors(struct explorer *x, const struct world *w)
     channel(x, w);
     recovery(x, w);
     disasters(x, w);
+    if (w->admin)
+        administrator(x, w, emit);
 }

@@ -21,6 +21,16 @@ const char *mutation_name(enum mutation m)
         [M_RUNNING_IS_NO_DECISION] = "running-is-no-decision",
         [M_WRONG_HOST_IS_NO] = "wrong-host-is-no",
         [M_DST_FORGETS] = "destination-forgets",
+        [M_NO_HOLD] = "no-hold",
+        [M_SRC_LOOKS_NOT] = "source-looks-not",
+        [M_DST_LOOKS_NOT] = "destination-looks-not",
+        [M_FAILED_IS_NEVER_RAN] = "failed-is-never-ran",
+        [M_PAUSED_IS_NEVER_RAN] = "paused-is-never-ran",
+        [M_OLD_RECORD_IS_BELIEVED] = "old-record-is-believed",
+        [M_GONE_BY_DOMID] = "gone-by-domid",
+        [M_LEFT_BY_DOMID] = "left-by-domid",
+        [M_CREATE_ASKS_NOBODY] = "create-asks-nobody",
+        [M_UNPAUSE_ASKS_NOBODY] = "unpause-asks-nobody",
     };
     return names[m];
 }
@@ -41,6 +51,7 @@ struct world world_start(const struct limits *l)
     w.faults = l->faults;
     w.recovers_s = w.recovers_d = l->recovers;
     w.wrong = l->wrong;
+    w.admin = l->admin;
     return w;
 }
 

@@ -27,7 +27,10 @@ struct world {
     uint64_t d_copy : 2, d_vis : 4, d_dur : 4, d_acked : 1;
     /* main channel: 3-bit messages, oldest lowest; an end that is closed hears nothing any more */
     uint64_t to_d : 9, s_open : 1, d_open : 1;
-    uint64_t spare0 : 8;
+    /* an administrator, with xl or with convoy: acts that are left; the guest ended there and was made anew under
+     * another domid; another domain of its uuid is there; its record was put back to an earlier one */
+    uint64_t admin : 2, d_moved : 1, d_other : 1, d_old : 1;
+    uint64_t spare0 : 3;
     uint64_t to_s : 9;
     /* recovery connections: a query may be under way (again) long after its asker is gone */
     uint64_t queries : 3, answers : 9, asks_used : 2;
@@ -58,12 +61,22 @@ enum mutation {
     M_RUNNING_IS_NO_DECISION,  /* recover aborts a RUNNING that is not settled */
     M_WRONG_HOST_IS_NO,        /* takes "never heard of it" for a definite no */
     M_DST_FORGETS,             /* removes its journal before the source has settled */
+    M_NO_HOLD,                 /* an incoming guest that somebody unpauses runs */
+    M_SRC_LOOKS_NOT,           /* sends COMMIT for a guest that somebody has resumed */
+    M_DST_LOOKS_NOT,           /* decides beside another domain of this uuid */
+    M_FAILED_IS_NEVER_RAN,     /* takes an unpause that failed for one that did nothing */
+    M_PAUSED_IS_NEVER_RAN,     /* destroys what is paused, though it has run */
+    M_OLD_RECORD_IS_BELIEVED,  /* destroys what runs, because the record says that it is not ours */
+    M_GONE_BY_DOMID,           /* a guest that was restarted under another domid is gone */
+    M_LEFT_BY_DOMID,           /* and nothing is left of it */
+    M_CREATE_ASKS_NOBODY,      /* convoy create, restore: without the journals */
+    M_UNPAUSE_ASKS_NOBODY,     /* so convoy unpause, cycle */
     M_COUNT
 };
 const char *mutation_name(enum mutation m);
 
 struct limits {
-    unsigned crashes, reboots, faults, recovers, wrong;
+    unsigned crashes, reboots, faults, recovers, wrong, admin;
 };
 
 struct world world_start(const struct limits *l);

@@ -24,9 +24,8 @@ static void contract(bool ok, const char *what)
 /* Destroyed behind convoy's back.  What does not ask for a domain by its number goes on working. */
 static bool vanished(struct fake_host *f, const char *name)
 {
-    static const char *const others[] = {
-        "fake_info", "fake_find", "fake_list", "fake_facts", "fake_xs", "fake_watch"
-    };
+    static const char *const others[] = { "fake_info",  "fake_find", "fake_list", "fake_peek",
+                                          "fake_facts", "fake_xs",   "fake_watch" };
 
     if (f->vanish_at == 0 || f->calls < f->vanish_at || f->dom[1] == NULL)
         return false;
@@ -89,6 +88,7 @@ static void fill(const struct fake_domain *d, struct cv_domain_info *out)
                                     .shutdown_reason = d->ended       ? d->end_reason
                                                        : d->suspended ? CV_SHUTDOWN_SUSPEND
                                                                       : 0,
+                                    .cpu_time_ns = d->cpu_time_ns,
                                     .vcpus = 1,
                                     .vcpus_online = 1,
                                     .max_pages = FAKE_PFNS + 64 };
@@ -113,10 +113,15 @@ static int fake_find(struct cv_host *h, const char *who, struct cv_domain_info *
     TRIP(h, err);
     for (unsigned i = 1; i < 8; i++) {
         struct fake_domain *d = fake(h)->dom[i];
-        if (d != NULL && d->exists && (strcmp(d->spec.name, who) == 0 || (unsigned)atoi(who) == i)) {
+        if (d != NULL && d->exists && strcmp(d->spec.name, who) == 0) {
             fill(d, out);
             return 0;
         }
+    }
+    unsigned domid = (unsigned)atoi(who); /* a name wins over a number */
+    if (domid < 8 && fake(h)->dom[domid] != NULL && fake(h)->dom[domid]->exists) {
+        fill(fake(h)->dom[domid], out);
+        return 0;
     }
     return cv_fail(err, CV_E_NOT_FOUND, 0, "there is no domain '%s'", who);
 }
@@ -130,6 +135,22 @@ static int fake_list(struct cv_host *h, int (*each)(void *, const struct cv_doma
         if (fake(h)->dom[i] == NULL || !fake(h)->dom[i]->exists)
             continue;
         fill(fake(h)->dom[i], &info);
+        if (each(user, &info) != 0)
+            break;
+    }
+    return 0;
+}
+
+static int fake_peek(struct cv_host *h, int (*each)(void *, const struct cv_domain_info *), void *user,
+                     struct cv_error *err)
+{
+    TRIP(h, err);
+    for (unsigned i = 1; i < 8; i++) {
+        struct cv_domain_info info;
+        if (fake(h)->dom[i] == NULL || !fake(h)->dom[i]->exists)
+            continue;
+        fill(fake(h)->dom[i], &info);
+        info.name[0] = '\0';
         if (each(user, &info) != 0)
             break;
     }
@@ -201,8 +222,17 @@ static int fake_rename(struct cv_host *h, uint32_t domid, const char *name, stru
 static int fake_pause(struct cv_host *h, uint32_t domid, struct cv_error *err)
 {
     TRIP(h, err);
-    domain(h, domid)->paused = true;
+    struct fake_domain *d = domain(h, domid);
+    d->held += d->paused;
+    d->paused = true;
     return 0;
+}
+
+/* Xen counts what a vcpu has used: of one that has never run it is 0, of one that stands still it does not grow. */
+static void runs_now(struct fake_domain *d)
+{
+    if (!d->paused && !d->suspended && !d->ended)
+        d->cpu_time_ns += 1000000;
 }
 
 static int fake_unpause(struct cv_host *h, uint32_t domid, struct cv_error *err)
@@ -211,7 +241,13 @@ static int fake_unpause(struct cv_host *h, uint32_t domid, struct cv_error *err)
     contract(domain(h, domid)->introduced, "unpaused before it was introduced");
     if (!domain(h, domid)->paused) /* as Xen */
         return cv_fail(err, CV_E_HYPERVISOR, EINVAL, "cannot unpause domain %u", domid);
-    domain(h, domid)->paused = false;
+    struct fake_domain *d = domain(h, domid);
+    if (d->held > 0) {
+        d->held--;
+        return 0;
+    }
+    d->paused = false;
+    runs_now(d);
     return 0;
 }
 
@@ -248,6 +284,7 @@ static int fake_resume(struct cv_host *h, uint32_t domid, struct cv_error *err)
 {
     TRIP(h, err);
     domain(h, domid)->suspended = false;
+    runs_now(domain(h, domid));
     return 0;
 }
 
@@ -502,6 +539,15 @@ static int fake_xs_remove(struct cv_host *h, const char *path, struct cv_error *
     return 0;
 }
 
+static int fake_xs_take(struct cv_host *h, const char *path, char **value_out, struct cv_error *err)
+{
+    TRIP(h, err);
+    json_t *v = json_object_get(fake(h)->store, path);
+    *value_out = v ? strdup(json_string_value(v)) : NULL;
+    json_object_del(fake(h)->store, path);
+    return 0;
+}
+
 static int fake_xs_list(struct cv_host *h, const char *path, struct cv_buf *names, size_t *count, struct cv_error *err)
 {
     (void)path, (void)names;
@@ -554,6 +600,7 @@ static const struct cv_host_ops fake_ops = {
     .find = fake_find,
     .info = fake_info,
     .list = fake_list,
+    .peek = fake_peek,
     .create = fake_create,
     .build = fake_build,
     .introduce = fake_introduce,
@@ -582,6 +629,7 @@ static const struct cv_host_ops fake_ops = {
     .xs_read = fake_xs_read,
     .xs_write = fake_xs_write,
     .xs_remove = fake_xs_remove,
+    .xs_take = fake_xs_take,
     .xs_list = fake_xs_list,
     .watch_fd = fake_watch_fd,
     .watch_drain = fake_watch_drain,
@@ -626,6 +674,7 @@ uint32_t fake_host_add_guest(struct fake_host *f, const char *name)
     struct fake_domain *d = f->dom[domid];
     d->paused = false;
     d->introduced = true;
+    d->cpu_time_ns = 1000000;
     for (unsigned i = 0; i < FAKE_PFNS; i++) {
         d->there[i] = i % 7 != 6;
         if (i % 3 != 0)

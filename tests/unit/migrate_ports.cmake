@@ -5,7 +5,7 @@ endif()
 convoy_test(test_offer
   SOURCES "${PROJECT_SOURCE_DIR}/tests/unit/test_offer.c" "${PROJECT_SOURCE_DIR}/tests/support/fake_host.c"
   LINKS convoy_migrate)
-foreach(name migrate migrate_sweeps migrate_check recover)
+foreach(name migrate migrate_sweeps migrate_check recover admin)
   convoy_test(test_${name}
     SOURCES "${PROJECT_SOURCE_DIR}/tests/unit/test_${name}.c" "${PROJECT_SOURCE_DIR}/tests/support/two_hosts.c"
             "${PROJECT_SOURCE_DIR}/tests/support/one_host.c" "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c"

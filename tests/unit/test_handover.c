@@ -234,7 +234,7 @@ static void open_end(struct end *e, int role, int fd, struct cv_guest_ports *por
     ck_assert_int_eq(cv_journal_boot_id(rec.boot, &err), 0);
     ck_assert_int_eq(cv_journal_store_id(store_d, rec.peer_store, &err), 0);
     *e = (struct end){ .journal = CV_JOURNAL_INIT, .fd = fd };
-    *ports = (struct cv_guest_ports){ e, do_resume, do_run, do_destroy };
+    *ports = (struct cv_guest_ports){ .user = e, .resume = do_resume, .run = do_run, .destroy = do_destroy };
     const char *store = role == CV_ROLE_SOURCE ? store_s : store_d;
     ck_assert_msg(cv_journal_create(&e->journal, store, &rec, &err) == 0, "%s", err.text);
     ck_assert_int_eq(cv_chan_init(&e->chan, fd, fd, role, &err), 0);

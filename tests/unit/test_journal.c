@@ -126,7 +126,7 @@ START_TEST(transitions)
                 if (cv_journal_settled(a) && a != b)
                     ck_assert(!cv_journal_legal((enum cv_journal_role)role, a, b));
     ck_assert(!cv_journal_legal(CV_ROLE_DESTINATION, CV_J_OPEN, CV_J_COMMITTING));
-    ck_assert(!cv_journal_legal(CV_ROLE_DESTINATION, CV_J_ABORTED, CV_J_RUNNING));
+    ck_assert(!cv_journal_legal(CV_ROLE_DESTINATION, CV_J_ABORTED_SETTLED, CV_J_RUNNING));
     ck_assert(!cv_journal_legal(CV_ROLE_SOURCE, CV_J_OPEN, CV_J_TAKEN));
 }
 END_TEST
