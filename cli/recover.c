@@ -45,7 +45,8 @@ static const char *const meaning[] = {
     [CV_OUT_KEPT] = "the guest runs here",
     [CV_OUT_TAKEN] = "the guest runs there; nothing is left here",
     [CV_OUT_TAKEN_LEFT] = "the guest runs there; its old copy is still here",
-    [CV_OUT_TAKEN_GONE] = "the guest was there and is gone; start it afresh",
+    [CV_OUT_TAKEN_GONE] = "the guest was there and is gone; if it runs nowhere (it may have been saved or moved on "
+                          "there), start it afresh",
     [CV_OUT_LOST] = "the guest was here and has ended (this host rebooted, or it was destroyed); start it afresh if it "
                     "does not run",
     [CV_OUT_UNKNOWN] = "nobody knows yet; the guest stands still here",
@@ -67,17 +68,70 @@ static void print_outcome(FILE *f, const struct cv_journal_record *rec, enum cv_
         fprintf(f, "    %s\n", cv_error_string(why, text, sizeof text));
 }
 
+/* What a person needs who is to decide: what is here, and which word fits what is seen there. */
+struct telling {
+    struct cli *c;
+    struct cv_host *host;
+    const struct cv_journal_record *rec;
+    unsigned domains;
+};
+
+static const char *run_state(const struct cv_domain_info *d)
+{
+    return d->dying                                                   ? "is being ended"
+           : d->shutdown && d->shutdown_reason == CV_SHUTDOWN_SUSPEND ? "stands suspended"
+           : d->shutdown                                              ? "has ended"
+           : !d->paused                                               ? "runs"
+           : d->cpu_time_ns == 0                                      ? "is paused, and has never run"
+                                                                      : "is paused, and has run";
+}
+
+static int tell_domain(void *user, const struct cv_domain_info *d)
+{
+    struct telling *t = user;
+
+    if (memcmp(d->uuid, t->rec->guest, sizeof d->uuid) != 0)
+        return 0;
+    t->domains++;
+    printf("    here: domain %u '%s' %s\n", d->domid, d->name, run_state(d));
+    return 0;
+}
+
+static void tell_ways_out(struct telling *t, const struct cv_journal_record *rec)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    bool source = rec->role == CV_ROLE_SOURCE;
+
+    t->rec = rec;
+    t->domains = 0;
+    if (t->host->ops->list(t->host, tell_domain, t, &err) == 0 && t->domains == 0)
+        puts("    here: no domain of this guest");
+    printf("    if recover does not settle it: look on the other host (%s) with 'convoy list' and 'convoy recover', "
+           "then here\n"
+           "        convoy recover --assume running %s    %s\n"
+           "        convoy recover --assume aborted %s    %s\n",
+           rec->peer[0] ? rec->peer : "?", rec->name,
+           source ? "it runs there, or ran and is to be lost: what is left here is destroyed"
+                  : "it is to stay here, and does not run there",
+           rec->name,
+           source ? "it does not run there, and nothing of it is left there: it goes on here"
+                  : "it is to go on there: what is here is destroyed, even if it has run");
+}
+
 static void settled(void *user, const struct cv_journal_record *rec, enum cv_ho_outcome outcome,
                     const struct cv_error *why)
 {
     char id[CV_ID_TEXT];
-    struct cli *c = user;
+    struct telling *t = user;
+    struct cli *c = t->c;
 
     cv_id_format(rec->migration, id);
     if (c->json_events)
         print_json(rec, id, outcome, why);
     else
         print_outcome(stdout, rec, outcome, why);
+    if (!c->json_events && (outcome == CV_OUT_UNKNOWN || outcome == CV_OUT_STUCK || outcome == CV_OUT_TAKEN_LEFT))
+        tell_ways_out(t, rec);
     fflush(stdout);
 }
 
@@ -133,8 +187,7 @@ static int parse(struct cli *c, int argc, char **argv, struct recover_args *a)
                                          .role = -1,
                                          .runs = runs,
                                          .runs_user = c,
-                                         .settled = settled,
-                                         .settled_user = c } };
+                                         .settled = settled } };
     while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (opt) {
         case 'j': c->json_events = true; break;
@@ -194,6 +247,8 @@ int cmd_recover(struct cli *c, int argc, char **argv)
     struct cv_host *h = cli_host(c, &status);
     if (h == NULL)
         return status;
+    struct telling telling = { .c = c, .host = h };
+    a.opt.settled_user = &telling;
     if (cv_recover(h, a.who, &a.opt, &c->sink, &count, &err) < 0)
         status = cli_error(&err);
     else if (count == 0)

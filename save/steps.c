@@ -131,7 +131,6 @@ int cv_save_preflight(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_save *s = op;
     struct cv_emu_wait w = waiting(s, deadline_ms);
-
     struct cv_domain_info d;
 
     if (s->g.host->ops->info(s->g.host, s->g.domid, &d, err) < 0 ||

@@ -64,7 +64,8 @@ static const struct { const char *name; struct limits l; } full[] = {
     { "hosts reboot: 2 on each side", { .crashes = 1, .reboots = 2, .recovers = 2 } },
     { "disks and hypervisors fail: 2", { .crashes = 1, .reboots = 1, .faults = 2, .recovers = 1 } },
     { "two of each death and reboot, recover twice", { .crashes = 2, .reboots = 2, .recovers = 2 } },
-    { "an administrator acts once, everything once", { .crashes = 1, .reboots = 1, .faults = 1, .recovers = 1, .admin = 1 } },
+    { "an administrator acts once, everything once",
+      { .crashes = 1, .reboots = 1, .faults = 1, .recovers = 1, .admin = 1 } },
     { "an administrator acts twice", { .crashes = 1, .recovers = 1, .admin = 2 } },
     { "everything once, recover twice", { .crashes = 1, .reboots = 1, .faults = 1, .recovers = 2, .wrong = 1 } },
 };
