@@ -72,7 +72,7 @@ static void at_the_destination(struct explorer *x, const struct world *w,
         nobody && w->d_vis != CV_J_NONE && w->d_vis != CV_J_NEVER && !(w->d_ran && w->d_copy == COPY_NONE),
         (n.d_vis = n.d_dur = CV_J_OPEN, n.d_acked = 0, n.d_old = 1, n.reboots_d = 0));
     ACT("destination: the record is lost", nobody && w->d_vis != CV_J_NONE,
-        (n.d_vis = n.d_dur = CV_J_NONE, n.d_acked = 0));
+        (n.d_vis = n.d_dur = CV_J_NONE, n.d_acked = 0, n.d_lost = 1));
     ACT("destination: recover --assume", true, if (!told_at_destination(&n)) continue);
 }
 
@@ -107,7 +107,7 @@ bool told_at_source(struct world *w)
 {
     bool lost = w->d_vis == CV_J_NONE || w->d_vis == CV_J_NEVER;
 
-    if (w->s_state != 0 || w->s_vis != CV_J_COMMITTING || !lost || w->d_state != 0 || w->h_state != 0)
+    if (w->s_state != 0 || w->s_vis != CV_J_COMMITTING || !lost || !w->d_lost || w->d_state != 0 || w->h_state != 0)
         return false;
     if (!w->d_ran && w->d_copy != COPY_NONE) /* convoy destroy */
         w->d_copy = COPY_NONE;
@@ -121,7 +121,8 @@ bool told_at_destination(struct world *w)
 {
     bool not_ours = w->d_vis == CV_J_OPEN || w->d_vis == CV_J_ABORTED;
 
-    if (w->d_state != 0 || w->h_state != 0 || w->s_state != 0 || !not_ours || w->d_copy == COPY_NONE || !w->d_ran)
+    if (w->d_state != 0 || w->h_state != 0 || w->s_state != 0 || !not_ours || !w->d_old || w->d_copy == COPY_NONE ||
+        !w->d_ran)
         return false;
     if (w->s_copy == COPY_RUN) { /* convoy destroy of the one that is not to be */
         w->d_copy = COPY_NONE;

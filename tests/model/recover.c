@@ -88,7 +88,7 @@ static void told(struct closing *c, struct world *n)
     if (told_at_source(n))
         run_source(c, n);
     /* A copy that no record speaks of, beside the guest. */
-    if ((n->d_vis == CV_J_NONE || n->d_vis == CV_J_NEVER) && n->d_copy == COPY_PAUSED && !n->d_ran)
+    if (n->d_lost && (n->d_vis == CV_J_NONE || n->d_vis == CV_J_NEVER) && n->d_copy == COPY_PAUSED && !n->d_ran)
         n->d_copy = COPY_NONE;
 }
 

@@ -28,9 +28,9 @@ struct world {
     /* main channel: 3-bit messages, oldest lowest; an end that is closed hears nothing any more */
     uint64_t to_d : 9, s_open : 1, d_open : 1;
     /* an administrator, with xl or with convoy: acts that are left; the guest ended there and was made anew under
-     * another domid; another domain of its uuid is there; its record was put back to an earlier one */
-    uint64_t admin : 2, d_moved : 1, d_other : 1, d_old : 1;
-    uint64_t spare0 : 3;
+     * another domid; another domain of its uuid is there; its record was put back to an earlier one, or lost */
+    uint64_t admin : 2, d_moved : 1, d_other : 1, d_old : 1, d_lost : 1;
+    uint64_t spare0 : 2;
     uint64_t to_s : 9;
     /* recovery connections: a query may be under way (again) long after its asker is gone */
     uint64_t queries : 3, answers : 9, asks_used : 2;
