@@ -27,14 +27,9 @@ static int make(unsigned dmid, unsigned flags, struct cv_error *err)
 
 int cv_state_memory_to_load(unsigned dmid, struct cv_error *err) { return make(dmid, 0, err); }
 
-int cv_state_memory(unsigned dmid, struct cv_error *err)
-{
-    CV_AUTO_FD fd = make(dmid, MFD_ALLOW_SEALING, err);
-
-    if (fd >= 0 && (ftruncate(fd, CV_STATE_BYTES_MAX) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_GROW) < 0))
-        return cv_fail(err, CV_E_IO, errno, "limit the memory file for emulator %u's device state", dmid);
-    return cv_fd_take(&fd);
-}
+/* QEMU truncates what it saves to, a descriptor of ours too: a size that is set and sealed beforehand leaves it no
+ * room. */
+int cv_state_memory(unsigned dmid, struct cv_error *err) { return make(dmid, MFD_ALLOW_SEALING, err); }
 
 int cv_state_reopen(int fd, int mode, struct cv_error *err)
 {
@@ -67,9 +62,11 @@ int cv_state_close(int fd, int written, uint64_t *size_out, struct cv_error *err
 
     if (size < 0)
         return cv_fail(err, CV_E_IO, errno, "size of its state file");
-    if (size > (off_t)CV_STATE_BYTES_MAX)
+    if (size > (off_t)CV_STATE_BYTES_MAX) {
+        (void)!seal(fd, 0, NULL); /* gives back what it took, and it gets no more */
         return cv_fail(err, CV_E_EMULATOR, 0, "its state of %lld bytes is too large: at most %u MiB", (long long)size,
                        CV_STATE_BYTES_MAX >> 20);
+    }
     if (seal(fd, size, err) < 0)
         return -1;
     if (size > 8 && (pread(fd, head, 8, 0) != 8 || pread(fd, &tail, 1, size - 1) != 1))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Memory files for device states: nothing lies about when we are killed, and an emulator, which may be the guest's by
- * then, cannot make one larger than it may be, nor change it once it has been looked at. */
+ * then, cannot change one once it has been looked at, nor is more of it ever read than a state may have. */
 #ifndef CONVOY_EMULATORS_STATE_MEMORY_H
 #define CONVOY_EMULATORS_STATE_MEMORY_H
 
@@ -11,10 +11,9 @@
 /* Bytes of one device state; a real one has 10 to 300 kB.  An image's may have as many. */
 #define CV_STATE_BYTES_MAX (64u << 20)
 
-/* A file for emulator dmid to save its state into: as large as a state may be and no larger, without contents.
- * Read and write, close-on-exec; -1 with CV_E_IO. */
+/* An empty file for emulator dmid to save its state into.  Read and write, close-on-exec; -1 with CV_E_IO. */
 int cv_state_memory(unsigned dmid, struct cv_error *err) CV_CHECKED;
-/* An empty one, for a state that an emulator is to load. */
+/* The same for a state that an emulator is to load. */
 int cv_state_memory_to_load(unsigned dmid, struct cv_error *err) CV_CHECKED;
 /* Another open file of the same inode, close-on-exec: QEMU wants exactly the access mode that it opens with, and an
  * offset of its own. */

@@ -189,9 +189,9 @@ static int save_state(struct fake *f, int fd)
         data[n++] = 7;
     if (write(fd, data, n) != (ssize_t)n)
         return -1;
-    if (f->state_bytes != 0 && (ftruncate(fd, f->state_bytes) == 0 || lseek(fd, f->state_bytes, SEEK_SET) < 0))
-        fprintf(stderr, "fake-qemu: took %lld bytes\n", f->state_bytes);
-    return 0;
+    if (f->state_bytes == 0)
+        return 0;
+    return ftruncate(fd, f->state_bytes) < 0 || lseek(fd, f->state_bytes, SEEK_SET) < 0 ? -1 : 0;
 }
 
 static int load_state(struct fake *f, int fd)
@@ -248,6 +248,8 @@ static json_t *do_save(struct fake *f, const json_t *args, char *why, size_t len
         return refuse("Could not open the file: Permission denied", why, len);
     if (strcmp(f->status, "running") == 0)
         return refuse("model: saved while running", why, len);
+    if (ftruncate(f->fdset[id], 0) < 0) /* as QEMU does with what stands for a new file */
+        return refuse("Could not open the file: Operation not permitted", why, len);
     return save_state(f, f->fdset[id]) < 0 ? refuse("An IO error has occurred", why, len) : json_object();
 }
 
