@@ -9,8 +9,6 @@
 #include "base/fd.h"
 #include "guest/spec.h"
 
-#define FOUR_GIB (UINT64_C(1) << 32)
-#define E820_RAM 1u
 #define NODES_MAX CV_XS_NODES_MAX
 #define PARAM_PAE_ENABLED 4u /* obsolete: libxc passes over it as well */
 
@@ -99,36 +97,21 @@ static int put_memory(struct cv_writer *w, const struct cv_plan *p, uint64_t pfn
 {
     CV_AUTO_BUF body = { 0 };
     const struct cv_domain_spec *s = &p->spec;
-    uint64_t ram = s->ram_kb << 10, mmio = p->layout.mmio_start, low = ram > mmio ? mmio : ram;
+    struct cv_physmap map = cv_physmap(s->ram_kb << 10, p->layout.mmio_start);
     struct cv_rec_memory rec = {
         .pfn_count = pfn_count,
         .target_kib = s->target_kb,
         .static_max_kib = s->max_kb,
         .videoram_kib = s->video_kb,
         .paging_pool_kib = s->paging_pool_kb,
-        .e820_count = ram > low ? 2 : 1,
-        .e820 = { { 0x100000, low - 0x100000, E820_RAM }, { FOUR_GIB, ram - low, E820_RAM } },
     };
 
+    cv_rec_memory_set_ram(&rec, &map);
     return blame_input(cv_rec_memory_encode(&rec, &body, err), err) < 0 ? -1
                                                                         : cv_head_put(w, CV_REC_MEMORY, &body, err);
 }
 
 /* ---- CPU policy ---- */
-
-static int by_leaf(const void *a, const void *b)
-{
-    const struct cv_cpuid_leaf *x = a, *y = b;
-    if (x->leaf != y->leaf)
-        return x->leaf < y->leaf ? -1 : 1;
-    return x->subleaf < y->subleaf ? -1 : x->subleaf > y->subleaf;
-}
-
-static int by_msr(const void *a, const void *b)
-{
-    const struct cv_msr_entry *x = a, *y = b;
-    return x->index < y->index ? -1 : x->index > y->index;
-}
 
 static int put_policy(struct cv_writer *w, const struct cv_buf *leaves, const struct cv_buf *msrs, struct cv_error *err)
 {
@@ -141,22 +124,21 @@ static int put_policy(struct cv_writer *w, const struct cv_buf *leaves, const st
     if (leaves->len % 24 != 0 || msrs->len % 16 != 0)
         return cv_fail(err, CV_E_STREAM, 0, "CPU policy: %zu and %zu bytes are no whole entries", leaves->len,
                        msrs->len);
-    struct cv_cpuid_leaf *l = calloc(nl + 1u, sizeof *l);
-    struct cv_msr_entry *m = calloc(nm + 1u, sizeof *m);
-    int rc = l != NULL && m != NULL ? 0 : cv_fail(err, CV_E_NOMEM, 0, "no memory for the CPU policy");
-    for (uint32_t i = 0; rc == 0 && i < nl; i++) {
-        l[i].leaf = cv_cur_u32(&cl), l[i].subleaf = cv_cur_u32(&cl);
-        l[i].a = cv_cur_u32(&cl), l[i].b = cv_cur_u32(&cl), l[i].c = cv_cur_u32(&cl), l[i].d = cv_cur_u32(&cl);
+    struct cv_cpu_policy p;
+    if (cv_cpu_policy_init(&p, nl, nm, err) < 0)
+        return cv_context(err, "CPU policy");
+    for (uint32_t i = 0; i < nl; i++) {
+        struct cv_policy_leaf *l = &p.leaves[i];
+        l->leaf = cv_cur_u32(&cl), l->subleaf = cv_cur_u32(&cl);
+        l->a = cv_cur_u32(&cl), l->b = cv_cur_u32(&cl), l->c = cv_cur_u32(&cl), l->d = cv_cur_u32(&cl);
     }
-    for (uint32_t i = 0; rc == 0 && i < nm; i++)
-        m[i].index = cv_cur_u32(&cm), m[i].flags = cv_cur_u32(&cm), m[i].value = cv_cur_u64(&cm);
-    if (rc == 0) {
-        qsort(l, nl, sizeof *l, by_leaf);
-        qsort(m, nm, sizeof *m, by_msr);
-        rc = blame_input(cv_rec_cpu_policy_encode(l, nl, m, nm, &body, err), err);
+    for (uint32_t i = 0; i < nm; i++) {
+        struct cv_policy_msr *m = &p.msrs[i];
+        m->index = cv_cur_u32(&cm), m->flags = cv_cur_u32(&cm), m->value = cv_cur_u64(&cm);
     }
-    free(l);
-    free(m);
+    cv_cpu_policy_sort(&p);
+    int rc = blame_input(cv_rec_cpu_policy_encode(p.leaves, nl, p.msrs, nm, &body, err), err);
+    cv_cpu_policy_dispose(&p);
     return rc < 0 ? cv_context(err, "CPU policy") : cv_head_put(w, CV_REC_CPU_POLICY, &body, err);
 }
 

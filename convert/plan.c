@@ -4,12 +4,11 @@
 #include <string.h>
 
 #include "guest/spec.h"
+#include "vm/physmap.h"
 
 /* XEN_X86_EMU_ALL without VPCI, with and without USE_PIRQ (xen/arch-x86/xen.h). */
 #define EMULATION_WITH_PIRQ 0x3ffu
 #define EMULATION 0x1ffu
-
-#define FOUR_GIB_PFN UINT64_C(0x100000)
 
 static void take_facts(struct cv_plan *p)
 {
@@ -53,8 +52,7 @@ int cv_plan_from_libxl(struct cv_plan *p, const char *json, size_t len, const ch
 uint64_t cv_plan_pfn_count(const struct cv_plan *p)
 {
     const struct cv_layout *l = &p->layout;
-    uint64_t mmio = l->mmio_start >> 12, ram = l->max_kib >> 2;
-    uint64_t end = ram > mmio ? FOUR_GIB_PFN + ram - mmio : FOUR_GIB_PFN;
+    uint64_t end = cv_physmap(l->max_kib << 10, l->mmio_start).high_end >> CV_PFN_SHIFT;
 
     /* The special pages lie below 4 GiB in every guest, and emulated cards' memory too. */
     for (unsigned i = 0; i < l->count; i++)

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MIB 1024ULL                  /* in KiB */
-#define HVM_MMIO_START 0xf0000000ULL /* Xen: HVM_BELOW_4G_MMIO_START */
-#define FOUR_GIB 0x100000000ULL
+#include "vm/physmap.h"
+
+#define MIB 1024ULL /* in KiB */
 
 /* Slots 0 and 1 are the chipset's, 2 the platform device's, 3 the VGA card's, in every emulator's machine. */
 #define SLOTS_FIXED 0x0000000fu
@@ -260,7 +260,9 @@ static uint64_t window_kib(const struct cv_decide *d, const struct cv_layout_dm 
  * only then. */
 static uint64_t block_start(const struct cv_layout *l, uint64_t m_bytes)
 {
-    return m_bytes > l->mmio_start ? FOUR_GIB + (m_bytes - l->mmio_start) : m_bytes;
+    struct cv_physmap map = cv_physmap(m_bytes, l->mmio_start);
+
+    return cv_physmap_end(&map);
 }
 
 static void decide_windows(struct cv_decide *d)
@@ -298,7 +300,7 @@ int cv_layout_decide(const struct cv_guest_config *c, const struct cv_layout_hos
     out->schema = CV_LAYOUT_SCHEMA;
     out->ram_kib = c->memory_kib - video_kib;
     out->max_kib = c->maxmem_kib - video_kib;
-    out->mmio_start = HVM_MMIO_START;
+    out->mmio_start = CV_HOLE_START;
     out->vcpus = c->vcpus;
     out->maxvcpus = c->maxvcpus;
     out->vncpasswd = cv_pool_string(&out->pool, c->vncpasswd);

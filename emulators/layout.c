@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vm/physmap.h"
+
 void cv_layout_dispose(struct cv_layout *l)
 {
     struct cv_pool pool = l->pool;
@@ -122,7 +124,6 @@ static int check_pair(const struct cv_layout_dm *a, const struct cv_layout_dm *b
 static int check_one(const struct cv_layout *l, unsigned i, struct cv_error *err)
 {
     const struct cv_layout_dm *dm = &l->dms[i];
-    uint64_t hole = l->mmio_start >> 12, hole_pages = (0x100000000ULL - l->mmio_start) >> 12;
 
     if (dm->dmid != i || dm->rank >= l->count || (dm->role == CV_DM_DEFAULT) != (i == 0) ||
         (i == 0 && dm->rank != l->count - 1))
@@ -132,7 +133,7 @@ static int check_one(const struct cv_layout *l, unsigned i, struct cv_error *err
     else if (dm->window_gfn > 1ULL << 40 || dm->window_pages > 1ULL << 20 || dm->window_gfn < l->max_kib >> 2)
         cv_fail(err, CV_E_INVALID, 0, "window at gfn 0x%" PRIx64 "+0x%" PRIx64 " does not lie behind the RAM",
                 dm->window_gfn, dm->window_pages);
-    else if (overlap(dm->window_gfn, dm->window_pages, hole, hole_pages))
+    else if (cv_physmap_in_hole(l->mmio_start, dm->window_gfn << CV_PFN_SHIFT, dm->window_pages << CV_PFN_SHIFT))
         cv_fail(err, CV_E_INVALID, 0, "window at gfn 0x%" PRIx64 " lies in the PCI hole", dm->window_gfn);
     else if (dm->role != CV_DM_ATTACHED && (dm->argv.count == 0 || dm->model[0] != '/'))
         cv_fail(err, CV_E_INVALID, 0, "has no program");
@@ -164,7 +165,7 @@ int cv_layout_check(const struct cv_layout *l, struct cv_error *err)
 {
     if (l->count < 1 || l->count > CV_DM_MAX)
         return cv_fail(err, CV_E_INVALID, 0, "layout: %u emulators, must be 1 to %d", l->count, CV_DM_MAX);
-    if (l->mmio_start > 0x100000000ULL || l->mmio_start < 0x80000000ULL || (l->mmio_start & 0xfffff) != 0)
+    if (l->mmio_start > CV_FOUR_GIB || l->mmio_start < 0x80000000ULL || (l->mmio_start & 0xfffff) != 0)
         return cv_fail(err, CV_E_INVALID, 0, "layout: bad start of the PCI hole 0x%" PRIx64, l->mmio_start);
     for (unsigned i = 0; i < l->count; i++)
         if (check_one(l, i, err) < 0 || check_regions(&l->dms[i], err) < 0)

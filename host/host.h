@@ -17,6 +17,8 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "memory/pages.h"
+#include "vm/policy.h"
+#include "vm/state.h"
 
 #define CV_NAME_MAX 128
 
@@ -83,41 +85,6 @@ struct cv_domain_spec {
     uint32_t cpu_weight;  /* of the credit schedulers; 0 = the usual */
     uint32_t cpu_cap;     /* percent of one CPU; 0 = no limit */
 };
-
-struct cv_tsc_state {
-    uint32_t mode, khz, incarnation;
-    uint64_t nsec;
-};
-
-#define CV_STATE_PARAMS_MAX 64
-struct cv_state_param {
-    uint64_t index, value;
-};
-
-/* All that Xen knows of a stopped guest besides its memory.  { 0 } is empty; cv_guest_state_dispose. */
-struct cv_guest_state {
-    struct cv_tsc_state tsc;
-    struct cv_buf hvm_context; /* Xen's own blob (XEN_DOMCTL_gethvmcontext) */
-    struct cv_state_param params[CV_STATE_PARAMS_MAX];
-    size_t param_count;
-};
-void cv_guest_state_dispose(struct cv_guest_state *s);
-
-/* CPUID leaves (xen_cpuid_leaf_t: leaf, subleaf, a, b, c, d) and MSRs (idx, flags, val), as numbers. */
-struct cv_policy_leaf {
-    uint32_t leaf, subleaf, a, b, c, d;
-};
-struct cv_policy_msr {
-    uint32_t index, flags;
-    uint64_t value;
-};
-struct cv_cpu_policy {
-    struct cv_policy_leaf *leaves;
-    size_t leaf_count;
-    struct cv_policy_msr *msrs;
-    size_t msr_count;
-};
-void cv_cpu_policy_dispose(struct cv_cpu_policy *p);
 
 struct cv_dirty_stats {
     uint64_t dirty_pages, fault_pages;

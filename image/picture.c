@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "image/report.h"
+#include "vm/physmap.h"
 
 #define CELLS 128u /* a row */
 #define CELL_PAGES_MIN 16u
@@ -36,7 +37,6 @@ static const struct rgb owners[2 + CV_DM_MAX] = {
 
 /* From here to 4 GiB hvmloader and Xen have their own pages (tools/firmware/hvmloader/config.h, RESERVED_MEMBASE). */
 #define RESERVED_PFN UINT64_C(0xfc000)
-#define FOUR_GIB_PFN UINT64_C(0x100000)
 #define NOBODY (1 + CV_DM_MAX) /* places that are nobody's */
 
 struct picture {
@@ -171,7 +171,7 @@ static void rect(struct picture *p, int x, int y, int w, int h, const char *fill
 /* Devices' registers and video memory live there, between the pages that emulators and firmware have in it. */
 static bool in_hole(const struct picture *p, uint64_t pfn)
 {
-    return p->img->has_layout && pfn >= p->img->layout.mmio_start >> 12 && pfn < FOUR_GIB_PFN;
+    return p->img->has_layout && cv_physmap_in_hole(p->img->layout.mmio_start, pfn << CV_PFN_SHIFT, 1);
 }
 
 static void put_ground(struct picture *p, uint64_t first)
@@ -277,7 +277,7 @@ static void collect_bars(const struct picture *p, struct labels *l)
 
     for (unsigned i = 0; i < p->bar_count; i++) {
         const struct cv_image_bar *b = &p->bars[i];
-        if (b->address >> 12 >= FOUR_GIB_PFN || b->address >> 12 >= p->img->memory.pfn_count)
+        if (b->address >> 12 >= CV_FOUR_GIB_PFN || b->address >> 12 >= p->img->memory.pfn_count)
             continue;
         snprintf(what, sizeof what, b->index == CV_IMAGE_BAR_ROM ? "ROM" : "BAR %u", b->index);
         add_label(l, b->address >> 12, 1 + b->dmid, "%s %.24s %s at %#" PRIx64, cv_bdf_string(b->bdf, bdf, sizeof bdf),
@@ -293,7 +293,7 @@ static void collect(const struct picture *p, struct labels *l)
 
     add_label(l, 0, 0, "RAM");
     for (uint32_t i = 0; i < img->memory.e820_count; i++)
-        if (img->memory.e820[i].start >= UINT64_C(1) << 32)
+        if (img->memory.e820[i].start >= CV_FOUR_GIB)
             add_label(l, img->memory.e820[i].start >> 12, 0, "RAM above 4 GiB");
     for (unsigned i = 0; i < sizeof special / sizeof *special; i++)
         if (param_of(img, special[i]) != 0)

@@ -220,14 +220,14 @@ static json_t *report_policy(struct build *b, const struct cv_image *img)
     if (cv_rec_cpu_policy_decode(&p, img->cpu_policy.data, img->cpu_policy.len, NULL) < 0)
         p = (struct cv_rec_cpu_policy){ 0 };
     for (uint32_t i = 0; i < p.leaf_count; i++) {
-        struct cv_cpuid_leaf l = cv_cpu_policy_leaf(&p, i);
+        struct cv_policy_leaf l = cv_cpu_policy_leaf(&p, i);
         snprintf(text, sizeof text, "%08x %08x %08x %08x", l.a, l.b, l.c, l.d);
         add(b, leaves,
             json_pack("{s:I,s:o,s:s}", "leaf", (json_int_t)l.leaf, "subleaf",
                       l.subleaf == UINT32_MAX ? json_null() : json_integer(l.subleaf), "value", text));
     }
     for (uint32_t i = 0; i < p.msr_count; i++) {
-        struct cv_msr_entry m = cv_cpu_policy_msr(&p, i);
+        struct cv_policy_msr m = cv_cpu_policy_msr(&p, i);
         snprintf(text, sizeof text, "%#llx", (unsigned long long)m.value);
         add(b, msrs,
             json_pack("{s:I,s:I,s:s}", "index", (json_int_t)m.index, "flags", (json_int_t)m.flags, "value", text));

@@ -84,20 +84,8 @@ static int take_policy(struct cv_restore *r, const struct cv_record *rec, struct
 
     if (cv_rec_cpu_policy_decode(&p, rec->body.data, rec->body.len, err) < 0)
         return -1;
-    r->policy = (struct cv_cpu_policy){ .leaves = calloc(p.leaf_count + 1u, sizeof *r->policy.leaves),
-                                        .leaf_count = p.leaf_count,
-                                        .msrs = calloc(p.msr_count + 1u, sizeof *r->policy.msrs),
-                                        .msr_count = p.msr_count };
-    if (r->policy.leaves == NULL || r->policy.msrs == NULL)
-        return cv_fail(err, CV_E_NOMEM, 0, "no memory for the CPU policy");
-    for (uint32_t i = 0; i < p.leaf_count; i++) {
-        struct cv_cpuid_leaf v = cv_cpu_policy_leaf(&p, i);
-        r->policy.leaves[i] = (struct cv_policy_leaf){ v.leaf, v.subleaf, v.a, v.b, v.c, v.d };
-    }
-    for (uint32_t i = 0; i < p.msr_count; i++) {
-        struct cv_msr_entry v = cv_cpu_policy_msr(&p, i);
-        r->policy.msrs[i] = (struct cv_policy_msr){ v.index, v.flags, v.value };
-    }
+    if (cv_rec_cpu_policy_copy(&p, &r->policy, err) < 0)
+        return -1;
     r->has_policy = true;
     return 0;
 }

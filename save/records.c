@@ -13,11 +13,9 @@
 #include "save/save.h"
 #include "save/write.h"
 #include "stream-format/bodies.h"
+#include "vm/physmap.h"
 
 _Static_assert(CV_STATE_BYTES_MAX + CV_DEVICE_STATE_HEAD == CV_DEVICE_STATE_MAX, "what is taken can be written");
-
-#define FOUR_GIB (UINT64_C(1) << 32)
-#define E820_RAM 1u
 
 int cv_save_put_body(struct cv_save *s, enum cv_record_type type, const struct cv_buf *body, struct cv_error *err)
 {
@@ -121,8 +119,7 @@ static int put_memory(struct cv_save *s, struct cv_error *err)
     struct cv_domain_info d;
     CV_AUTO_BUF body = { 0 };
     const struct cv_domain_spec *spec = &s->g.spec;
-    uint64_t hole = spec->mmio_hole_kb ? spec->mmio_hole_kb << 10 : UINT64_C(0x10000000);
-    uint64_t ram = spec->ram_kb << 10, low = ram > FOUR_GIB - hole ? FOUR_GIB - hole : ram;
+    struct cv_physmap map = cv_physmap(spec->ram_kb << 10, cv_hole_start(spec->mmio_hole_kb << 10));
 
     if (s->g.host->ops->info(s->g.host, s->g.domid, &d, err) < 0)
         return -1;
@@ -134,13 +131,8 @@ static int put_memory(struct cv_save *s, struct cv_error *err)
         .static_max_kib = spec->max_kb,
         .videoram_kib = spec->video_kb,
         .paging_pool_kib = spec->paging_pool_kb,
-        .e820_count = 1,
-        .e820 = { { .start = 0x100000, .size = low - 0x100000, .type = E820_RAM } },
     };
-    if (ram > low) {
-        rec.e820[1] = (struct cv_e820_entry){ .start = FOUR_GIB, .size = ram - low, .type = E820_RAM };
-        rec.e820_count = 2;
-    }
+    cv_rec_memory_set_ram(&rec, &map);
     s->report.guest_pages = d.pages;
     if (cv_rec_memory_encode(&rec, &body, err) < 0)
         return -1;
@@ -154,18 +146,7 @@ static int put_policy(struct cv_save *s, struct cv_error *err)
 
     if (s->g.host->ops->get_cpu_policy(s->g.host, s->g.domid, &p, err) < 0)
         return -1;
-    struct cv_cpuid_leaf *leaves = calloc(p.leaf_count + 1, sizeof *leaves);
-    struct cv_msr_entry *msrs = calloc(p.msr_count + 1, sizeof *msrs);
-    int rc = leaves && msrs ? 0 : cv_fail(err, CV_E_NOMEM, 0, "no memory for the CPU_POLICY record");
-    for (size_t i = 0; rc == 0 && i < p.leaf_count; i++)
-        leaves[i] = (struct cv_cpuid_leaf){ p.leaves[i].leaf, p.leaves[i].subleaf, p.leaves[i].a,
-                                            p.leaves[i].b,    p.leaves[i].c,       p.leaves[i].d };
-    for (size_t i = 0; rc == 0 && i < p.msr_count; i++)
-        msrs[i] = (struct cv_msr_entry){ p.msrs[i].index, p.msrs[i].flags, p.msrs[i].value };
-    if (rc == 0)
-        rc = cv_rec_cpu_policy_encode(leaves, (uint32_t)p.leaf_count, msrs, (uint32_t)p.msr_count, &body, err);
-    free(leaves);
-    free(msrs);
+    int rc = cv_rec_cpu_policy_encode(p.leaves, (uint32_t)p.leaf_count, p.msrs, (uint32_t)p.msr_count, &body, err);
     cv_cpu_policy_dispose(&p);
     return rc < 0 ? -1 : cv_save_put_body(s, CV_REC_CPU_POLICY, &body, err);
 }

@@ -9,6 +9,7 @@
 #include <zstd.h>
 
 #include "save/write.h"
+#include "vm/physmap.h"
 
 #define SAMPLES 64u
 #define SAMPLE_PAGES 64u
@@ -69,8 +70,8 @@ int cv_save_check_space(struct cv_save *s, int dir_fd, struct cv_error *err)
     uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
     if (room >= d.pages * CV_PAGE_SIZE + STATES_BYTES || low_pages < SAMPLES * SAMPLE_PAGES)
         return 0;
-    if (low_pages > (UINT64_C(0xf0000000) >> 12))
-        low_pages = UINT64_C(0xf0000000) >> 12;
+    struct cv_physmap map = cv_physmap(s->g.spec.ram_kb << 10, cv_hole_start(s->g.spec.mmio_hole_kb << 10));
+    low_pages = map.low_end >> CV_PFN_SHIFT;
     struct sample *m = calloc(1, sizeof *m);
     if (m == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for a sample of the guest's");

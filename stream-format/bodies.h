@@ -10,6 +10,8 @@
 
 #include "base/bytes.h"
 #include "stream-format/records.h"
+#include "vm/physmap.h"
+#include "vm/policy.h"
 
 #define CV_REC_SCHEMA 1u /* of the JSON documents in HOST, GUEST and LAYOUT */
 
@@ -78,30 +80,27 @@ struct cv_rec_memory {
     uint32_t e820_count;                                                /* at most CV_E820_MAX */
     struct cv_e820_entry e820[CV_E820_MAX];
 };
+/* The map of a guest that has only RAM in it. */
+void cv_rec_memory_set_ram(struct cv_rec_memory *v, const struct cv_physmap *map);
 int cv_rec_memory_encode(const struct cv_rec_memory *v, struct cv_buf *out, struct cv_error *err) CV_CHECKED;
 int cv_rec_memory_decode(struct cv_rec_memory *v, const void *body, size_t len, struct cv_error *err) CV_CHECKED;
 
 /* ---- CPU_POLICY: libxc's X86_CPUID_POLICY and X86_MSR_POLICY ---- */
 #define CV_POLICY_MAX 1024u /* of each kind */
-struct cv_cpuid_leaf {
-    uint32_t leaf, subleaf; /* subleaf 0xffffffff: the leaf has none */
-    uint32_t a, b, c, d;
-};
-struct cv_msr_entry {
-    uint32_t index, flags;
-    uint64_t value;
-};
 struct cv_rec_cpu_policy {
     uint32_t leaf_count, msr_count;
     const uint8_t *leaves, *msrs; /* wire form, see the accessors */
 };
 /* leaves: strictly increasing by (leaf, subleaf); msrs: by index; both at most CV_POLICY_MAX. */
-int cv_rec_cpu_policy_encode(const struct cv_cpuid_leaf *leaves, uint32_t leaf_count, const struct cv_msr_entry *msrs,
+int cv_rec_cpu_policy_encode(const struct cv_policy_leaf *leaves, uint32_t leaf_count, const struct cv_policy_msr *msrs,
                              uint32_t msr_count, struct cv_buf *out, struct cv_error *err) CV_CHECKED;
 int cv_rec_cpu_policy_decode(struct cv_rec_cpu_policy *v, const void *body, size_t len,
                              struct cv_error *err) CV_CHECKED;
-struct cv_cpuid_leaf cv_cpu_policy_leaf(const struct cv_rec_cpu_policy *v, uint32_t i); /* i < leaf_count */
-struct cv_msr_entry cv_cpu_policy_msr(const struct cv_rec_cpu_policy *v, uint32_t i);   /* i < msr_count */
+/* The whole, in memory of its own.  v: decoded. */
+int cv_rec_cpu_policy_copy(const struct cv_rec_cpu_policy *v, struct cv_cpu_policy *p_out,
+                           struct cv_error *err) CV_CHECKED;
+struct cv_policy_leaf cv_cpu_policy_leaf(const struct cv_rec_cpu_policy *v, uint32_t i); /* i < leaf_count */
+struct cv_policy_msr cv_cpu_policy_msr(const struct cv_rec_cpu_policy *v, uint32_t i);   /* i < msr_count */
 
 /* ---- PAGES: the fixed head alone; run table and payload belong to memory/pages_codec.h ---- */
 #define CV_PAGES_HEAD_SIZE 40u

@@ -47,6 +47,15 @@ int cv_rec_vcpus_decode(struct cv_rec_vcpus *v, const void *body, size_t len, st
     return 0;
 }
 
+void cv_rec_memory_set_ram(struct cv_rec_memory *v, const struct cv_physmap *map)
+{
+    struct cv_ram_range ram[2];
+
+    v->e820_count = cv_physmap_ram(map, ram);
+    for (uint32_t i = 0; i < v->e820_count; i++)
+        v->e820[i] = (struct cv_e820_entry){ ram[i].start, ram[i].size, CV_E820_RAM };
+}
+
 int cv_rec_memory_encode(const struct cv_rec_memory *v, struct cv_buf *out, struct cv_error *err)
 {
     struct cv_put p = { out, err, 0 };
@@ -119,24 +128,35 @@ int cv_rec_memory_decode(struct cv_rec_memory *v, const void *body, size_t len, 
     return check_e820(v, err);
 }
 
-struct cv_cpuid_leaf cv_cpu_policy_leaf(const struct cv_rec_cpu_policy *v, uint32_t i)
+struct cv_policy_leaf cv_cpu_policy_leaf(const struct cv_rec_cpu_policy *v, uint32_t i)
 {
     const uint8_t *p = v->leaves + (size_t)LEAF_SIZE * i;
-    return (struct cv_cpuid_leaf){ .leaf = cv_load32(p),
-                                   .subleaf = cv_load32(p + 4),
-                                   .a = cv_load32(p + 8),
-                                   .b = cv_load32(p + 12),
-                                   .c = cv_load32(p + 16),
-                                   .d = cv_load32(p + 20) };
+    return (struct cv_policy_leaf){ .leaf = cv_load32(p),
+                                    .subleaf = cv_load32(p + 4),
+                                    .a = cv_load32(p + 8),
+                                    .b = cv_load32(p + 12),
+                                    .c = cv_load32(p + 16),
+                                    .d = cv_load32(p + 20) };
 }
 
-struct cv_msr_entry cv_cpu_policy_msr(const struct cv_rec_cpu_policy *v, uint32_t i)
+struct cv_policy_msr cv_cpu_policy_msr(const struct cv_rec_cpu_policy *v, uint32_t i)
 {
     const uint8_t *p = v->msrs + (size_t)MSR_SIZE * i;
-    return (struct cv_msr_entry){ .index = cv_load32(p), .flags = cv_load32(p + 4), .value = cv_load64(p + 8) };
+    return (struct cv_policy_msr){ .index = cv_load32(p), .flags = cv_load32(p + 4), .value = cv_load64(p + 8) };
 }
 
-int cv_rec_cpu_policy_encode(const struct cv_cpuid_leaf *leaves, uint32_t leaf_count, const struct cv_msr_entry *msrs,
+int cv_rec_cpu_policy_copy(const struct cv_rec_cpu_policy *v, struct cv_cpu_policy *p_out, struct cv_error *err)
+{
+    if (cv_cpu_policy_init(p_out, v->leaf_count, v->msr_count, err) < 0)
+        return -1;
+    for (uint32_t i = 0; i < v->leaf_count; i++)
+        p_out->leaves[i] = cv_cpu_policy_leaf(v, i);
+    for (uint32_t i = 0; i < v->msr_count; i++)
+        p_out->msrs[i] = cv_cpu_policy_msr(v, i);
+    return 0;
+}
+
+int cv_rec_cpu_policy_encode(const struct cv_policy_leaf *leaves, uint32_t leaf_count, const struct cv_policy_msr *msrs,
                              uint32_t msr_count, struct cv_buf *out, struct cv_error *err)
 {
     struct cv_put p = { out, err, 0 };
@@ -160,7 +180,7 @@ int cv_rec_cpu_policy_encode(const struct cv_cpuid_leaf *leaves, uint32_t leaf_c
     return p.rc < 0 ? -1 : cv_encoded(cv_rec_cpu_policy_decode(&again, out->data + start, out->len - start, err), err);
 }
 
-static uint64_t leaf_key(struct cv_cpuid_leaf leaf) { return (uint64_t)leaf.leaf << 32 | leaf.subleaf; }
+static uint64_t leaf_key(struct cv_policy_leaf leaf) { return (uint64_t)leaf.leaf << 32 | leaf.subleaf; }
 
 int cv_rec_cpu_policy_decode(struct cv_rec_cpu_policy *v, const void *body, size_t len, struct cv_error *err)
 {

@@ -98,11 +98,11 @@ static int dump_policy(struct cv_dump *d, const struct cv_buf *b, struct cv_erro
     if (cv_rec_cpu_policy_decode(&v, b->data, b->len, err) < 0)
         return -1;
     for (uint32_t i = 0; i < v.leaf_count; i++) {
-        struct cv_cpuid_leaf l = cv_cpu_policy_leaf(&v, i);
+        struct cv_policy_leaf l = cv_cpu_policy_leaf(&v, i);
         fprintf(d->out, "  leaf %08x %08x %08x %08x %08x %08x\n", l.leaf, l.subleaf, l.a, l.b, l.c, l.d);
     }
     for (uint32_t i = 0; i < v.msr_count; i++) {
-        struct cv_msr_entry m = cv_cpu_policy_msr(&v, i);
+        struct cv_policy_msr m = cv_cpu_policy_msr(&v, i);
         fprintf(d->out, "  msr %08x flags 0x%x %016" PRIx64 "\n", m.index, m.flags, m.value);
     }
     return 0;

@@ -8,16 +8,15 @@
 #include "base/fd.h"
 #include "host/xen/paths.h"
 #include "host/xen/xen.h"
+#include "vm/physmap.h"
 
 /* Xen's public headers want xenctrl.h before them. */
 #include <xen/hvm/e820.h>
 #include <xen/hvm/hvm_info_table.h>
 #include <xen/hvm/params.h>
 
-#define FOUR_GIB (UINT64_C(1) << 32)
 #define MIB (UINT64_C(1) << 20)
-#define VGA_HOLE_PAGES 0x20  /* 0xa0000 to 0xbffff belongs to the emulator */
-#define LOW_MEMORY_START MIB /* hvmloader makes the map of the first MiB itself */
+#define VGA_HOLE_PAGES 0x20 /* 0xa0000 to 0xbffff belongs to the emulator */
 #define FIRMWARE_MAX (16 * MIB)
 
 struct build {
@@ -45,16 +44,14 @@ static int describe(struct build *b, struct cv_error *err)
 {
     const struct cv_domain_spec *s = b->spec;
     struct xc_dom_image *dom = b->dom;
-    uint64_t bytes = s->ram_kb << 10;
-    uint64_t hole = s->mmio_hole_kb ? s->mmio_hole_kb << 10 : HVM_BELOW_4G_MMIO_LENGTH;
-    uint64_t mmio_start = FOUR_GIB - hole;
+    struct cv_physmap map = cv_physmap(s->ram_kb << 10, cv_hole_start(s->mmio_hole_kb << 10));
 
     dom->container_type = XC_DOM_HVM_CONTAINER;
     dom->target_pages = s->ram_target_kb >> 2;
-    dom->mmio_size = hole;
-    dom->mmio_start = mmio_start;
-    dom->lowmem_end = bytes > mmio_start ? mmio_start : bytes;
-    dom->highmem_end = bytes > mmio_start ? FOUR_GIB + (bytes - mmio_start) : 0;
+    dom->mmio_size = CV_FOUR_GIB - map.hole_start;
+    dom->mmio_start = map.hole_start;
+    dom->lowmem_end = map.low_end;
+    dom->highmem_end = map.high_end > CV_FOUR_GIB ? map.high_end : 0;
     dom->vga_hole_size = VGA_HOLE_PAGES;
     dom->device_model = true;
     dom->max_vcpus = s->vcpus;
@@ -73,12 +70,15 @@ static int describe(struct build *b, struct cv_error *err)
 /* hvmloader stops ("Get guest memory maps failed") without it. */
 static int set_memory_map(struct build *b, struct cv_error *err)
 {
-    struct e820entry map[2] = {
-        { .addr = LOW_MEMORY_START, .size = b->dom->lowmem_end - LOW_MEMORY_START, .type = E820_RAM },
-        { .addr = FOUR_GIB, .size = b->dom->highmem_end ? b->dom->highmem_end - FOUR_GIB : 0, .type = E820_RAM },
-    };
+    const struct cv_domain_spec *s = b->spec;
+    struct cv_physmap map = cv_physmap(s->ram_kb << 10, cv_hole_start(s->mmio_hole_kb << 10));
+    struct e820entry entries[2];
+    struct cv_ram_range ram[2];
+    unsigned n = cv_physmap_ram(&map, ram);
 
-    if (xc_domain_set_memory_map(b->x->xc, b->domid, map, b->dom->highmem_end ? 2 : 1) != 0)
+    for (unsigned i = 0; i < n; i++)
+        entries[i] = (struct e820entry){ .addr = ram[i].start, .size = ram[i].size, .type = CV_E820_RAM };
+    if (xc_domain_set_memory_map(b->x->xc, b->domid, entries, n) != 0)
         return xen_fail(b->x, err, "cannot set the memory map");
     return 0;
 }

@@ -6,10 +6,10 @@
 #include "base/fd.h"
 #include "host/xen/types.h"
 #include "host/xen/xen.h"
+#include "vm/physmap.h"
 
-#define FOUR_GIB_PFN UINT64_C(0x100000)
-/* VRAM, ROMs, special pages: 256 MiB below 4 GiB (hvmloader's default hole). */
-#define HOLE_PFN UINT64_C(0xf0000)
+/* VRAM, ROMs and special pages lie in the hole. */
+#define HOLE_PFN (CV_HOLE_START >> CV_PFN_SHIFT)
 
 struct search {
     struct xen_host *x;
@@ -63,8 +63,8 @@ int xen_populated(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_t 
     for (uint64_t i = 0; i < (count + 63) / 64; i++)
         bitmap[i] = 0;
     uint64_t low = lower(d.pages, HOLE_PFN);
-    if (look(&s, 0, low, err) < 0 || look(&s, HOLE_PFN, FOUR_GIB_PFN, err) < 0 ||
-        look(&s, FOUR_GIB_PFN, count, err) < 0)
+    if (look(&s, 0, low, err) < 0 || look(&s, HOLE_PFN, CV_FOUR_GIB_PFN, err) < 0 ||
+        look(&s, CV_FOUR_GIB_PFN, count, err) < 0)
         return -1;
     return s.found >= d.pages ? 0 : look(&s, low, HOLE_PFN, err);
 }

@@ -174,10 +174,10 @@ static void put_machine(struct make *m)
                                  .videoram_kib = m->spec.video_kb,
                                  .e820_count = 1,
                                  .e820 = { { 0x100000, (m->spec.ram_kb << 10) - 0x100000, 1 } } };
-    const struct cv_cpuid_leaf leaves[] = { { 0, 0xffffffff, 13, 1, 2, 3 },
-                                            { 4, 0, 1, 2, 3, 4 },
-                                            { 4, 1, 5, 6, 7, 8 } };
-    const struct cv_msr_entry msrs[] = { { 0xce, 0, 0x80000000 }, { 0x10a, 0, 5 } };
+    const struct cv_policy_leaf leaves[] = { { 0, 0xffffffff, 13, 1, 2, 3 },
+                                             { 4, 0, 1, 2, 3, 4 },
+                                             { 4, 1, 5, 6, 7, 8 } };
+    const struct cv_policy_msr msrs[] = { { 0xce, 0, 0x80000000 }, { 0x10a, 0, 5 } };
 
     must(cv_rec_vcpus_encode(&v, &b, &err));
     put(m, CV_REC_VCPUS, &b);

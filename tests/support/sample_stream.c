@@ -138,10 +138,10 @@ static void put_hashes(struct cv_writer *w, struct rng *r, struct cv_buf *b)
 static void put_static(struct cv_writer *w, const struct sample_options *opt, struct rng *r, struct cv_buf *b)
 {
     struct cv_rec_vcpus v = { .max = 70, .online = { 0x3, 0x20 } };
-    const struct cv_cpuid_leaf leaves[] = { { 0, 0xffffffff, 13, 0x756e6547, 0x6c65746e, 0x49656e69 },
-                                            { 4, 0, 1, 2, 3, 4 },
-                                            { 4, 1, 5, 6, 7, 8 } };
-    const struct cv_msr_entry msrs[] = { { 0xce, 0, 0x80000000 } };
+    const struct cv_policy_leaf leaves[] = { { 0, 0xffffffff, 13, 0x756e6547, 0x6c65746e, 0x49656e69 },
+                                             { 4, 0, 1, 2, 3, 4 },
+                                             { 4, 1, 5, 6, 7, 8 } };
+    const struct cv_policy_msr msrs[] = { { 0xce, 0, 0x80000000 } };
 
     must(cv_rec_vcpus_encode(&v, b, &err));
     put(w, CV_REC_VCPUS, b);

@@ -13,8 +13,8 @@
 
 START_TEST(policy_round_trip)
 {
-    struct cv_cpuid_leaf leaves[CV_POLICY_MAX];
-    struct cv_msr_entry msrs[CV_POLICY_MAX];
+    struct cv_policy_leaf leaves[CV_POLICY_MAX];
+    struct cv_policy_msr msrs[CV_POLICY_MAX];
     struct rng r = rng_seed(2);
 
     for (unsigned turn = 0; turn < 50; turn++) {
@@ -22,15 +22,15 @@ START_TEST(policy_round_trip)
         struct cv_rec_cpu_policy v;
         uint32_t n = (uint32_t)rng_below(&r, CV_POLICY_MAX + 1), m = (uint32_t)rng_below(&r, CV_POLICY_MAX + 1);
         for (uint32_t i = 0; i < n; i++)
-            leaves[i] = (struct cv_cpuid_leaf){ i / 3, i % 3, (uint32_t)rng_next(&r), 1, 2, (uint32_t)rng_next(&r) };
+            leaves[i] = (struct cv_policy_leaf){ i / 3, i % 3, (uint32_t)rng_next(&r), 1, 2, (uint32_t)rng_next(&r) };
         for (uint32_t i = 0; i < m; i++)
-            msrs[i] = (struct cv_msr_entry){ i * 2, 0, rng_next(&r) };
+            msrs[i] = (struct cv_policy_msr){ i * 2, 0, rng_next(&r) };
         ck_assert_int_eq(cv_rec_cpu_policy_encode(leaves, n, msrs, m, &b, NULL), 0);
         ck_assert_int_eq(cv_rec_cpu_policy_decode(&v, b.data, b.len, NULL), 0);
         ck_assert_uint_eq(v.leaf_count, n);
         ck_assert_uint_eq(v.msr_count, m);
         for (uint32_t i = 0; i < n; i++) {
-            struct cv_cpuid_leaf l = cv_cpu_policy_leaf(&v, i);
+            struct cv_policy_leaf l = cv_cpu_policy_leaf(&v, i);
             ck_assert(memcmp(&l, &leaves[i], sizeof l) == 0);
         }
         for (uint32_t i = 0; i < m; i++)
