@@ -34,7 +34,7 @@ _Static_assert((int)CONVOY_NOT_FOUND == (int)CV_E_NOT_FOUND && (int)CONVOY_STREA
 const char *convoy_version(void) { return CONVOY_VERSION; }
 const char *convoy_code_name(convoy_code code) { return cv_code_name((enum cv_code)code); }
 
-static int give(const struct cv_error *e, convoy_error *err)
+static int give_error(const struct cv_error *e, convoy_error *err)
 {
     if (err != NULL) {
         err->code = (convoy_code)e->code;
@@ -85,14 +85,14 @@ convoy_host *convoy_host_open(const convoy_sink *sink, convoy_error *err)
 
     if (h == NULL) {
         cv_fail(&e, CV_E_NOMEM, 0, "no memory for a host");
-        give(&e, err);
+        give_error(&e, err);
         return NULL;
     }
     h->sink = (struct cv_sink){ on_message, on_event, CV_LOG_DEBUG };
     if (take_options(&h->user, sizeof h->user, sink, "convoy_sink", &e) == 0 &&
         cv_host_open_xen(&h->host, &h->sink, &e) == 0)
         return h;
-    give(&e, err);
+    give_error(&e, err);
     free(h);
     return NULL;
 }
@@ -114,7 +114,7 @@ convoy_cancel *convoy_cancel_new(convoy_error *err)
         return c;
     if (c == NULL)
         cv_fail(&e, CV_E_NOMEM, 0, "no memory for a cancel token");
-    give(&e, err);
+    give_error(&e, err);
     free(c);
     return NULL;
 }
@@ -136,7 +136,7 @@ int convoy_create(convoy_host *h, const char *config_path, int paused, uint32_t 
     struct cv_guest g;
 
     if (cv_guest_create(&g, h->host, config_path, &o, &h->sink, &e) < 0)
-        return give(&e, err);
+        return give_error(&e, err);
     if (domid_out != NULL)
         *domid_out = g.domid;
     cv_guest_dispose(&g);
@@ -149,10 +149,10 @@ int convoy_destroy(convoy_host *h, const char *who, convoy_error *err)
     struct cv_guest g;
 
     if (cv_guest_open_to_end(&g, h->host, who, &h->sink, &e) < 0)
-        return give(&e, err);
+        return give_error(&e, err);
     int rc = cv_guest_destroy(&g, &e);
     cv_guest_dispose(&g);
-    return rc < 0 ? give(&e, err) : 0;
+    return rc < 0 ? give_error(&e, err) : 0;
 }
 
 static unsigned workers(unsigned threads)
@@ -170,19 +170,19 @@ static int save(convoy_host *h, const char *who, const char *path, int fd, const
     convoy_save_options o;
 
     if (take_options(&o, sizeof o, given, "convoy_save_options", &e) < 0)
-        return give(&e, err);
+        return give_error(&e, err);
     struct cv_save_options s = { .live = o.live != 0,
                                  .emulator_timeout_ms = (int64_t)o.emulator_timeout_s * 1000,
                                  .cancel = o.cancel ? &o.cancel->c : NULL,
                                  .mem = { .threads = workers(o.threads), .codec = CV_CODEC_ZSTD, .level = 1 } };
     if (o.after > CONVOY_AFTER_PAUSE) {
         cv_fail(&e, CV_E_INVALID, 0, "save '%s': after is no convoy_after", who);
-        return give(&e, err);
+        return give_error(&e, err);
     }
     if (o.compress != NULL && cv_mem_parse_compress(o.compress, &s.mem, &e) < 0)
-        return give(&e, err);
+        return give_error(&e, err);
     static const enum cv_save_after after[] = { CV_SAVE_DESTROY, CV_SAVE_CONTINUE, CV_SAVE_LEAVE_PAUSED };
-    return cv_save_to(h->host, who, path, fd, after[o.after], &s, &h->sink, NULL, &e) < 0 ? give(&e, err) : 0;
+    return cv_save_to(h->host, who, path, fd, after[o.after], &s, &h->sink, NULL, &e) < 0 ? give_error(&e, err) : 0;
 }
 
 int convoy_save(convoy_host *h, const char *who, const char *path, const convoy_save_options *o, convoy_error *err)
@@ -202,13 +202,13 @@ int convoy_restore_fd(convoy_host *h, int fd, const convoy_restore_options *give
     convoy_restore_options o;
 
     if (take_options(&o, sizeof o, given, "convoy_restore_options", &e) < 0)
-        return give(&e, err);
+        return give_error(&e, err);
     struct cv_restore_options r = { .paused = o.paused != 0,
                                     .name = o.name,
                                     .mem = { .threads = workers(o.threads) },
                                     .emulator_timeout_ms = (int64_t)o.emulator_timeout_s * 1000,
                                     .cancel = o.cancel ? &o.cancel->c : NULL };
-    return cv_restore_from(h->host, fd, &r, &h->sink, domid_out, NULL, &e) < 0 ? give(&e, err) : 0;
+    return cv_restore_from(h->host, fd, &r, &h->sink, domid_out, NULL, &e) < 0 ? give_error(&e, err) : 0;
 }
 
 static int verify(struct cv_reader *reader, struct cv_record *rec, unsigned threads, struct cv_cancel *cancel,
@@ -247,9 +247,9 @@ int convoy_verify_fd(int fd, unsigned threads, convoy_cancel *cancel, convoy_err
     struct cv_reader *reader;
 
     if (cv_reader_new(&reader, fd, &ro, &e) < 0)
-        return give(&e, err);
+        return give_error(&e, err);
     int rc = verify(reader, &rec, threads, ro.cancel, &e);
     cv_record_dispose(&rec);
     cv_reader_free(reader);
-    return rc < 0 ? give(&e, err) : 0;
+    return rc < 0 ? give_error(&e, err) : 0;
 }

@@ -145,7 +145,7 @@ static int dispatch(struct cli *c, int argc, char **argv)
 }
 
 /* What was printed may not have arrived: a full disk must not look like a short list. */
-static int finish(int status)
+static int finish_output(int status)
 {
     struct cv_error err = CV_ERROR_INIT;
 
@@ -188,8 +188,8 @@ int main(int argc, char **argv)
         switch (opt) {
         case 'v': c.sink.level = c.sink.level < CV_LOG_DEBUG ? c.sink.level + 1 : CV_LOG_DEBUG; break;
         case 'q': c.sink.level = CV_LOG_ERROR; break;
-        case 'h': return finish(usage(stdout));
-        case 'V': printf("convoy %s\n", CONVOY_VERSION); return finish(0);
+        case 'h': return finish_output(usage(stdout));
+        case 'V': printf("convoy %s\n", CONVOY_VERSION); return finish_output(0);
         default: return usage(stderr);
         }
     }
@@ -198,7 +198,7 @@ int main(int argc, char **argv)
     if (cv_cancel_init(&c.cancel, &err) < 0)
         return cli_error(&err);
     catch_signals(&c);
-    int status = finish(dispatch(&c, argc - optind, argv + optind));
+    int status = finish_output(dispatch(&c, argc - optind, argv + optind));
     cv_cancel_dispose(&c.cancel);
     return status;
 }

@@ -209,7 +209,7 @@ static int check_state(struct from_xl *f, struct cv_error *err)
     return rc;
 }
 
-static int finish(struct from_xl *f, struct cv_error *err)
+static int write_tail(struct from_xl *f, struct cv_error *err)
 {
     if (check_state(f, err) < 0)
         return -1;
@@ -242,7 +242,7 @@ static int run(struct from_xl *f, struct cv_error *err)
             f->opt->progress(f->opt->progress_user, reported);
         }
     }
-    return n < 0 ? -1 : finish(f, err);
+    return n < 0 ? -1 : write_tail(f, err);
 }
 
 static void dispose(struct from_xl *f)

@@ -88,7 +88,7 @@ static int take_policy(struct to_xl *t, const struct cv_buf *b, struct cv_error 
     return cv_buf_append(&t->msrs, p.msrs, p.msr_count * (size_t)16, err);
 }
 
-static int put(struct to_xl *t, uint32_t type, const void *body, size_t len, struct cv_error *err)
+static int put_record(struct to_xl *t, uint32_t type, const void *body, size_t len, struct cv_error *err)
 {
     struct iovec iov = { (void *)body, len };
     return cv_xl_put(&t->out, type, &iov, 1, err);
@@ -101,9 +101,9 @@ static int begin(struct to_xl *t, struct cv_error *err)
     t->begun = true;
     if (cv_xl_put_head(&t->out, t->json, t->xen_major, t->xen_minor, err) < 0)
         return -1;
-    if (t->leaves.len > 0 && put(t, CV_LIBXC_CPUID_POLICY, t->leaves.data, t->leaves.len, err) < 0)
+    if (t->leaves.len > 0 && put_record(t, CV_LIBXC_CPUID_POLICY, t->leaves.data, t->leaves.len, err) < 0)
         return -1;
-    if (t->msrs.len > 0 && put(t, CV_LIBXC_MSR_POLICY, t->msrs.data, t->msrs.len, err) < 0)
+    if (t->msrs.len > 0 && put_record(t, CV_LIBXC_MSR_POLICY, t->msrs.data, t->msrs.len, err) < 0)
         return -1;
     return cv_xl_put(&t->out, CV_LIBXC_STATIC_DATA_END, NULL, 0, err);
 }
@@ -173,7 +173,7 @@ static int put_params(struct to_xl *t, const struct cv_buf *b, struct cv_error *
     if (cv_rec_hvm_params_decode(&p, b->data, b->len, err) < 0)
         return -1;
     /* The same head and entries on both sides. */
-    if (p.count > 0 && put(t, CV_LIBXC_HVM_PARAMS, b->data, b->len, err) < 0)
+    if (p.count > 0 && put_record(t, CV_LIBXC_HVM_PARAMS, b->data, b->len, err) < 0)
         return -1;
     return cv_xl_put(&t->out, CV_LIBXC_END, NULL, 0, err);
 }
@@ -221,7 +221,7 @@ static int put_state(struct to_xl *t, const struct cv_buf *b, struct cv_error *e
 
 /* ---- the whole ---- */
 
-static int take(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
+static int take_record(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
 {
     const struct cv_buf *b = &rec->body;
 
@@ -233,8 +233,8 @@ static int take(struct to_xl *t, const struct cv_record *rec, struct cv_error *e
     case CV_REC_CPU_POLICY: return take_policy(t, b, err);
     case CV_REC_PAGES: return begin(t, err) < 0 ? -1 : take_pages(t, b, err);
     case CV_REC_PASS_END: return begin(t, err) < 0 ? -1 : flush(t, err);
-    case CV_REC_TSC_INFO: return put(t, CV_LIBXC_TSC_INFO, b->data, b->len, err);
-    case CV_REC_HVM_CONTEXT: return put(t, CV_LIBXC_HVM_CONTEXT, b->data, b->len, err);
+    case CV_REC_TSC_INFO: return put_record(t, CV_LIBXC_TSC_INFO, b->data, b->len, err);
+    case CV_REC_HVM_CONTEXT: return put_record(t, CV_LIBXC_HVM_CONTEXT, b->data, b->len, err);
     case CV_REC_HVM_PARAMS: return put_params(t, b, err);
     case CV_REC_XENSTORE: return put_nodes(t, b, err);
     case CV_REC_DEVICE_STATE: return put_state(t, b, err);
@@ -249,7 +249,7 @@ static int run(struct to_xl *t, struct cv_error *err)
     int n;
 
     while ((n = cv_reader_next(t->reader, &rec, err)) > 0) {
-        if (take(t, &rec, err) < 0)
+        if (take_record(t, &rec, err) < 0)
             return cv_record_context(&rec, err);
         if (t->opt->progress != NULL && cv_reader_bytes(t->reader) - reported >= 8u << 20) {
             reported = cv_reader_bytes(t->reader);

@@ -8,7 +8,7 @@
 
 #define PIECES_MAX 4
 
-static int put(struct cv_xl_writer *w, struct iovec *iov, int count, struct cv_error *err)
+static int put_pieces(struct cv_xl_writer *w, struct iovec *iov, int count, struct cv_error *err)
 {
     for (int i = 0; i < count; i++)
         w->bytes += iov[i].iov_len;
@@ -34,7 +34,7 @@ int cv_xl_put(struct cv_xl_writer *w, uint32_t type, const struct iovec *body, i
     cv_store32(head + 4, (uint32_t)len);
     iov[0] = (struct iovec){ head, sizeof head };
     iov[count + 1] = (struct iovec){ (void *)zeros, -len & 7 };
-    return put(w, iov, count + 2, err);
+    return put_pieces(w, iov, count + 2, err);
 }
 
 int cv_xl_put_head(struct cv_xl_writer *w, const char *json, uint32_t xen_major, uint32_t xen_minor,
@@ -61,7 +61,7 @@ int cv_xl_put_head(struct cv_xl_writer *w, const char *json, uint32_t xen_major,
     cv_store32(domain + 12, xen_minor);
     struct iovec iov[3] = { { xl, sizeof xl }, { (void *)json, len }, { libxl, sizeof libxl } };
     struct iovec body = { libxc, sizeof libxc };
-    if (put(w, iov, 3, err) < 0 || cv_xl_put(w, CV_LIBXL_LIBXC_CONTEXT, NULL, 0, err) < 0)
+    if (put_pieces(w, iov, 3, err) < 0 || cv_xl_put(w, CV_LIBXL_LIBXC_CONTEXT, NULL, 0, err) < 0)
         return -1;
-    return put(w, &body, 1, err);
+    return put_pieces(w, &body, 1, err);
 }

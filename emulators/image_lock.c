@@ -8,7 +8,7 @@
 #define WRITES 101       /* we write */
 #define WRITES_ALONE 201 /* and nobody else may */
 
-static int take(int fd, short type, off_t byte)
+static int take_lock(int fd, short type, off_t byte)
 {
     struct flock l = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
     return fcntl(fd, F_OFD_SETLK, &l);
@@ -23,11 +23,12 @@ static int held(int fd, off_t byte)
 
 int cv_image_lock(int fd, const char *path, struct cv_error *err)
 {
-    if ((take(fd, F_RDLCK, WRITES) < 0 || take(fd, F_RDLCK, WRITES_ALONE) < 0) && errno != EAGAIN && errno != EACCES)
+    if ((take_lock(fd, F_RDLCK, WRITES) < 0 || take_lock(fd, F_RDLCK, WRITES_ALONE) < 0) && errno != EAGAIN &&
+        errno != EACCES)
         return 0;
     if (!held(fd, WRITES) && !held(fd, WRITES_ALONE))
         return 0;
-    take(fd, F_UNLCK, WRITES);
-    take(fd, F_UNLCK, WRITES_ALONE);
+    take_lock(fd, F_UNLCK, WRITES);
+    take_lock(fd, F_UNLCK, WRITES_ALONE);
     return cv_fail(err, CV_E_BUSY, 0, "%s is in use: another program writes it", path);
 }

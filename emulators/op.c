@@ -24,7 +24,7 @@ struct run {
     unsigned failures;
 };
 
-static void settle(struct run *r, unsigned dmid, enum cv_emu_state state)
+static void settle_emulator(struct run *r, unsigned dmid, enum cv_emu_state state)
 {
     struct cv_emu_result *res = &r->results->emu[dmid];
 
@@ -92,11 +92,11 @@ static void settle_broken(struct run *r, struct cv_emu *emu)
     if (emu->pidfd >= 0 && emu->qmp->hung_up)
         (void)!poll(&p, 1, 200);
     if (cv_emu_ended(emu, &res->err)) {
-        settle(r, emu->dmid, CV_EMU_DIED);
+        settle_emulator(r, emu->dmid, CV_EMU_DIED);
         return;
     }
     res->err = emu->qmp->err;
-    settle(r, emu->dmid, CV_EMU_FAILED);
+    settle_emulator(r, emu->dmid, CV_EMU_FAILED);
 }
 
 static void advance(struct run *r, struct cv_emu *emu)
@@ -107,13 +107,13 @@ static void advance(struct run *r, struct cv_emu *emu)
     switch (r->op->step(r->op, emu, r->step[emu->dmid], &res->err)) {
     case CV_STEP_SENT: r->step[emu->dmid]++; break;
     case CV_STEP_LATER: r->retry_at[emu->dmid] = cv_now_ms() + r->op->retry_ms; break;
-    case CV_STEP_DONE: settle(r, emu->dmid, CV_EMU_DONE); break;
-    case CV_STEP_FAILED: settle(r, emu->dmid, CV_EMU_FAILED); break;
+    case CV_STEP_DONE: settle_emulator(r, emu->dmid, CV_EMU_DONE); break;
+    case CV_STEP_FAILED: settle_emulator(r, emu->dmid, CV_EMU_FAILED); break;
     }
 }
 
 /* The connection has moved on: answer, refusal or failure. */
-static void look(struct run *r, struct cv_emu *emu)
+static void look_at_emulator(struct run *r, struct cv_emu *emu)
 {
     struct cv_emu_result *res = &r->results->emu[emu->dmid];
     struct cv_qmp *q = emu->qmp;
@@ -122,7 +122,7 @@ static void look(struct run *r, struct cv_emu *emu)
         settle_broken(r, emu);
     } else if (q->state == CV_QMP_READY && *q->refusal && !r->op->sees_refusals) {
         cv_fail(&res->err, CV_E_EMULATOR, 0, "%s: %s", q->command, q->refusal);
-        settle(r, emu->dmid, CV_EMU_FAILED);
+        settle_emulator(r, emu->dmid, CV_EMU_FAILED);
     } else if (q->state == CV_QMP_READY && (r->retry_at[emu->dmid] == 0 || *q->event)) {
         advance(r, emu);
     }
@@ -154,7 +154,7 @@ static void settle_all(struct run *r, enum cv_emu_state state, enum cv_code code
         else
             cv_fail(&r->results->emu[i].err, code, 0, "%s%s%s", q && *q->command ? q->command : r->op->name, text,
                     q && q->state == CV_QMP_NEGOTIATING ? " (its machine is not complete yet, or it hangs)" : "");
-        settle(r, i, state);
+        settle_emulator(r, i, state);
     }
 }
 
@@ -191,11 +191,11 @@ static int turn(struct run *r)
         struct cv_emu *emu = &r->set->emus[i];
         if (p[2 * i].revents != 0 && emu->qmp != NULL) {
             cv_qmp_handle(emu->qmp, p[2 * i].revents);
-            look(r, emu);
+            look_at_emulator(r, emu);
         }
         /* after its last answer was read: a process may answer and end */
         if (p[2 * i + 1].revents != 0 && pending(r, i) && cv_emu_ended(emu, &r->results->emu[i].err))
-            settle(r, i, CV_EMU_DIED);
+            settle_emulator(r, i, CV_EMU_DIED);
     }
     for (unsigned i = 0; i < r->set->count; i++)
         if (pending(r, i) && r->retry_at[i] != 0 && r->retry_at[i] <= cv_now_ms())
@@ -212,10 +212,10 @@ static void begin(struct run *r)
         struct cv_emu_result *res = &r->results->emu[i];
         res->state = CV_EMU_PENDING;
         if (cv_emu_ended(emu, &res->err)) {
-            settle(r, i, CV_EMU_DIED);
+            settle_emulator(r, i, CV_EMU_DIED);
         } else if (r->op->needs_connection && (emu->qmp == NULL || emu->qmp->state < CV_QMP_READY)) {
             cv_fail(&res->err, CV_E_EMULATOR, 0, "%s: not connected", r->op->name);
-            settle(r, i, CV_EMU_FAILED);
+            settle_emulator(r, i, CV_EMU_FAILED);
         } else if (r->op->needs_connection && emu->qmp->state == CV_QMP_FAILED) {
             settle_broken(r, emu);
         } else if (r->op->needs_connection && emu->qmp->state == CV_QMP_AWAITING) {

@@ -120,7 +120,7 @@ static bool has_seccomp(const char *program)
     return found;
 }
 
-static int give(struct cv_process *p, int fd, struct cv_error *err)
+static int give_fd(struct cv_process *p, int fd, struct cv_error *err)
 {
     if (p->fd_count == CV_PROCESS_FDS_MAX)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "needs more than %d descriptors", CV_PROCESS_FDS_MAX);
@@ -138,7 +138,7 @@ static int give_socket(struct cv_process *p, int fd, int *number, struct cv_erro
 {
     if (fd < 0)
         return -1;
-    *number = give(p, fd, err);
+    *number = give_fd(p, fd, err);
     if (*number >= 0)
         return 0;
     close(fd);

@@ -67,7 +67,7 @@ static bool go_on_if_asked(struct cv_host *host, uint32_t domid, struct cv_sink 
     return host->ops->xs_remove(host, path, NULL) < 0;
 }
 
-static enum end look(struct cv_host *host, uint32_t domid, const uint8_t *uuid)
+static enum end look_for_end(struct cv_host *host, uint32_t domid, const uint8_t *uuid)
 {
     struct cv_domain_info d;
     struct cv_error e = CV_ERROR_INIT;
@@ -101,7 +101,7 @@ static int wait_for_end(struct cv_host *host, const struct cv_guest *g, bool pre
     for (;;) {
         struct cv_error e = CV_ERROR_INIT;
         host->ops->watch_drain(host);
-        *end_out = look(host, g->domid, g->spec.uuid);
+        *end_out = look_for_end(host, g->domid, g->spec.uuid);
         if (*end_out == END_GONE || (*end_out != END_NONE && !preserved))
             return 0;
         /* An emulator that answers again makes no event. */

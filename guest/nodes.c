@@ -13,8 +13,8 @@
 #define PIECES_MAX 256u
 #define PATH 256
 
-static int put(struct cv_guest *g, struct cv_error *err, const char *value, const char *fmt, ...) CV_PRINTF(4, 5);
-static int put(struct cv_guest *g, struct cv_error *err, const char *value, const char *fmt, ...)
+static int put_node(struct cv_guest *g, struct cv_error *err, const char *value, const char *fmt, ...) CV_PRINTF(4, 5);
+static int put_node(struct cv_guest *g, struct cv_error *err, const char *value, const char *fmt, ...)
 {
     char path[PATH];
     int n = snprintf(path, sizeof path, "/local/domain/0/dms/%u/", g->domid);
@@ -35,12 +35,12 @@ static int put_text(struct cv_guest *g, const char *name, const char *text, stru
         size_t step = len - at > PIECE ? PIECE : len - at;
         memcpy(piece, text + at, step);
         piece[step] = '\0';
-        if (put(g, err, piece, "%s/%zu", name, n) < 0)
+        if (put_node(g, err, piece, "%s/%zu", name, n) < 0)
             return -1;
         at += step;
     }
     snprintf(piece, sizeof piece, "%zu", n);
-    return put(g, err, piece, "%s/pieces", name);
+    return put_node(g, err, piece, "%s/pieces", name);
 }
 
 static int get(struct cv_guest *g, const char *name, const char *leaf, char **value_out, struct cv_error *err)
@@ -85,25 +85,27 @@ static int put_emulator(struct cv_guest *g, const struct cv_layout_dm *dm, struc
     char text[128], path[PATH];
 
     snprintf(text, sizeof text, "%u", dm->rank);
-    if (put(g, err, dm->name, "%u/name", dm->dmid) < 0 || put(g, err, roles[dm->role], "%u/role", dm->dmid) < 0 ||
-        put(g, err, text, "%u/rank", dm->dmid) < 0 || put(g, err, dm->model, "%u/model", dm->dmid) < 0 ||
-        put(g, err, emu->version, "%u/version", dm->dmid) < 0 || put(g, err, emu->qmp_path, "%u/qmp", dm->dmid) < 0 ||
-        put(g, err, cv_caps_string(dm->caps, text, sizeof text), "%u/caps", dm->dmid) < 0)
+    if (put_node(g, err, dm->name, "%u/name", dm->dmid) < 0 ||
+        put_node(g, err, roles[dm->role], "%u/role", dm->dmid) < 0 || put_node(g, err, text, "%u/rank", dm->dmid) < 0 ||
+        put_node(g, err, dm->model, "%u/model", dm->dmid) < 0 ||
+        put_node(g, err, emu->version, "%u/version", dm->dmid) < 0 ||
+        put_node(g, err, emu->qmp_path, "%u/qmp", dm->dmid) < 0 ||
+        put_node(g, err, cv_caps_string(dm->caps, text, sizeof text), "%u/caps", dm->dmid) < 0)
         return -1;
     snprintf(text, sizeof text, "%#" PRIx64 "+%#" PRIx64, dm->window_gfn, dm->window_pages);
-    if (put(g, err, text, "%u/window", dm->dmid) < 0)
+    if (put_node(g, err, text, "%u/window", dm->dmid) < 0)
         return -1;
     for (unsigned i = 0; i < dm->device_count; i++) {
         char bdf[16];
         const struct cv_layout_device *dev = &dm->devices[i];
         snprintf(text, sizeof text, "%s %.64s %.32s",
                  dev->bdf == CV_BDF_NONE ? "-" : cv_bdf_string(dev->bdf, bdf, sizeof bdf), dev->driver, dev->id);
-        if (put(g, err, text, "%u/device/%u", dm->dmid, i) < 0)
+        if (put_node(g, err, text, "%u/device/%u", dm->dmid, i) < 0)
             return -1;
     }
     snprintf(text, sizeof text, "%d", (int)emu->pid);
     snprintf(path, sizeof path, "/local/domain/%u/image/dms/%u-pid", g->domid, dm->dmid);
-    if (put(g, err, text, "%u/pid", dm->dmid) < 0 || g->host->ops->xs_write(g->host, path, text, err) < 0)
+    if (put_node(g, err, text, "%u/pid", dm->dmid) < 0 || g->host->ops->xs_write(g->host, path, text, err) < 0)
         return -1;
     if (dm->role != CV_DM_DEFAULT)
         return 0;
@@ -124,7 +126,7 @@ int cv_guest_nodes_write(struct cv_guest *g, struct cv_error *err)
         put_text(g, "config", g->config_text, err) < 0)
         return -1;
     /* Last: whoever sees the schema finds the rest. */
-    return put(g, err, "1", "schema");
+    return put_node(g, err, "1", "schema");
 }
 
 bool cv_guest_is_ours(struct cv_host *host, uint32_t domid)

@@ -248,7 +248,7 @@ static int begin_memory(struct cv_image_reading *t, struct cv_error *err)
     return cv_loader_new(&t->loader, sink, t->img->memory.pfn_count, &t->opt->mem, err);
 }
 
-static int take(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
+static int take_record(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
     if ((rec->raw_type == CV_REC_PAGES || rec->raw_type == CV_REC_PASS_END) && begin_memory(t, err) < 0)
         return -1;
@@ -265,7 +265,7 @@ static int read_records(struct cv_image_reading *t, struct cv_error *err)
     int n;
 
     while ((n = cv_reader_next(t->r, &rec, err)) > 0) {
-        if (cv_cancel_check(t->opt->mem.cancel, err) < 0 || take(t, &rec, err) < 0)
+        if (cv_cancel_check(t->opt->mem.cancel, err) < 0 || take_record(t, &rec, err) < 0)
             return -1;
         t->img->records++;
         t->img->bytes = cv_reader_bytes(t->r);

@@ -96,7 +96,7 @@ struct cell {
     double density;
 };
 
-static struct cell look(const struct picture *p, uint64_t pfn)
+static struct cell look_at_cell(const struct picture *p, uint64_t pfn)
 {
     struct cell c = { .owner = owner_of(p, pfn) };
     uint64_t raw = 0, stored = 0;
@@ -197,7 +197,7 @@ static void put_row(struct picture *p, uint64_t first)
 
     put_ground(p, first);
     for (unsigned i = 0; i < CELLS; i++) {
-        struct cell c = look(p, first + i * p->cell_pages);
+        struct cell c = look_at_cell(p, first + i * p->cell_pages);
         there[i] = !empty(&c);
         shades[i] = shade(p, &c);
     }

@@ -299,7 +299,7 @@ static bool step(struct cv_saver *s, const struct pass *p)
 }
 
 /* After a failure: until no worker holds a slot, so that the caller may let go of the source. */
-static void settle(struct cv_saver *s)
+static void settle_slots(struct cv_saver *s)
 {
     while (s->packing > 0)
         pthread_cond_wait(&s->packed, &s->lock);
@@ -320,7 +320,7 @@ static int run_batches(struct cv_saver *s, const struct pass *p, const uint64_t 
         ;
     bool failed = s->failed;
     if (failed)
-        settle(s);
+        settle_slots(s);
     s->cursor.end = s->cursor.next;
     pthread_mutex_unlock(&s->lock);
     return failed ? cv_fail_as(err, &s->error) : 0;

@@ -95,7 +95,7 @@ static int take_body(struct cv_chan *c, struct cv_msg *m_out, struct cv_error *e
     return 1;
 }
 
-static int take(struct cv_chan *c, struct cv_msg *m_out, struct cv_error *err)
+static int take_message(struct cv_chan *c, struct cv_msg *m_out, struct cv_error *err)
 {
     bool fresh = c->header_got < CV_MSG_HEADER;
     /* Text of a shell may be shorter than a header: look at the first bytes as soon as they are there. */
@@ -113,7 +113,7 @@ static int take(struct cv_chan *c, struct cv_msg *m_out, struct cv_error *err)
 
 int cv_chan_take(struct cv_chan *c, struct cv_msg *m_out, struct cv_error *err)
 {
-    int rc = take(c, m_out, err);
+    int rc = take_message(c, m_out, err);
 
     if (rc < 0) { /* out of step with the other side: nothing can follow */
         c->state = CV_CHAN_CLOSED;

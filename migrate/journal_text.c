@@ -19,7 +19,7 @@ struct text {
     bool full;
 };
 
-static void CV_PRINTF(2, 3) put(struct text *t, const char *fmt, ...)
+static void CV_PRINTF(2, 3) put_text(struct text *t, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -36,43 +36,43 @@ static void CV_PRINTF(2, 3) put(struct text *t, const char *fmt, ...)
 /* Everything that could break a line is written as %XX. */
 static void put_string(struct text *t, const char *key, const char *value)
 {
-    put(t, "%s ", key);
+    put_text(t, "%s ", key);
     for (const unsigned char *p = (const unsigned char *)value; *p; p++) {
         if (*p < 0x20 || *p == 0x7f || *p == '%')
-            put(t, "%%%02x", *p);
+            put_text(t, "%%%02x", *p);
         else
-            put(t, "%c", *p);
+            put_text(t, "%c", *p);
     }
-    put(t, "\n");
+    put_text(t, "\n");
 }
 
 static void put_id(struct text *t, const char *key, const uint8_t id[16])
 {
     char hex[CV_ID_TEXT];
     cv_id_format(id, hex);
-    put(t, "%s %s\n", key, hex);
+    put_text(t, "%s %s\n", key, hex);
 }
 
 int cv_journal_encode(const struct cv_journal_record *rec, char *text, size_t size, struct cv_error *err)
 {
     struct text t = { text, size, false };
 
-    put(&t, "%s\n", FIRST_LINE);
-    put(&t, "role %s\n", rec->role == CV_ROLE_SOURCE ? "source" : "destination");
-    put(&t, "state %s\n", cv_journal_state_name(rec->state));
-    put(&t, "generation %" PRIu64 "\n", rec->generation);
-    put(&t, "updated %" PRIu64 "\n", rec->updated);
+    put_text(&t, "%s\n", FIRST_LINE);
+    put_text(&t, "role %s\n", rec->role == CV_ROLE_SOURCE ? "source" : "destination");
+    put_text(&t, "state %s\n", cv_journal_state_name(rec->state));
+    put_text(&t, "generation %" PRIu64 "\n", rec->generation);
+    put_text(&t, "updated %" PRIu64 "\n", rec->updated);
     put_id(&t, "migration", rec->migration);
     put_id(&t, "guest", rec->guest);
     put_id(&t, "boot", rec->boot);
     put_id(&t, "peer-store", rec->peer_store);
-    put(&t, "domid %" PRIu32 "\n", rec->domid);
-    put(&t, "acknowledged %d\n", rec->acknowledged);
+    put_text(&t, "domid %" PRIu32 "\n", rec->domid);
+    put_text(&t, "acknowledged %d\n", rec->acknowledged);
     put_string(&t, "name", rec->name);
     put_string(&t, "peer", rec->peer);
     put_string(&t, "command", rec->command);
     put_string(&t, "note", rec->note);
-    put(&t, "checksum %016" PRIx64 "\n", (uint64_t)XXH3_64bits(text, (size_t)(t.at - text)));
+    put_text(&t, "checksum %016" PRIx64 "\n", (uint64_t)XXH3_64bits(text, (size_t)(t.at - text)));
     if (t.full || t.at - text > (ptrdiff_t)CV_JOURNAL_MAX)
         return cv_fail(err, CV_E_INVALID, 0, "journal record of more than %u bytes", CV_JOURNAL_MAX);
     return (int)(t.at - text);
@@ -88,7 +88,7 @@ struct lines {
 };
 
 /* The value of the next line, which must have this key; NULL once anything is wrong. */
-static const char *take(struct lines *l, const char *key, size_t *len_out)
+static const char *take_value(struct lines *l, const char *key, size_t *len_out)
 {
     if (l->bad)
         return NULL;
@@ -111,7 +111,7 @@ static uint64_t take_number(struct lines *l, const char *key, uint64_t max)
 {
     size_t len;
     uint64_t v = 0;
-    const char *p = take(l, key, &len);
+    const char *p = take_value(l, key, &len);
 
     if (p == NULL)
         return 0;
@@ -131,7 +131,7 @@ static void take_id(struct lines *l, const char *key, uint8_t id[16])
 {
     size_t len;
     char hex[CV_ID_TEXT] = "";
-    const char *p = take(l, key, &len);
+    const char *p = take_value(l, key, &len);
 
     if (p == NULL)
         return;
@@ -145,7 +145,7 @@ static int hex_digit(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' 
 static void take_string(struct lines *l, const char *key, char *out, size_t size)
 {
     size_t len, n = 0;
-    const char *p = take(l, key, &len);
+    const char *p = take_value(l, key, &len);
 
     if (p == NULL)
         return;
@@ -167,7 +167,7 @@ static void take_string(struct lines *l, const char *key, char *out, size_t size
 static enum cv_journal_state take_state(struct lines *l)
 {
     size_t len;
-    const char *p = take(l, "state", &len);
+    const char *p = take_value(l, "state", &len);
 
     for (enum cv_journal_state s = CV_J_NONE + 1; p != NULL && s < CV_J_STATES; s++)
         if (strlen(cv_journal_state_name(s)) == len && memcmp(cv_journal_state_name(s), p, len) == 0)
@@ -179,7 +179,7 @@ static enum cv_journal_state take_state(struct lines *l)
 static enum cv_journal_role take_role(struct lines *l)
 {
     size_t len;
-    const char *p = take(l, "role", &len);
+    const char *p = take_value(l, "role", &len);
 
     if (p != NULL && len == 6 && memcmp(p, "source", 6) == 0)
         return CV_ROLE_SOURCE;
@@ -211,7 +211,7 @@ int cv_journal_decode(const char *text, size_t len, struct cv_journal_record *re
 
     if (check_sum(text, len, err) < 0)
         return -1;
-    const char *version = take(&l, "convoy-journal", &n);
+    const char *version = take_value(&l, "convoy-journal", &n);
     if (version == NULL || n != 1 || *version != '1')
         return cv_fail(err, CV_E_STREAM, 0, "journal is of a version unknown here");
     r.role = take_role(&l);
@@ -228,7 +228,7 @@ int cv_journal_decode(const char *text, size_t len, struct cv_journal_record *re
     take_string(&l, "peer", r.peer, sizeof r.peer);
     take_string(&l, "command", r.command, sizeof r.command);
     take_string(&l, "note", r.note, sizeof r.note);
-    take(&l, "checksum", &n);
+    take_value(&l, "checksum", &n);
     if (l.bad || l.at != l.end)
         return cv_fail(err, CV_E_STREAM, 0, "journal line %u: no valid '%s'", l.number, l.key);
     *rec_out = r;

@@ -106,8 +106,8 @@ static void say_hello(struct cv_msg_hello *h, const struct cv_journal_record *re
     memcpy(h->boot.b, boot, 16);
 }
 
-static int settle(struct cv_host *host, struct cv_journal *j, const struct cv_recover_options *opt, const char *store,
-                  struct cv_sink *sink, struct cv_error *err)
+static int settle_record(struct cv_host *host, struct cv_journal *j, const struct cv_recover_options *opt,
+                         const char *store, struct cv_sink *sink, struct cv_error *err)
 {
     struct cv_effects e = { .host = host,
                             .sink = sink,
@@ -178,7 +178,7 @@ static int recover_one(struct cv_host *host, const struct cv_journal_record *rec
     if (open_record(&j, store, rec, opt->cancel, err) < 0)
         return -1;
     if (!cv_journal_settled(j.rec.state))
-        rc = settle(host, &j, opt, store, sink, err);
+        rc = settle_record(host, &j, opt, store, sink, err);
     else if (opt->settled != NULL)
         opt->settled(opt->settled_user, &j.rec, CV_OUT_NONE, &nothing);
     cv_journal_close(&j);

@@ -142,7 +142,7 @@ static int take_device_state(struct cv_restore *r, const struct cv_record *rec, 
     return 0;
 }
 
-static int take(struct cv_restore *r, struct cv_record *rec, struct cv_error *err)
+static int take_record(struct cv_restore *r, struct cv_record *rec, struct cv_error *err)
 {
     switch (rec->type) {
     case CV_REC_HOST: return take_host(r, rec, err);
@@ -168,5 +168,5 @@ int cv_restore_take_record(struct cv_restore *r, struct cv_record *rec, struct c
 {
     if (!rec->known)
         return 0;
-    return take(r, rec, err) < 0 ? cv_record_context(rec, err) : 0;
+    return take_record(r, rec, err) < 0 ? cv_record_context(rec, err) : 0;
 }

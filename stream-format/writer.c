@@ -183,8 +183,8 @@ static int write_record(struct cv_writer *w, const struct cv_frame *f, const str
     return 0;
 }
 
-static int put(struct cv_writer *w, enum cv_record_type type, const struct iovec *body, int count, const uint64_t *hash,
-               struct cv_error *err)
+static int put_record(struct cv_writer *w, enum cv_record_type type, const struct iovec *body, int count,
+                      const uint64_t *hash, struct cv_error *err)
 {
     const struct cv_record_rule *rule = cv_record_rule((uint32_t)type);
     struct cv_frame f = { .type = (uint32_t)type, .number = w->number };
@@ -215,7 +215,7 @@ int cv_writer_put(struct cv_writer *w, enum cv_record_type type, const struct io
 {
     if (type == CV_REC_END || type == CV_REC_INDEX)
         return cv_fail(err, CV_E_INTERNAL, 0, "%s is written by cv_writer_finish", cv_record_name((uint32_t)type));
-    return put(w, type, body, count, NULL, err);
+    return put_record(w, type, body, count, NULL, err);
 }
 
 int cv_writer_put_hashed(struct cv_writer *w, enum cv_record_type type, const struct iovec *body, int count,
@@ -223,7 +223,7 @@ int cv_writer_put_hashed(struct cv_writer *w, enum cv_record_type type, const st
 {
     if (type == CV_REC_END || type == CV_REC_INDEX)
         return cv_fail(err, CV_E_INTERNAL, 0, "%s is written by cv_writer_finish", cv_record_name((uint32_t)type));
-    return put(w, type, body, count, &body_hash, err);
+    return put_record(w, type, body, count, &body_hash, err);
 }
 
 static int put_index(struct cv_writer *w, struct cv_error *err)
@@ -233,7 +233,7 @@ static int put_index(struct cv_writer *w, struct cv_error *err)
     if (cv_index_encode(&w->index, &body, err) < 0)
         return -1;
     struct iovec iov = { .iov_base = body.data, .iov_len = body.len };
-    return put(w, CV_REC_INDEX, &iov, 1, NULL, err);
+    return put_record(w, CV_REC_INDEX, &iov, 1, NULL, err);
 }
 
 int cv_writer_finish(struct cv_writer *w, struct cv_error *err)
@@ -255,7 +255,7 @@ int cv_writer_finish(struct cv_writer *w, struct cv_error *err)
     cv_rec_end_encode(&end, body);
 
     struct iovec iov = { .iov_base = body, .iov_len = sizeof body };
-    if (put(w, CV_REC_END, &iov, 1, NULL, err) < 0)
+    if (put_record(w, CV_REC_END, &iov, 1, NULL, err) < 0)
         return -1;
     w->finished = true;
     return 0;

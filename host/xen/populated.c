@@ -23,7 +23,7 @@ struct search {
 static uint64_t lower(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 /* [from, to), as far as there is address space. */
-static int look(struct search *s, uint64_t from, uint64_t to, struct cv_error *err)
+static int look_at_pfns(struct search *s, uint64_t from, uint64_t to, struct cv_error *err)
 {
     to = lower(to, s->count);
     while (from < to) {
@@ -63,8 +63,8 @@ int xen_populated(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_t 
     for (uint64_t i = 0; i < (count + 63) / 64; i++)
         bitmap[i] = 0;
     uint64_t low = lower(d.pages, HOLE_PFN);
-    if (look(&s, 0, low, err) < 0 || look(&s, HOLE_PFN, CV_FOUR_GIB_PFN, err) < 0 ||
-        look(&s, CV_FOUR_GIB_PFN, count, err) < 0)
+    if (look_at_pfns(&s, 0, low, err) < 0 || look_at_pfns(&s, HOLE_PFN, CV_FOUR_GIB_PFN, err) < 0 ||
+        look_at_pfns(&s, CV_FOUR_GIB_PFN, count, err) < 0)
         return -1;
-    return s.found >= d.pages ? 0 : look(&s, low, HOLE_PFN, err);
+    return s.found >= d.pages ? 0 : look_at_pfns(&s, low, HOLE_PFN, err);
 }

@@ -46,7 +46,7 @@ static int make_node(struct skeleton *k, const char *base, const char *name, cha
     return 0;
 }
 
-static int put(struct skeleton *k, const char *base, const char *name, const char *value, struct cv_error *err)
+static int put_node(struct skeleton *k, const char *base, const char *name, const char *value, struct cv_error *err)
 {
     char path[XEN_XS_PATH_MAX];
     snprintf(path, sizeof path, "%s/%s", base, name);
@@ -106,10 +106,10 @@ static int put_identity(struct skeleton *k, const struct cv_domain_spec *spec, s
     char start[32];
 
     snprintf(start, sizeof start, "%lld.00", (long long)time(NULL));
-    if (put(k, k->dom, "vm", k->vm, err) < 0 || put(k, k->dom, "name", spec->name, err) < 0 ||
-        put(k, k->vm, "uuid", uuid, err) < 0 || put(k, k->vm, "name", spec->name, err) < 0 ||
-        put(k, k->vm, "image/ostype", "hvm", err) < 0 || put(k, k->vm, "start_time", start, err) < 0 ||
-        put(k, k->libxl, "type", "hvm", err) < 0 || put(k, k->libxl, "dm-version", "qemu_xen", err) < 0)
+    if (put_node(k, k->dom, "vm", k->vm, err) < 0 || put_node(k, k->dom, "name", spec->name, err) < 0 ||
+        put_node(k, k->vm, "uuid", uuid, err) < 0 || put_node(k, k->vm, "name", spec->name, err) < 0 ||
+        put_node(k, k->vm, "image/ostype", "hvm", err) < 0 || put_node(k, k->vm, "start_time", start, err) < 0 ||
+        put_node(k, k->libxl, "type", "hvm", err) < 0 || put_node(k, k->libxl, "dm-version", "qemu_xen", err) < 0)
         return -1;
     return put_u64(k, "domid", k->domid, err);
 }
@@ -118,14 +118,14 @@ static int put_platform(struct skeleton *k, const struct cv_domain_spec *spec, s
 {
     bool s3 = spec->acpi && !spec->no_acpi_s3, s4 = spec->acpi && !spec->no_acpi_s4;
 
-    if (put(k, k->dom, "platform/acpi", spec->acpi ? "1" : "0", err) < 0 ||
-        put(k, k->dom, "platform/acpi_s3", s3 ? "1" : "0", err) < 0 ||
-        put(k, k->dom, "platform/acpi_s4", s4 ? "1" : "0", err) < 0 ||
-        put(k, k->dom, "platform/acpi_laptop_slate", "0", err) < 0 ||
-        put(k, k->dom, "hvmloader/bios", "seabios", err) < 0 ||
-        put(k, k->dom, "hvmloader/allow-memory-relocate", "0", err) < 0 ||
-        put(k, k->dom, "control/platform-feature-multiprocessor-suspend", "1", err) < 0 ||
-        put(k, k->dom, "control/platform-feature-xs_reset_watches", "1", err) < 0)
+    if (put_node(k, k->dom, "platform/acpi", spec->acpi ? "1" : "0", err) < 0 ||
+        put_node(k, k->dom, "platform/acpi_s3", s3 ? "1" : "0", err) < 0 ||
+        put_node(k, k->dom, "platform/acpi_s4", s4 ? "1" : "0", err) < 0 ||
+        put_node(k, k->dom, "platform/acpi_laptop_slate", "0", err) < 0 ||
+        put_node(k, k->dom, "hvmloader/bios", "seabios", err) < 0 ||
+        put_node(k, k->dom, "hvmloader/allow-memory-relocate", "0", err) < 0 ||
+        put_node(k, k->dom, "control/platform-feature-multiprocessor-suspend", "1", err) < 0 ||
+        put_node(k, k->dom, "control/platform-feature-xs_reset_watches", "1", err) < 0)
         return -1;
     return 0;
 }
@@ -136,14 +136,15 @@ static int put_resources(struct skeleton *k, const struct cv_domain_spec *spec, 
     if (put_u64(k, "memory/static-max", spec->max_kb, err) < 0 ||
         put_u64(k, "memory/target", spec->target_kb - spec->video_kb, err) < 0 ||
         put_u64(k, "memory/videoram", spec->video_kb, err) < 0 || put_u64(k, "store/port", store_port, err) < 0 ||
-        put_u64(k, "console/port", console_port, err) < 0 || put(k, k->dom, "console/type", "xenconsoled", err) < 0 ||
-        put(k, k->dom, "console/output", "pty", err) < 0 || put(k, k->dom, "console/limit", "1048576", err) < 0 ||
-        make_node(k, k->dom, "console/tty", 'r', err) < 0)
+        put_u64(k, "console/port", console_port, err) < 0 ||
+        put_node(k, k->dom, "console/type", "xenconsoled", err) < 0 ||
+        put_node(k, k->dom, "console/output", "pty", err) < 0 ||
+        put_node(k, k->dom, "console/limit", "1048576", err) < 0 || make_node(k, k->dom, "console/tty", 'r', err) < 0)
         return -1;
     for (uint32_t i = 0; i < spec->vcpus; i++) {
         char name[48];
         snprintf(name, sizeof name, "cpu/%u/availability", i);
-        if (put(k, k->dom, name, i < spec->vcpus_online ? "online" : "offline", err) < 0)
+        if (put_node(k, k->dom, name, i < spec->vcpus_online ? "online" : "offline", err) < 0)
             return -1;
     }
     return 0;
