@@ -176,7 +176,7 @@ static int save(convoy_host *h, const char *who, const char *path, int fd, const
                                  .cancel = o.cancel ? &o.cancel->c : NULL,
                                  .mem = { .threads = workers(o.threads), .codec = CV_CODEC_ZSTD, .level = 1 } };
     if (o.after > CONVOY_AFTER_PAUSE) {
-        cv_fail(&e, CV_E_INVALID, 0, "save '%s': after is no convoy_after", who);
+        cv_fail(&e, CV_E_INVALID, 0, "save '%s': after: %d is not one of enum convoy_after", who, (int)o.after);
         return give_error(&e, err);
     }
     if (o.compress != NULL && cv_mem_parse_compress(o.compress, &s.mem, &e) < 0)

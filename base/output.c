@@ -45,7 +45,7 @@ static int real_path(const char *path, char real[PATH_MAX], struct cv_error *err
     if (fd >= 0 && S_ISDIR(st.st_mode))
         return refuse_kind(path, &st, err);
     if (len == 0 || path[len - 1] == '/')
-        return cv_fail(err, CV_E_INVALID, 0, "'%s' is no file's name", path);
+        return cv_fail(err, CV_E_INVALID, 0, "'%s' is not the name of a file", path);
     if (fd >= 0 && refuse_kind(path, &st, err) < 0)
         return -1;
     bool is_link = lstat(path, &link) == 0 && S_ISLNK(link.st_mode);

@@ -19,7 +19,7 @@ static int take_channel(int *in_out, int *out_out, struct cv_error *err)
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (*in_out < 0 || *out_out < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 ||
         dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
-        return cv_fail(err, CV_E_IO, 0, "standard input and output are no channel");
+        return cv_fail(err, CV_E_IO, 0, "standard input and output are not a channel to another host");
     close(null);
     return 0;
 }

@@ -122,7 +122,7 @@ static int put_policy(struct cv_writer *w, const struct cv_buf *leaves, const st
     if (nl == 0 && nm == 0)
         return 0;
     if (leaves->len % 24 != 0 || msrs->len % 16 != 0)
-        return cv_fail(err, CV_E_STREAM, 0, "CPU policy: %zu and %zu bytes are no whole entries", leaves->len,
+        return cv_fail(err, CV_E_STREAM, 0, "CPU policy: %zu and %zu bytes are not whole entries", leaves->len,
                        msrs->len);
     struct cv_cpu_policy p;
     if (cv_cpu_policy_init(&p, nl, nm, err) < 0)
@@ -229,7 +229,7 @@ static int put_nodes(struct cv_writer *w, const struct cv_buf *b, struct cv_erro
         nodes[n].key = take_text(&c, 2048, &nodes[n].key_len);
         nodes[n].value = nodes[n].key != NULL ? take_text(&c, 4096, &nodes[n].value_len) : NULL;
         if (nodes[n].value == NULL)
-            rc = cv_fail(err, CV_E_STREAM, 0, "node %u is no pair of texts", n);
+            rc = cv_fail(err, CV_E_STREAM, 0, "node %u is not a pair of texts", n);
     }
     if (rc == 0) {
         qsort(nodes, n, sizeof *nodes, by_key);

@@ -293,7 +293,7 @@ int cv_libxl_from_config(const struct cv_guest_config *c, const struct cv_domain
     char *text = b.failed ? NULL : json_dumps(o, JSON_INDENT(4));
     json_decref(o);
     if (text == NULL)
-        return cv_fail(err, CV_E_NOMEM, 0, "no memory for libxl's configuration (or text that is no UTF-8)");
+        return cv_fail(err, CV_E_NOMEM, 0, "no memory for libxl's configuration (or text that is not UTF-8)");
     *json_out = text;
     return 0;
 }

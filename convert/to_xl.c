@@ -44,7 +44,9 @@ static int take_host(struct to_xl *t, const struct cv_buf *b, struct cv_error *e
         return -1;
     t->xen_major = h.xen_major;
     t->xen_minor = h.xen_minor;
-    return h.xen_major != 0 ? 0 : cv_fail(err, CV_E_UNSUPPORTED, 0, "no Xen wrote this image");
+    return h.xen_major != 0
+               ? 0
+               : cv_fail(err, CV_E_UNSUPPORTED, 0, "the image does not say which Xen wrote it, and xl's files have to");
 }
 
 static int take_guest(struct to_xl *t, const struct cv_buf *b, struct cv_error *err)

@@ -201,7 +201,7 @@ static int read_libxc_headers(struct cv_xl_reader *r, struct cv_error *err)
     if (h[17] & 1)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "libxc's stream is big-endian");
     if (cv_load32(d) != CV_LIBXC_HVM)
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "the guest is no HVM guest (type %u)", cv_load32(d));
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "the guest is not an HVM guest (type %u)", cv_load32(d));
     if (cv_load16(d + 4) != 12)
         return cv_fail(err, CV_E_STREAM, 0, "pages of 2^%u bytes", cv_load16(d + 4));
     r->xen_major = cv_load32(d + 8);

@@ -17,7 +17,7 @@ static int bad(struct cv_error *err, const char *name, const char *why)
 static int decode_number(const struct cv_field *f, const json_t *v, void *p, struct cv_error *err)
 {
     if (!json_is_integer(v) || json_integer_value(v) < 0 || (uint64_t)json_integer_value(v) > f->max)
-        return bad(err, f->name, "is no number in range");
+        return bad(err, f->name, "is not a number in range");
     uint64_t n = (uint64_t)json_integer_value(v);
     if (f->type == CV_F_U64)
         *(uint64_t *)p = n;
@@ -30,7 +30,7 @@ static int decode_string(struct cv_pool *pool, const char *name, uint64_t max, c
                          struct cv_error *err)
 {
     if (!json_is_string(v) || json_string_length(v) > max || strlen(json_string_value(v)) != json_string_length(v))
-        return bad(err, name, "is no string within its bound");
+        return bad(err, name, "is not a string within its bounds");
     *out = cv_pool_string(pool, json_string_value(v));
     return 0;
 }
@@ -39,7 +39,7 @@ static int decode_strings(struct cv_pool *pool, const struct cv_field *f, const 
                           struct cv_error *err)
 {
     if (!json_is_array(v) || json_array_size(v) > f->max)
-        return bad(err, f->name, "is no list within its bound");
+        return bad(err, f->name, "is not a list within its bounds");
     for (size_t i = 0; i < json_array_size(v); i++) {
         const char *text = "";
         if (decode_string(pool, f->name, 4096, json_array_get(v, i), &text, err) < 0)
@@ -60,7 +60,7 @@ static int decode_bdf(const struct cv_field *f, const json_t *v, uint16_t *out, 
         return 0;
     }
     if (text == NULL || sscanf(text, "%2x:%2x.%1x%c", &bus, &slot, &function, &rest) != 3 || slot > 31 || function > 7)
-        return bad(err, f->name, "is no PCI address");
+        return bad(err, f->name, "is not a PCI address");
     *out = (uint16_t)(bus << 8 | slot << 3 | function);
     return 0;
 }
@@ -72,7 +72,7 @@ static int decode_mac(const struct cv_field *f, const json_t *v, uint8_t *mac, s
     char rest;
 
     if (text == NULL || sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &rest) != 6)
-        return bad(err, f->name, "is no MAC address");
+        return bad(err, f->name, "is not a MAC address");
     for (int i = 0; i < 6; i++)
         mac[i] = (uint8_t)b[i];
     return 0;
@@ -124,7 +124,7 @@ static int decode_fields(struct cv_pool *pool, const struct cv_field *fields, co
     }
     for (; extra[lists] != NULL; lists++)
         if (!json_is_array(json_object_get(object, extra[lists])))
-            return bad(err, extra[lists], "is no list");
+            return bad(err, extra[lists], "is not a list");
     if (json_object_size(object) != count + lists)
         return cv_fail(err, CV_E_STREAM, 0, "layout: an object has unknown members");
     return 0;

@@ -69,7 +69,7 @@ static int queue_command(struct cv_qmp *q, const char *command, json_t *args, st
 
     json_decref(object);
     if (text == NULL)
-        return cv_fail(err, CV_E_INVALID, 0, "%s: arguments are no JSON", command);
+        return cv_fail(err, CV_E_INVALID, 0, "%s: arguments are not JSON", command);
     if (q->out_done == q->out.len) /* else a command that was given up is half sent: it must go out whole */
         q->out.len = q->out_done = 0;
     if (cv_buf_append(&q->out, text, strlen(text), err) == 0 && cv_buf_append(&q->out, "\n", 1, err) == 0)
@@ -232,7 +232,7 @@ void cv_qmp_line(struct cv_qmp *q, const char *line, size_t len)
         return;
     json_t *object = too_deep(line, len) ? NULL : json_loadb(line, len, 0, NULL);
     if (!json_is_object(object)) {
-        qmp_fail(q, 0, "sends what is no JSON object");
+        qmp_fail(q, 0, "sends what is not a JSON object");
     } else if (q->state == CV_QMP_GREETING) {
         take_greeting(q, object);
     } else if (json_object_get(object, "event") != NULL) {

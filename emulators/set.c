@@ -102,7 +102,7 @@ static int check_process(const struct cv_emuset *set, pid_t pid, struct cv_error
     for (const char *p = text; p < text + len; p += strlen(p) + 1)
         if (strcmp(p, "-xen-domid") == 0 && p + strlen(p) + 1 < text + len && strcmp(p + strlen(p) + 1, want) == 0)
             return 0;
-    return cv_fail(err, CV_E_EMULATOR, 0, "process %d is no emulator of domain %u", (int)pid, set->domid);
+    return cv_fail(err, CV_E_EMULATOR, 0, "process %d is not an emulator of domain %u", (int)pid, set->domid);
 }
 
 /* Sockets with the names that convoy gives were made by convoy, here or in another process: they go with the emulator.

@@ -39,7 +39,7 @@ static int open_found(struct cv_guest *g, struct cv_host *host, const struct cv_
 {
     *g = (struct cv_guest){ .host = host, .sink = sink, .domid = d->domid };
     if (!d->hvm)
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain %u '%s' is no HVM guest", d->domid, d->name);
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain %u '%s' is not an HVM guest", d->domid, d->name);
     if (cv_guest_nodes_read(g, err) < 0 || attach_all(g, dead_ok, err) < 0) {
         cv_guest_dispose(g);
         return -1;

@@ -154,7 +154,7 @@ static int decode_object(json_t *o, struct cv_domain_spec *s, struct cv_error *e
     if (take_string(o, "uuid", uuid, sizeof uuid, err) < 0)
         return -1;
     if (uuid_parse(uuid, s->uuid) != 0)
-        return cv_fail(err, CV_E_STREAM, 0, "guest: '%s' is no UUID", uuid);
+        return cv_fail(err, CV_E_STREAM, 0, "guest: '%s' is not a UUID", uuid);
 #define GET(m)                           \
     if (take_number(o, #m, &n, err) < 0) \
         return -1;                       \

@@ -360,6 +360,6 @@ json_t *cv_report_json(const struct cv_image *img, struct cv_error *err)
     if (!b.failed)
         return o;
     json_decref(o);
-    cv_fail(err, CV_E_NOMEM, 0, "no memory for the report (or text in the image that is no UTF-8)");
+    cv_fail(err, CV_E_NOMEM, 0, "no memory for the report (or text in the image that is not UTF-8)");
     return NULL;
 }

@@ -17,7 +17,7 @@ static int parse_level(const char *text, int *level_out, struct cv_error *err)
     errno = 0;
     long level = strtol(text, &end, 10);
     if (end == text || *end != '\0' || errno != 0 || level < INT_MIN || level > INT_MAX)
-        return cv_fail(err, CV_E_INVALID, 0, "'%s' is no zstd level", text);
+        return cv_fail(err, CV_E_INVALID, 0, "'%s' is not a zstd level", text);
     *level_out = (int)level;
     return 0;
 }

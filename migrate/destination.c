@@ -181,7 +181,7 @@ static void prepared(void *user)
     cv_cancel_request(&d->prepared);
 }
 
-/* Until then the channel is the fill thread's. */
+/* Waits until the emulators expect their states.  Until this returns the fill thread owns the channel. */
 static int await_prepared(struct destination *d, struct cv_error *err)
 {
     for (;;) {

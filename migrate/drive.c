@@ -9,7 +9,7 @@
 
 static int64_t or_default(int64_t given, int64_t value) { return given != 0 ? given : value; }
 
-/* The first fault tells the story; what follows from it is logged. */
+/* The first fault is the cause and becomes the result; later ones are logged. */
 static void fault(struct cv_handover_run *r, const struct cv_error *why)
 {
     if (r->why.code == CV_OK)

@@ -310,7 +310,7 @@ int cv_msg_frame_get(const uint8_t header[CV_MSG_HEADER], struct cv_msg_frame *f
     bool known;
 
     if (cv_load32(header) != CV_MSG_MAGIC)
-        return cv_fail(err, CV_E_PEER, 0, "what came is no message of convoy");
+        return cv_fail(err, CV_E_PEER, 0, "what came is not a message of convoy's protocol");
     uint32_t max = cv_msg_max(f.type, &known);
     if (!known)
         return cv_fail(err, CV_E_PEER, 0, "message of unknown type %u", f.type);

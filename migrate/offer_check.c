@@ -195,7 +195,7 @@ static int check_bridges(struct cv_offer_check *c, const struct cv_msg_offer *o,
         char path[256];
         snprintf(path, sizeof path, "/sys/class/net/%.64s/bridge", name);
         if (strchr(name, '/') != NULL || access(path, F_OK) < 0) {
-            cv_fail(err, CV_E_NOT_FOUND, 0, "'%s' is no bridge there", name);
+            cv_fail(err, CV_E_NOT_FOUND, 0, "'%s' is not a bridge there", name);
             return refuse(refusal_out, CV_REFUSE_NO_BRIDGE);
         }
     }

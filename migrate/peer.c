@@ -109,7 +109,7 @@ int cv_peer_ssh_command(const char *host, char *buf, size_t size, struct cv_erro
     size_t n = strlen(SSH);
 
     if (!is_host(host))
-        return cv_fail(err, CV_E_INVALID, 0, "'%s' is no [USER@]HOST", host);
+        return cv_fail(err, CV_E_INVALID, 0, "'%s' is not [USER@]HOST", host);
     if (4 * strlen(host) + n + 64 > size)
         return cv_fail(err, CV_E_INVALID, 0, "the host's name is too long");
     n = (size_t)snprintf(buf, size, SSH "-- '");

@@ -16,7 +16,7 @@
 #define HELLO_MS 30000
 #define OFFER_MS 60000
 #define STALL_MS 30000
-/* A write that fails says less than what the other side said before it closed. */
+/* How long to read on after a write has failed: the other side may have said why before it closed the connection. */
 #define LAST_WORDS_MS 1000
 
 /* ---- prepare --------------------------------------------------------------------------------------------------------
@@ -224,7 +224,8 @@ static const struct cv_step move[] = {
     { "ended", ended_run, NULL, CV_NEVER, false },
 };
 
-/* A broken channel is often the end of a story that the other side has told before. */
+/* When the channel broke, the other side may have sent FAILED, with its reason, before it closed: then that is the
+ * error. */
 static void hear_last_words(struct cv_source *s, struct cv_error *why)
 {
     struct cv_error said = CV_ERROR_INIT;

@@ -142,7 +142,7 @@ int cv_tl_json(const struct cv_timeline *t, struct cv_buf *out, struct cv_error 
                           "total_ms", (double)t->total_ns / 1e6, "pages", (json_int_t)t->pages, "bytes_raw",
                           (json_int_t)t->bytes_raw, "bytes_wire", (json_int_t)t->bytes_wire);
     if (o == NULL)
-        return cv_fail(err, CV_E_INVALID, 0, "report: a name is no UTF-8, or memory is short");
+        return cv_fail(err, CV_E_INVALID, 0, "report: a name is not UTF-8, or memory is short");
     span(o, "down", &t->down);
     json_object_set_new(o, "down_parts", parts_json(t));
     json_object_set_new(o, "passes", passes_json(t));

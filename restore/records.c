@@ -31,13 +31,13 @@ static int take_guest(struct cv_restore *r, const struct cv_record *rec, struct 
     if (cv_rec_guest_decode(&g, rec->body.data, rec->body.len, err) < 0)
         return -1;
     if (g.type != CV_GUEST_HVM)
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "the guest is no HVM guest");
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "the guest is not an HVM guest");
     if (cv_spec_decode(g.json, g.json_len, &r->g.spec, err) < 0)
         return -1;
     if (memcmp(r->g.spec.uuid, g.uuid, sizeof g.uuid) != 0)
         return cv_fail(err, CV_E_STREAM, 0, "the guest's UUID stands there twice, and differs");
     if (memchr(g.config, '\0', g.config_len) != NULL || g.config_len > CV_GUEST_CONFIG_MAX)
-        return cv_fail(err, CV_E_STREAM, 0, "the guest's configuration is no text");
+        return cv_fail(err, CV_E_STREAM, 0, "the guest's configuration is not text");
     free(r->g.config_text);
     r->g.config_text = strndup(g.config, g.config_len);
     if (r->g.config_text == NULL)

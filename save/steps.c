@@ -172,7 +172,7 @@ int cv_save_track_undo(void *op, int64_t deadline_ms, struct cv_error *err)
     return rc != 0 ? -1 : 0;
 }
 
-/* A guest whose emulator hangs cannot suspend: then that is the news. */
+/* A guest does not suspend when one of its emulators hangs: if one does, the error names it. */
 static int blame_emulators(struct cv_save *s, const struct cv_error *why, struct cv_error *err)
 {
     struct cv_emu_wait w = { .deadline_ms = cv_after_ms(PROBE_TIMEOUT_MS) };
@@ -306,8 +306,8 @@ int cv_save_prepare_states(void *op, int64_t deadline_ms, struct cv_error *err)
     return cv_emuset_prepare_save(&s->g.set, s->state_fd, &w, err);
 }
 
-/* Device states and memory do not touch each other once everything stands still: QEMU's own migration sends what its
- * devices write to memory while they are saved no more, either. */
+/* Once everything stands still nobody writes to memory any more: device states can be saved while the last pages are
+ * sent.  (Were a device to write to memory while it is being saved, QEMU's own migration would lose that as well.) */
 int cv_save_states_begin(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_save *s = op;

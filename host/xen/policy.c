@@ -79,8 +79,8 @@ int xen_set_cpu_policy(struct cv_host *h, uint32_t domid, const struct cv_cpu_po
     uint32_t leaf = UINT32_MAX, subleaf = UINT32_MAX, msr = UINT32_MAX;
 
     if (p->leaf_count > 4096 || p->msr_count > 4096)
-        return cv_fail(err, CV_E_INVALID, 0, "a CPU policy of %zu leaves and %zu MSRs is no CPU policy", p->leaf_count,
-                       p->msr_count);
+        return cv_fail(err, CV_E_INVALID, 0, "a CPU policy of %zu leaves and %zu MSRs is not a CPU policy",
+                       p->leaf_count, p->msr_count);
     if (raw_alloc(&r, err) < 0)
         return -1;
     for (uint32_t i = 0; i < r.leaf_count; i++)
@@ -104,7 +104,7 @@ int xen_check_cpu_policy(struct cv_host *h, const struct cv_cpu_policy *p, struc
     struct raw_policy r = { .leaf_count = (uint32_t)p->leaf_count, .msr_count = 0 };
 
     if (p->leaf_count > 4096)
-        return cv_fail(err, CV_E_INVALID, 0, "a CPU policy of %zu leaves is no CPU policy", p->leaf_count);
+        return cv_fail(err, CV_E_INVALID, 0, "a CPU policy of %zu leaves is not a CPU policy", p->leaf_count);
     if (raw_alloc(&r, err) < 0)
         return -1;
     for (uint32_t i = 0; i < r.leaf_count; i++)

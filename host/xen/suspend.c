@@ -75,7 +75,7 @@ int xen_check_saveable(struct cv_host *h, uint32_t domid, struct cv_error *err)
     if (xen_info(h, domid, &d, err) < 0)
         return -1;
     if (!d.hvm)
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain %u is no HVM guest", domid);
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain %u is not an HVM guest", domid);
     if (d.dying || (d.shutdown && d.shutdown_reason != CV_SHUTDOWN_SUSPEND))
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain %u has stopped already (%s)", domid,
                        d.dying                                  ? "it is being destroyed"

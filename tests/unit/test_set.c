@@ -94,11 +94,11 @@ static const struct fault_case fault_cases[] = {
     { "--fail stop", "stop", "stop: model: told to fail", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
     { "--die-at stop", "stop", "ended with status 3: fake-qemu: dies at stop", CV_E_EMULATOR, CV_EMU_DIED, 5000, 2000 },
     { "--silent-at stop", "stop", "stop: no answer in time", CV_E_TIMEOUT, CV_EMU_TIMED_OUT, 300, 2000 },
-    { "--garbage-at stop", "stop", "stop: sends what is no JSON object", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
+    { "--garbage-at stop", "stop", "stop: sends what is not a JSON object", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
     { "--half-at stop", "stop", "stop: no answer in time", CV_E_TIMEOUT, CV_EMU_TIMED_OUT, 300, 2000 },
     { "--close-at stop", "stop", "stop: it closed its QMP connection", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
     { "--long-at stop", "stop", "stop: sends a line of more than 1 MiB", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 4000 },
-    { "--deep-at stop", "stop", "stop: sends what is no JSON object", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
+    { "--deep-at stop", "stop", "stop: sends what is not a JSON object", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
     { "--fail cont", "cont", "cont: model", CV_E_EMULATOR, CV_EMU_FAILED, 5000, 2000 },
     { "--fail xen-set-global-dirty-log", "log", "xen-set-global-dirty-log: model", CV_E_EMULATOR, CV_EMU_FAILED, 5000,
       2000 },
@@ -185,7 +185,7 @@ END_TEST
 static const struct fault_case start_cases[] = {
     { "--die-at start", NULL, "ended with status 3: fake-qemu: dies at start", CV_E_EMULATOR, 0, 5000, 3000 },
     { "--silent-at greeting", NULL, "no greeting on its QMP socket in time", CV_E_BUSY, 0, 500, 3000 },
-    { "--garbage-at greeting", NULL, "sends what is no JSON object", CV_E_EMULATOR, 0, 5000, 3000 },
+    { "--garbage-at greeting", NULL, "sends what is not a JSON object", CV_E_EMULATOR, 0, 5000, 3000 },
     { "--close-at greeting", NULL, "it closed its QMP connection", CV_E_EMULATOR, 0, 5000, 3000 },
     { "--fail qmp_capabilities", NULL, "qmp_capabilities: model: told to fail", CV_E_EMULATOR, 0, 5000, 3000 },
     { "--silent-at qmp_capabilities", NULL, "its machine is not complete yet", CV_E_TIMEOUT, 0, 500, 3000 },
@@ -575,7 +575,7 @@ START_TEST(another_set_attaches_by_pid)
     cv_emuset_dispose(&other);
     OK(cv_emuset_init(&other, &f.layout, 8, NULL, &err));
     ck_assert_int_eq(cv_emuset_attach(&other, 0, f.set.emus[0].pid, NULL, &err), -1);
-    ck_assert_msg(strstr(err.text, "is no emulator of domain 8") != NULL, "%s", err.text);
+    ck_assert_msg(strstr(err.text, "is not an emulator of domain 8") != NULL, "%s", err.text);
     cv_emuset_dispose(&other);
     emu_fixture_end(&f);
 }
@@ -600,7 +600,7 @@ START_TEST(a_running_emulator_is_attached)
     static const struct {
         const char *domid, *slot, *text;
     } cases[] = { { "7", "24", NULL },
-                  { "8", "24", "is no emulator of domain 7" },
+                  { "8", "24", "is not an emulator of domain 7" },
                   { "7", "3", "both have a device at 00:03.0" } };
     char text[600], socket[64];
 
