@@ -82,19 +82,25 @@ static int put_emulator(struct cv_guest *g, const struct cv_layout_dm *dm, struc
 {
     static const char *const roles[] = { "default", "secondary", "attached" };
     const struct cv_emu *emu = &g->set.emus[dm->dmid];
-    char text[128], path[PATH];
+    char text[128], path[PATH], rank[16], caps[128];
 
-    snprintf(text, sizeof text, "%u", dm->rank);
-    if (put_node(g, err, dm->name, "%u/name", dm->dmid) < 0 ||
-        put_node(g, err, roles[dm->role], "%u/role", dm->dmid) < 0 || put_node(g, err, text, "%u/rank", dm->dmid) < 0 ||
-        put_node(g, err, dm->model, "%u/model", dm->dmid) < 0 ||
-        put_node(g, err, emu->version, "%u/version", dm->dmid) < 0 ||
-        put_node(g, err, emu->qmp_path, "%u/qmp", dm->dmid) < 0 ||
-        put_node(g, err, cv_caps_string(dm->caps, text, sizeof text), "%u/caps", dm->dmid) < 0)
-        return -1;
+    snprintf(rank, sizeof rank, "%u", dm->rank);
     snprintf(text, sizeof text, "%#" PRIx64 "+%#" PRIx64, dm->window_gfn, dm->window_pages);
-    if (put_node(g, err, text, "%u/window", dm->dmid) < 0)
-        return -1;
+    const struct {
+        const char *leaf, *value;
+    } nodes[] = {
+        { "name", dm->name },
+        { "role", roles[dm->role] },
+        { "rank", rank },
+        { "model", dm->model },
+        { "version", emu->version },
+        { "qmp", emu->qmp_path },
+        { "caps", cv_caps_string(dm->caps, caps, sizeof caps) },
+        { "window", text },
+    };
+    for (size_t i = 0; i < sizeof nodes / sizeof nodes[0]; i++)
+        if (put_node(g, err, nodes[i].value, "%u/%s", dm->dmid, nodes[i].leaf) < 0)
+            return -1;
     for (unsigned i = 0; i < dm->device_count; i++) {
         char bdf[16];
         const struct cv_layout_device *dev = &dm->devices[i];

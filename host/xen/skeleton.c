@@ -53,6 +53,18 @@ static int put_node(struct skeleton *k, const char *base, const char *name, cons
     return xen_xs_printf(k->x, k->t, err, path, "%s", value);
 }
 
+struct node {
+    const char *base, *name, *value;
+};
+
+static int put_nodes(struct skeleton *k, const struct node *nodes, size_t count, struct cv_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (put_node(k, nodes[i].base, nodes[i].name, nodes[i].value, err) < 0)
+            return -1;
+    return 0;
+}
+
 static int put_u64(struct skeleton *k, const char *name, uint64_t value, struct cv_error *err)
 {
     char path[XEN_XS_PATH_MAX];
@@ -106,10 +118,12 @@ static int put_identity(struct skeleton *k, const struct cv_domain_spec *spec, s
     char start[32];
 
     snprintf(start, sizeof start, "%lld.00", (long long)time(NULL));
-    if (put_node(k, k->dom, "vm", k->vm, err) < 0 || put_node(k, k->dom, "name", spec->name, err) < 0 ||
-        put_node(k, k->vm, "uuid", uuid, err) < 0 || put_node(k, k->vm, "name", spec->name, err) < 0 ||
-        put_node(k, k->vm, "image/ostype", "hvm", err) < 0 || put_node(k, k->vm, "start_time", start, err) < 0 ||
-        put_node(k, k->libxl, "type", "hvm", err) < 0 || put_node(k, k->libxl, "dm-version", "qemu_xen", err) < 0)
+    const struct node nodes[] = {
+        { k->dom, "vm", k->vm },       { k->dom, "name", spec->name },         { k->vm, "uuid", uuid },
+        { k->vm, "name", spec->name }, { k->vm, "image/ostype", "hvm" },       { k->vm, "start_time", start },
+        { k->libxl, "type", "hvm" },   { k->libxl, "dm-version", "qemu_xen" },
+    };
+    if (put_nodes(k, nodes, sizeof nodes / sizeof nodes[0], err) < 0)
         return -1;
     return put_u64(k, "domid", k->domid, err);
 }
@@ -118,28 +132,41 @@ static int put_platform(struct skeleton *k, const struct cv_domain_spec *spec, s
 {
     bool s3 = spec->acpi && !spec->no_acpi_s3, s4 = spec->acpi && !spec->no_acpi_s4;
 
-    if (put_node(k, k->dom, "platform/acpi", spec->acpi ? "1" : "0", err) < 0 ||
-        put_node(k, k->dom, "platform/acpi_s3", s3 ? "1" : "0", err) < 0 ||
-        put_node(k, k->dom, "platform/acpi_s4", s4 ? "1" : "0", err) < 0 ||
-        put_node(k, k->dom, "platform/acpi_laptop_slate", "0", err) < 0 ||
-        put_node(k, k->dom, "hvmloader/bios", "seabios", err) < 0 ||
-        put_node(k, k->dom, "hvmloader/allow-memory-relocate", "0", err) < 0 ||
-        put_node(k, k->dom, "control/platform-feature-multiprocessor-suspend", "1", err) < 0 ||
-        put_node(k, k->dom, "control/platform-feature-xs_reset_watches", "1", err) < 0)
-        return -1;
-    return 0;
+    const struct node nodes[] = {
+        { k->dom, "platform/acpi", spec->acpi ? "1" : "0" },
+        { k->dom, "platform/acpi_s3", s3 ? "1" : "0" },
+        { k->dom, "platform/acpi_s4", s4 ? "1" : "0" },
+        { k->dom, "platform/acpi_laptop_slate", "0" },
+        { k->dom, "hvmloader/bios", "seabios" },
+        { k->dom, "hvmloader/allow-memory-relocate", "0" },
+        { k->dom, "control/platform-feature-multiprocessor-suspend", "1" },
+        { k->dom, "control/platform-feature-xs_reset_watches", "1" },
+    };
+    return put_nodes(k, nodes, sizeof nodes / sizeof nodes[0], err);
 }
 
 static int put_resources(struct skeleton *k, const struct cv_domain_spec *spec, uint32_t store_port,
                          uint32_t console_port, struct cv_error *err)
 {
-    if (put_u64(k, "memory/static-max", spec->max_kb, err) < 0 ||
-        put_u64(k, "memory/target", spec->target_kb - spec->video_kb, err) < 0 ||
-        put_u64(k, "memory/videoram", spec->video_kb, err) < 0 || put_u64(k, "store/port", store_port, err) < 0 ||
-        put_u64(k, "console/port", console_port, err) < 0 ||
-        put_node(k, k->dom, "console/type", "xenconsoled", err) < 0 ||
-        put_node(k, k->dom, "console/output", "pty", err) < 0 ||
-        put_node(k, k->dom, "console/limit", "1048576", err) < 0 || make_node(k, k->dom, "console/tty", 'r', err) < 0)
+    const struct {
+        const char *name;
+        uint64_t value;
+    } numbers[] = {
+        { "memory/static-max", spec->max_kb }, { "memory/target", spec->target_kb - spec->video_kb },
+        { "memory/videoram", spec->video_kb }, { "store/port", store_port },
+        { "console/port", console_port },
+    };
+    const struct node console[] = {
+        { k->dom, "console/type", "xenconsoled" },
+        { k->dom, "console/output", "pty" },
+        { k->dom, "console/limit", "1048576" },
+    };
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (put_u64(k, numbers[i].name, numbers[i].value, err) < 0)
+            return -1;
+    if (put_nodes(k, console, sizeof console / sizeof console[0], err) < 0 ||
+        make_node(k, k->dom, "console/tty", 'r', err) < 0)
         return -1;
     for (uint32_t i = 0; i < spec->vcpus; i++) {
         char name[48];
