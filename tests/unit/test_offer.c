@@ -122,7 +122,7 @@ static const struct {
     [SHORTER] = { CV_REFUSE_NO_DISK, "disk " DISK " has 4096 bytes there, and 8192 here" },
     [LONGER] = { CV_REFUSE_NO_DISK, "disk " DISK " has 4096 bytes there, and 512 here" },
     [DISK_FACT] = { CV_REFUSE_CONFIG, "disk-bytes" },
-    [BRIDGE] = { CV_REFUSE_NO_BRIDGE, "'lo' is no bridge" },
+    [BRIDGE] = { CV_REFUSE_NO_BRIDGE, "'lo' is not a bridge" },
 };
 
 static void make_wrong(struct offer *o, struct fake_host *h, enum wrong what)
