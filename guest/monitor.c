@@ -179,7 +179,7 @@ static int await_leave(struct cv_guest *g, struct cv_cancel *cancel, bool *gone_
 
     for (;;) {
         struct cv_error e = CV_ERROR_INIT, slept = CV_ERROR_INIT;
-        *gone_out = look(g->host, g->domid, g->spec.uuid) == END_GONE;
+        *gone_out = look_for_end(g->host, g->domid, g->spec.uuid) == END_GONE;
         if (*gone_out || cv_guest_may_run(g, CV_GATE_RESTART, &e) == 0)
             return 0;
         if (strcmp(told, e.text) != 0)
