@@ -173,6 +173,7 @@ static int save(convoy_host *h, const char *who, const char *path, int fd, const
         return give_error(&e, err);
     struct cv_save_options s = { .live = o.live != 0,
                                  .emulator_timeout_ms = (int64_t)o.emulator_timeout_s * 1000,
+                                 .stall_ms = (int64_t)o.stall_timeout_s * 1000,
                                  .cancel = o.cancel ? &o.cancel->c : NULL,
                                  .mem = { .threads = workers(o.threads), .codec = CV_CODEC_ZSTD, .level = 1 } };
     if (o.after > CONVOY_AFTER_PAUSE) {

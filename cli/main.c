@@ -25,7 +25,7 @@ static const struct cli_command commands[] = {
       "[-c|-p] [--live] [--parent OLD [--parents DIR]|--page-hashes] [--at-freeze CMD [--freeze-timeout S]] "
       "[--compress X] [--threads "
       "N]\n"
-      "      [--emulator-timeout S] [--suspend-timeout S] [--json] DOMAIN FILE|-\n"
+      "      [--emulator-timeout S] [--suspend-timeout S] [--stall-timeout S] [--json] DOMAIN FILE|-\n"
       "       convoy save --quiesce --at-freeze CMD [--freeze-timeout S] [--json] DOMAIN",
       "save a guest to a file or a pipe" },
     { "restore", cmd_restore,

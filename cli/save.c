@@ -48,6 +48,7 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
                                              { "at-freeze", required_argument, NULL, 'F' },
                                              { "freeze-timeout", required_argument, NULL, 'O' },
                                              { "quiesce", no_argument, NULL, 'q' },
+                                             { "stall-timeout", required_argument, NULL, 'L' },
                                              { NULL, 0, NULL, 0 } };
     struct cv_error err = CV_ERROR_INIT;
     int opt;
@@ -83,6 +84,10 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
             break;
         case 'S':
             if (cli_seconds(optarg, "--suspend-timeout", &a->opt.suspend_timeout_ms, &err) < 0)
+                return cli_error(&err);
+            break;
+        case 'L':
+            if (cli_seconds(optarg, "--stall-timeout", &a->opt.stall_ms, &err) < 0)
                 return cli_error(&err);
             break;
         case 'C':

@@ -49,7 +49,7 @@ struct cv_save_options {
     struct cv_mem_options mem;   /* cancel is taken from below */
     int64_t suspend_timeout_ms;  /* the guest's own time to suspend; 0 = 60 s */
     int64_t emulator_timeout_ms; /* an emulator's time for any one command; 0 = 20 s */
-    int64_t stall_ms;            /* no byte taken by the output for so long fails; 0 = for ever */
+    int64_t stall_ms;            /* no byte taken by the output for so long fails; 0 = 30 s */
     struct cv_cancel *cancel;    /* may be NULL */
     /* live only; NULL = at most 5 passes or less than 50 dirty pages, as libxc */
     int (*decide)(void *user, const struct cv_pass_stats *s, enum cv_pass_verdict *out, struct cv_error *err);

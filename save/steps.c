@@ -13,6 +13,7 @@
 #define SUSPEND_TIMEOUT_MS 60000
 #define PROBE_TIMEOUT_MS 1000
 #define EMULATOR_TIMEOUT_MS 20000
+#define STALL_MS 30000
 
 /* The step's deadline, or the time that an emulator may take for one command, whichever comes first. */
 static int64_t command_deadline(const struct cv_save *s, int64_t deadline_ms)
@@ -49,7 +50,8 @@ int cv_save_init(struct cv_save *s, struct cv_host *host, const char *who, const
 
 int cv_save_open_stream(struct cv_save *s, int fd, bool index, struct cv_error *err)
 {
-    struct cv_writer_options wo = { .stall_ms = s->opt->stall_ms, .cancel = s->opt->cancel, .index = index };
+    int64_t stall = s->opt->stall_ms ? s->opt->stall_ms : STALL_MS; /* the guest may be standing still meanwhile */
+    struct cv_writer_options wo = { .stall_ms = stall, .cancel = s->opt->cancel, .index = index };
     struct cv_mem_options mem = s->opt->mem;
 
     mem.cancel = s->opt->cancel;

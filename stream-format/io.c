@@ -2,18 +2,68 @@
 #include "stream-format/io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/quiet.h"
 
+/* Another description of the same pipe: flags belong to the description, which a shell's other commands may share. */
+static int reopen(int fd)
+{
+    char path[32];
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+void cv_io_unblock(struct cv_io *io)
+{
+    int flags = io->fd < 0 ? -1 : fcntl(io->fd, F_GETFL);
+    struct stat st;
+
+    if (flags < 0 || (flags & O_NONBLOCK) || fstat(io->fd, &st) < 0)
+        return;
+    io->socket = S_ISSOCK(st.st_mode);
+    if (!S_ISFIFO(st.st_mode))
+        return;
+    int other = reopen(io->fd);
+    if (other >= 0) {
+        io->fd = other;
+        io->owned = true;
+    } else if (fcntl(io->fd, F_SETFL, flags | O_NONBLOCK) == 0) { /* another user's pipe, or no /proc */
+        io->borrowed_flags = flags;
+    }
+}
+
+void cv_io_reblock(struct cv_io *io)
+{
+    if (io->owned)
+        cv_fd_dispose(&io->fd);
+    else if (io->borrowed_flags != 0)
+        fcntl(io->fd, F_SETFL, io->borrowed_flags);
+    io->owned = false;
+    io->borrowed_flags = 0;
+}
+
 static int wait_ready(struct cv_io *io, short events, struct cv_error *err)
 {
     int64_t deadline = io->stall_ms > 0 ? cv_after_ms(io->stall_ms) : CV_NEVER;
+    struct cv_error e = CV_ERROR_INIT;
 
-    return cv_poll_one(io->fd, events, deadline, io->cancel, err) < 0 ? -1 : 0;
+    if (cv_poll_one(io->fd, events, deadline, io->cancel, &e) >= 0)
+        return 0;
+    if (e.code == CV_E_TIMEOUT)
+        return cv_fail(err, CV_E_TIMEOUT, 0, "no byte %s for %.3g s: the other end has stalled",
+                       events == POLLOUT ? "was taken" : "came", (double)io->stall_ms / 1e3);
+    if (err != NULL)
+        *err = e;
+    return -1;
 }
 
 /* Asks first only when somebody can interrupt the wait: a call less for plain files. */
@@ -51,6 +101,13 @@ static void advance(struct iovec **iov, int *count, size_t n)
 #define WRITE_STEP (256u << 10)
 #define WRITE_VECTORS 16
 
+static ssize_t write_some(const struct cv_io *io, struct iovec *iov, int count)
+{
+    struct msghdr m = { .msg_iov = iov, .msg_iovlen = (size_t)count };
+
+    return io->socket ? sendmsg(io->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) : cv_quiet_writev(io->fd, iov, count);
+}
+
 /* The front of the vector, WRITE_STEP bytes at most, into out.  Returns its pieces. */
 static int front(const struct iovec *iov, int count, struct iovec out[WRITE_VECTORS])
 {
@@ -72,7 +129,7 @@ static int write_pieces(struct cv_io *io, struct iovec *iov, int count, struct c
         if (wait_before(io, POLLOUT, err) < 0)
             return -1;
         struct iovec now[WRITE_VECTORS];
-        ssize_t n = cv_quiet_writev(io->fd, now, front(iov, count, now));
+        ssize_t n = write_some(io, now, front(iov, count, now));
         if (n >= 0)
             advance(&iov, &count, (size_t)n);
         else if (after_failure(io, POLLOUT, "write", err) < 0)

@@ -33,7 +33,7 @@ struct cv_writer_options {
     const uint8_t *stream_id; /* 16 bytes, for tests that want the same bytes twice; NULL = random */
 };
 
-/* Writes the header.  fd is borrowed until cv_writer_free; make it non-blocking where stall_ms and cancel matter.
+/* Writes the header.  fd is borrowed until cv_writer_free; a pipe or socket that blocks heeds stall_ms and cancel, too.
  * A stream of memory alone (benchmarks, tests): required_features = CV_FEATURE_MEMORY_ONLY, then MEMORY, PAGES...,
  * PASS_END; its reader sets accept_features. */
 int cv_writer_new(struct cv_writer **w_out, int fd, const struct cv_writer_options *opt,

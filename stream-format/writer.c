@@ -65,6 +65,8 @@ int cv_writer_new(struct cv_writer **w_out, int fd, const struct cv_writer_optio
     }
     XXH3_128bits_reset(w->digest);
     w->io = (struct cv_io){ .fd = fd, .stall_ms = opt->stall_ms, .cancel = opt->cancel };
+    if (opt->stall_ms > 0 || opt->cancel != NULL)
+        cv_io_unblock(&w->io);
     w->header = (struct cv_stream_header){ .version = CV_STREAM_VERSION,
                                            .required_features = opt->required_features,
                                            .optional_features = opt->optional_features };
@@ -90,6 +92,7 @@ void cv_writer_free(struct cv_writer *w)
 {
     if (w == NULL)
         return;
+    cv_io_reblock(&w->io);
     XXH3_freeState(w->digest);
     XXH3_freeState(w->body_hash);
     cv_index_dispose(&w->index);

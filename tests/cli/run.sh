@@ -65,6 +65,7 @@ status 2 'how the host is asked' "$convoy" check --command x a
 status 2 'a domain and a file are wanted' "$convoy" save a
 status 2 'exclude each other' "$convoy" save -c -p a b
 status 2 'seconds from 1 to 86400' "$convoy" save --suspend-timeout 0 a b
+status 2 'seconds from 1 to 86400' "$convoy" save --stall-timeout 0 a b
 status 2 'domid of a guest' "$convoy" monitor 1x
 status 2 'one domain is wanted, or --all' "$convoy" recover
 status 2 '--all wants no domain' "$convoy" recover --all g

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -514,6 +515,40 @@ START_TEST(a_guest_that_reaches_too_far_is_refused)
 }
 END_TEST
 
+/* An output that takes nothing more, and never will: a pipe, a socket; row: bit 0 socket, bit 1 live, bit 2 the guest
+ * goes on afterwards. */
+START_TEST(a_reader_that_stalls)
+{
+    struct cv_save_options o = {
+        .live = _i & 2, .stall_ms = 300, .emulator_timeout_ms = 5000, .mem = { .threads = 1, .codec = CV_CODEC_NONE }
+    };
+    struct cv_error err = CV_ERROR_INIT;
+    struct one_host w;
+    int fds[2];
+
+    one_host_begin(&w, NULL);
+    struct fake_domain *d = one_host_guest(&w);
+    ck_assert_int_eq(_i & 1 ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) : pipe2(fds, O_CLOEXEC), 0);
+    int64_t begin = cv_now_ms();
+    ck_assert_int_lt(
+        cv_save_to(&w.host->base, "g", "-", fds[1], _i & 4 ? CV_SAVE_CONTINUE : CV_SAVE_DESTROY, &o, NULL, NULL, &err),
+        0);
+    ck_assert_msg(err.code == CV_E_TIMEOUT, "%s", emu_text(&err));
+    ck_assert_msg(strstr(err.text, "no byte was taken for 0.3 s") != NULL, "%s", err.text);
+    ck_assert_int_lt(cv_now_ms() - begin, 20000);
+    ck_assert(d->exists && !d->paused && !d->suspended && !d->logging);
+    emulators_run(&w);
+    ck_assert_uint_eq(one_host_leftovers(&w), 0);
+    /* Others may hold this descriptor too, and expect it to be as it was. */
+    ck_assert_int_eq(fcntl(fds[1], F_GETFL) & O_NONBLOCK, 0);
+    close(fds[0]);
+    close(fds[1]);
+    one_host_destroy(&w);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("save-restore");
@@ -526,6 +561,7 @@ int main(void)
     tcase_add_test(t, reports_are_documented);
     tcase_add_test(t, an_emulator_dies_between_passes);
     tcase_add_test(t, damaged_images_make_no_domain);
+    tcase_add_loop_test(t, a_reader_that_stalls, 0, 8);
     tcase_add_test(t, newer_xens_images_make_no_domain);
     tcase_add_loop_test(t, an_emulator_fails_while_saving, 0,
                         (int)(sizeof emulator_faults / sizeof emulator_faults[0]) * EMULATORS);
