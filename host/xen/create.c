@@ -105,8 +105,6 @@ static int set_params(struct xen_host *x, uint32_t domid, const struct cv_domain
             return xen_fail(x, err, "cannot set HVM parameter %u", (unsigned)params[i].index);
     if (xc_domain_set_tsc_info(x->xc, domid, spec->tsc_mode, 0, 0, 0) != 0)
         return xen_fail(x, err, "cannot set TSC mode %d", spec->tsc_mode);
-    if (spec->rtc_offset_s != 0 && xc_domain_set_time_offset(x->xc, domid, (int32_t)spec->rtc_offset_s) != 0)
-        return xen_fail(x, err, "cannot set the time offset");
     return 0;
 }
 
