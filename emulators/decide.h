@@ -35,4 +35,7 @@ void cv_decide_fail(struct cv_decide *d, enum cv_code code, const char *fmt, ...
 /* Commas doubled, as QEMU's option syntax wants values. */
 const char *cv_decide_quote(struct cv_decide *d, const char *text);
 
+/* What -drive says of a disk that has an image. */
+const char *cv_disk_drive(struct cv_pool *pool, const struct cv_layout_device *dev);
+
 #endif

@@ -13,14 +13,13 @@ struct ahci {
     unsigned ports; /* taken, bit = port */
 };
 
-static void drive(struct cv_decide *d, struct cv_layout_dm *dm, const struct cv_config_disk *disk)
+const char *cv_disk_drive(struct cv_pool *pool, const struct cv_layout_device *dev)
 {
-    cv_decide_arg(d, dm, "-drive");
-    cv_decide_arg(d, dm,
-                  "if=none,id=drive-%s,format=%s,cache=writeback,readonly=%s%s,"
-                  "file.driver=@{disk-driver:%s},file.filename=/dev/fdset/@{disk-set:%s},file.locking=off",
-                  disk->vdev, disk->format, disk->readonly ? "on" : "off", disk->discard ? ",discard=unmap" : "",
-                  disk->vdev, disk->vdev);
+    return cv_pool_printf(pool,
+                          "if=none,id=drive-%s,format=%s,cache=writeback,readonly=%s%s,"
+                          "file.driver=@{disk-driver:%s},file.filename=/dev/fdset/@{disk-set:%s},file.locking=off",
+                          dev->vdev, dev->format, dev->readonly ? "on" : "off", dev->discard ? ",discard=unmap" : "",
+                          dev->vdev, dev->vdev);
 }
 
 static struct cv_layout_device *new_disk(struct cv_decide *d, struct cv_layout_dm *dm,
@@ -40,7 +39,7 @@ static struct cv_layout_device *new_disk(struct cv_decide *d, struct cv_layout_d
     dev->cdrom = disk->cdrom;
     dev->discard = disk->discard;
     if (*disk->path)
-        drive(d, dm, disk);
+        cv_decide_pair(d, dm, "-drive", cv_disk_drive(pool, dev));
     return dev;
 }
 

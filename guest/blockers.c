@@ -83,6 +83,9 @@ static int check_devices(struct cv_blockers *b, struct cv_error *err)
     return 0;
 }
 
+/* What the guest is now comes into its layout and facts, too: what is saved is that. */
+static int check_changes(struct cv_blockers *b, struct cv_error *err) { return cv_guest_look(b->g, b->wait, err); }
+
 /* In order.  needs: the check before it that has to have found nothing, as this one would only say the same again. */
 static const struct {
     const char *name;
@@ -96,6 +99,7 @@ static const struct {
     { "suspended", check_suspended, "domain", "convoy recover settles a migration; convoy unpause lets it go on" },
     { "emulators", check_emulators, NULL, NULL },
     { "devices", check_devices, "emulators", NULL },
+    { "changes", check_changes, "emulators", NULL },
 };
 
 static bool found_by(const struct cv_findings *f, const char *check)

@@ -88,6 +88,7 @@ void cv_guest_dispose(struct cv_guest *g)
     if (g->has_set)
         cv_emuset_dispose(&g->set);
     g->has_set = false;
+    cv_now_dispose(&g->now);
     if (g->has_layout)
         cv_layout_dispose(&g->layout);
     g->has_layout = false;

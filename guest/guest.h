@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "emulators/layout.h"
+#include "emulators/now.h"
 #include "emulators/set.h"
 #include "emulators/spawn.h"
 #include "host/host.h"
@@ -41,6 +42,7 @@ struct cv_guest {
     char *config_text; /* never NULL once open; owned */
     struct cv_emuset set;
     bool has_set;
+    struct cv_now now; /* what cv_guest_look saw of the emulators */
 };
 
 /* Finds a running guest and takes hold of its emulators' processes (no QMP yet: cv_emuset_connect).
@@ -86,6 +88,15 @@ int cv_guest_create_again(struct cv_guest *g, const struct cv_guest *old, const 
  * found: all that is in the way in the configuration, and warnings; NULL: they go to g->sink. */
 int cv_guest_plan(struct cv_guest *g, const char *config_path, struct cv_findings *found,
                   struct cv_error *err) CV_CHECKED;
+
+/* What the guest is now, asked of its emulators and xenstore, comes into g's layout and facts: vCPUs that were plugged,
+ * discs that were changed, the balloon's target.  Nothing changes in the guest.  The set is connected.
+ * CV_E_UNSUPPORTED names what was changed at run time and cannot be restored. */
+int cv_guest_look(struct cv_guest *g, const struct cv_emu_wait *w, struct cv_error *err) CV_CHECKED;
+/* Again, when the guest stands still: CV_E_BUSY names what has changed since. */
+int cv_guest_look_again(struct cv_guest *g, const struct cv_emu_wait *w, struct cv_error *err) CV_CHECKED;
+/* The part of it that xenstore knows. */
+int cv_guest_look_store(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
 
 /* What this host lets emulators be (emulators/rules.h). */
 int cv_guest_rules(const struct cv_host *host, struct cv_emu_rules *rules, struct cv_error *err) CV_CHECKED;

@@ -21,6 +21,7 @@
 #include "vm/state.h"
 
 #define CV_NAME_MAX 128
+#define CV_VCPU_WORDS 2 /* Xen takes 128 vCPUs of an HVM guest */
 
 struct cv_domain_info {
     uint32_t domid;
@@ -54,15 +55,16 @@ struct cv_host_facts {
 struct cv_domain_spec {
     char name[CV_NAME_MAX];
     uint8_t uuid[16];
-    uint64_t ram_kb;            /* what the guest's firmware sees as RAM: maxmem less video memory */
-    uint64_t ram_target_kb;     /* populated at boot; less than ram_kb: populate on demand */
-    uint64_t target_kb, max_kb; /* xenstore memory/target (+video), memory/static-max */
-    uint64_t video_kb;          /* xenstore memory/videoram */
-    uint64_t extra_pages;       /* ROM, VRAM and the like that emulators add behind the RAM */
-    uint64_t max_pages;         /* what the domain may own; 0 = target, extra pages and a little slack */
-    uint32_t vcpus;             /* at most */
-    uint32_t vcpus_online;      /* at boot */
-    uint32_t tsc_mode;          /* Xen's numbers: 0 default, 1 always emulate, 2 native */
+    uint64_t ram_kb;                    /* what the guest's firmware sees as RAM: maxmem less video memory */
+    uint64_t ram_target_kb;             /* populated at boot; less than ram_kb: populate on demand */
+    uint64_t target_kb, max_kb;         /* xenstore memory/target (+video), memory/static-max */
+    uint64_t video_kb;                  /* xenstore memory/videoram */
+    uint64_t extra_pages;               /* ROM, VRAM and the like that emulators add behind the RAM */
+    uint64_t max_pages;                 /* what the domain may own; 0 = target, extra pages and a little slack */
+    uint32_t vcpus;                     /* at most */
+    uint32_t vcpus_online;              /* that the guest may use: at boot; of a guest that was saved: then */
+    uint64_t online_map[CV_VCPU_WORDS]; /* which they are, bit i % 64 of word i / 64; all 0: the first ones */
+    uint32_t tsc_mode;                  /* Xen's numbers: 0 default, 1 always emulate, 2 native */
     bool hap, acpi, apic, nested_hvm, pae, hpet;
     bool pirq;                   /* emulated interrupts over event channels: asked for, else avoided where Xen can */
     bool nomigrate;              /* never to be saved or migrated */
@@ -85,6 +87,9 @@ struct cv_domain_spec {
     uint32_t cpu_weight;  /* of the credit schedulers; 0 = the usual */
     uint32_t cpu_cap;     /* percent of one CPU; 0 = no limit */
 };
+
+/* Is vCPU i one that the guest may use? */
+bool cv_spec_vcpu_online(const struct cv_domain_spec *spec, uint32_t i);
 
 struct cv_dirty_stats {
     uint64_t dirty_pages, fault_pages;
@@ -119,6 +124,8 @@ struct cv_host_ops {
     int (*introduce)(struct cv_host *h, uint32_t domid, const struct cv_guest_state *state, struct cv_error *err);
     /* Ends the domain, removes its xenstore nodes, waits until it is gone or only its dying shell is left. */
     int (*destroy)(struct cv_host *h, uint32_t domid, struct cv_error *err);
+    /* How many 4 KiB pages it may own from now on; what it owns already stays. */
+    int (*set_max_pages)(struct cv_host *h, uint32_t domid, uint64_t pages, struct cv_error *err);
     int (*rename)(struct cv_host *h, uint32_t domid, const char *name, struct cv_error *err);
     /* Counted: a domain that was paused n times runs after n unpauses.  unpause fails where nothing is paused. */
     int (*pause)(struct cv_host *h, uint32_t domid, struct cv_error *err);

@@ -13,6 +13,9 @@ int cv_restore_fill_parents(struct cv_restore *r, struct cv_page_sink *sink, con
                             struct cv_error *err);
 /* disks.c: opt->disks into the layout.  CV_E_NOT_FOUND: it has no such disk. */
 int cv_restore_map_disks(struct cv_restore *r, struct cv_error *err);
+/* changes.c: XENSTORE taken apart; and, when memory is in place, its changes made. */
+int cv_restore_take_changes(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err);
+int cv_restore_put_changes(struct cv_restore *r, struct cv_error *err);
 /* records.c: a memory file for each emulator's device state. */
 int cv_restore_make_state_files(struct cv_restore *r, struct cv_error *err);
 /* fill.c: memory until the last PASS_END.  Runs on the fill thread. */

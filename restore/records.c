@@ -66,6 +66,23 @@ static int take_layout(struct cv_restore *r, const struct cv_record *rec, struct
     return 0;
 }
 
+static int take_vcpus(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_domain_spec *spec = &r->g.spec;
+    struct cv_rec_vcpus v;
+
+    if (cv_rec_vcpus_decode(&v, rec->body.data, rec->body.len, err) < 0)
+        return -1;
+    if (v.max != spec->vcpus || v.max > CV_VCPU_WORDS * 64)
+        return cv_fail(err, CV_E_STREAM, 0, "%u vCPUs, and GUEST says %u", v.max, spec->vcpus);
+    spec->vcpus_online = 0;
+    for (unsigned i = 0; i < CV_VCPU_WORDS; i++) {
+        spec->online_map[i] = v.online[i];
+        spec->vcpus_online += (uint32_t)__builtin_popcountll(v.online[i]);
+    }
+    return 0;
+}
+
 static int take_memory(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_memory m;
@@ -149,6 +166,8 @@ static int take_record(struct cv_restore *r, struct cv_record *rec, struct cv_er
     case CV_REC_GUEST: return take_guest(r, rec, err);
     case CV_REC_LAYOUT: return take_layout(r, rec, err);
     case CV_REC_PARENT: return cv_restore_take_parent(r, rec, err);
+    case CV_REC_VCPUS: return take_vcpus(r, rec, err);
+    case CV_REC_XENSTORE: return cv_restore_take_changes(r, rec, err);
     case CV_REC_MEMORY: return take_memory(r, rec, err);
     case CV_REC_CPU_POLICY: return take_policy(r, rec, err);
     case CV_REC_TSC_INFO: return take_tsc(r, rec, err);
@@ -159,7 +178,7 @@ static int take_record(struct cv_restore *r, struct cv_record *rec, struct cv_er
         r->state.hvm_context = cv_buf_take(&rec->body);
         return 0;
     default:
-        /* VCPUS (in GUEST's facts too), XENSTORE, NOTE, INDEX: checked by the reader, nothing to impose. */
+        /* NOTE, INDEX: checked by the reader, nothing to impose. */
         return cv_body_check(rec->raw_type, rec->body.data, rec->body.len, err);
     }
 }

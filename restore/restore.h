@@ -73,6 +73,8 @@ struct cv_restore {
     char parent_name[CV_PARENT_NAME_MAX];
     struct cv_chain chain; /* the images below this one, found with the head */
     uint64_t pfn_count, max_pages, owned_pages;
+    uint64_t changed_target_kb, changed_max_kb; /* of XENSTORE; 0 = as GUEST has them */
+    bool changed_vcpus;                         /* XENSTORE has changed g.spec.online_map */
     struct cv_cpu_policy policy;
     bool has_policy;
     struct cv_guest_state state;

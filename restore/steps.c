@@ -13,6 +13,7 @@
 /* Xen needs some memory of its own for a domain: page tables, vcpus, the domain itself. */
 #define DOMAIN_OVERHEAD_PAGES 1024u
 #define MAXMEM_TIMES 16u /* a guest that can grow beyond the host is odd, and one beyond all hosts is forged */
+#define SLACK_PAGES 256u /* special pages and small ROMs, as libxl counts them */
 
 int cv_restore_init(struct cv_restore *r, struct cv_host *host, int fd, const struct cv_restore_options *opt,
                     struct cv_sink *sink, struct cv_error *err)
@@ -214,8 +215,12 @@ int cv_restore_domain(void *op, int64_t deadline_ms, struct cv_error *err)
     int64_t begin = cv_now_ns();
 
     (void)deadline_ms;
+    /* The limit may have been raised while the guest was saved, and pages come before we hear of it. */
+    uint64_t full = r->g.spec.ram_kb / 4 + r->g.spec.extra_pages + SLACK_PAGES;
+    r->g.spec.max_pages = r->max_pages > full ? r->max_pages : full;
+    int rc = h->ops->create(h, &r->g.spec, &r->g.domid, err);
     r->g.spec.max_pages = r->max_pages;
-    if (h->ops->create(h, &r->g.spec, &r->g.domid, err) < 0)
+    if (rc < 0)
         return -1;
     if (r->has_policy && h->ops->set_cpu_policy(h, r->g.domid, &r->policy, err) < 0)
         return -1;
@@ -263,7 +268,7 @@ int cv_restore_impose(void *op, int64_t deadline_ms, struct cv_error *err)
     struct cv_host *h = r->g.host;
 
     (void)deadline_ms;
-    if (h->ops->set_state(h, r->g.domid, &r->state, err) < 0)
+    if (cv_restore_put_changes(r, err) < 0 || h->ops->set_state(h, r->g.domid, &r->state, err) < 0)
         return -1;
     return h->ops->introduce(h, r->g.domid, &r->state, err);
 }

@@ -96,8 +96,9 @@ static int put_vcpus(struct cv_save *s, struct cv_error *err)
     CV_AUTO_BUF body = { 0 };
     struct cv_rec_vcpus rec = { .max = s->g.spec.vcpus };
 
-    for (uint32_t i = 0; i < s->g.spec.vcpus_online; i++)
-        rec.online[i / 64] |= UINT64_C(1) << (i % 64);
+    for (uint32_t i = 0; i < rec.max; i++)
+        if (cv_spec_vcpu_online(&s->g.spec, i))
+            rec.online[i / 64] |= UINT64_C(1) << (i % 64);
     if (cv_rec_vcpus_encode(&rec, &body, err) < 0)
         return -1;
     return cv_save_put_body(s, CV_REC_VCPUS, &body, err);
@@ -133,6 +134,7 @@ static int put_memory(struct cv_save *s, struct cv_error *err)
         .paging_pool_kib = spec->paging_pool_kb,
     };
     cv_rec_memory_set_ram(&rec, &map);
+    s->head_max_pages = d.max_pages;
     s->report.guest_pages = d.pages;
     if (cv_rec_memory_encode(&rec, &body, err) < 0)
         return -1;
@@ -204,7 +206,7 @@ static int put_xen_state(struct cv_save *s, struct cv_error *err)
     }
     if (cv_rec_hvm_params_encode(p, (uint32_t)st->param_count, &params, err) < 0)
         return -1;
-    return cv_save_put_body(s, CV_REC_HVM_PARAMS, &params, err);
+    return cv_save_put_body(s, CV_REC_HVM_PARAMS, &params, err) < 0 ? -1 : cv_save_put_changes(s, err);
 }
 
 static int put_device_state(struct cv_save *s, unsigned dmid, struct cv_error *err)

@@ -3,12 +3,13 @@
  * migrate/ for another host.  The order of events, and what each leaves behind for its undo:
  *
  *   connect      every emulator answers QMP
- *   preflight    nothing stands against a save; nothing has been touched yet
+ *   preflight    nothing stands against a save; what the guest is now, as against what it was made from, has been asked
+ *                and is what the head will say; nothing has been touched yet
  *   head         HOST, GUEST, LAYOUT, VCPUS, MEMORY, CPU_POLICY written
  *   track        (live) dirty log on in Xen and in every emulator, before the first page is read
  *   passes       (live) memory, again and again, while the guest runs
  *   suspend      the guest has suspended
- *   stop         every emulator has stopped
+ *   stop         every emulator has stopped, and has the vCPUs and discs that the head says
  *   freeze       (if asked for) a command runs: copies of disks made now are of the same moment as the memory
  *   states-begin (migration) the device states are asked for while the last pages are on their way
  *   last-pages   what is dirty after the last emulator has stopped; not live: all of memory
@@ -87,6 +88,7 @@ struct cv_save {
     struct cv_page_source *source;
     struct cv_saver *saver;
     uint64_t pfn_count;
+    uint64_t head_max_pages;     /* what the head says that the domain may own */
     uint64_t *bitmap;            /* pfn_count bits; pages still to be sent */
     uint64_t *sent;              /* pfn_count bits; pages of any pass so far */
     uint64_t pages_searched;     /* the guest's number of pages when it was searched for them */

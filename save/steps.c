@@ -233,7 +233,9 @@ int cv_save_stop(void *op, int64_t deadline_ms, struct cv_error *err)
     s->report.stop_ns = r.ns;
     for (unsigned i = 0; i < s->g.layout.count; i++)
         s->report.emulator_stop_ns[i] = r.emu[i].ns;
-    return rc;
+    /* The head was written when the guest still ran: a disc that was changed since then, a vCPU that was plugged, is
+     * not in it.  Now nobody changes anything any more. */
+    return rc < 0 ? -1 : cv_guest_look_again(&s->g, &w, err);
 }
 
 int cv_save_stop_undo(void *op, int64_t deadline_ms, struct cv_error *err)

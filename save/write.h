@@ -15,6 +15,8 @@ int cv_save_read_parent(struct cv_save *s, const char *path, struct cv_error *er
 int cv_save_begin_hashes(struct cv_save *s, struct cv_error *err);
 /* FREEZE, if a command ran. */
 int cv_save_put_freeze(struct cv_save *s, struct cv_error *err);
+/* The XENSTORE record, if anything in it has changed since the head was written.  The guest stands still. */
+int cv_save_put_changes(struct cv_save *s, struct cv_error *err);
 /* Refuses (CV_E_IO, ENOSPC) when the image clearly will not fit into the file system of dir_fd. After open_stream. */
 int cv_save_check_space(struct cv_save *s, int dir_fd, struct cv_error *err);
 

@@ -153,14 +153,15 @@ int cv_rec_hvm_params_decode(struct cv_rec_hvm_params *v, const void *body, size
                              struct cv_error *err) CV_CHECKED;
 struct cv_hvm_param cv_hvm_params_at(const struct cv_rec_hvm_params *v, uint32_t i); /* i < count */
 
-/* ---- XENSTORE: nodes that have to be put back ---- */
+/* ---- XENSTORE: nodes that have to be put back, and numbers of Xen's that change with them ---- */
 enum cv_xs_root {
     CV_XS_GUEST = 0,        /* /local/domain/<domid>/ */
     CV_XS_DEVICE_MODEL = 1, /* /local/domain/<emulator's domain>/device-model/<domid>/ */
     CV_XS_LIBXL = 2,        /* /libxl/<domid>/ */
     CV_XS_VM = 3,           /* /vm/<uuid>/ */
+    CV_XS_XEN = 4,          /* no nodes, but what Xen itself keeps: "max-pages" */
 };
-#define CV_XS_ROOT_MAX 3u
+#define CV_XS_ROOT_MAX 4u
 #define CV_XS_NO_DMID 0xffu /* the node belongs to no single emulator */
 #define CV_XS_GUEST_READ 1u /* the guest may read, write, or owns the node */
 #define CV_XS_GUEST_WRITE 2u

@@ -392,7 +392,7 @@ class Reader:
         for _ in range(count):
             root, dmid, access, reserved, n, m = b.take("BBBBHH")
             key, value = b.bytes(n), b.bytes(m)
-            need(root <= 3 and (dmid <= 7 or dmid == 255) and access <= 7 and reserved == 0)
+            need(root <= 4 and (dmid <= 7 or dmid == 255) and access <= 7 and reserved == 0)
             need(1 <= n <= 2048 and m <= 4096 and all(key.split(b"/")))
             need(all(chr(c).isascii() and (chr(c).isalnum() or chr(c) in "-_@:.+/") for c in key))
             need(before is None or (root, dmid, key) > before)

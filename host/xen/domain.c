@@ -164,6 +164,16 @@ int xen_unpause(struct cv_host *h, uint32_t domid, struct cv_error *err)
     return xc_domain_unpause(x->xc, domid) < 0 ? xen_fail(x, err, "cannot unpause domain %u", domid) : 0;
 }
 
+int xen_set_max_pages(struct cv_host *h, uint32_t domid, uint64_t pages, struct cv_error *err)
+{
+    struct xen_host *x = xen_host(h);
+
+    if (xc_domain_setmaxmem(x->xc, domid, pages * 4) < 0)
+        return xen_fail(x, err, "cannot set the memory limit of domain %u to %llu pages", domid,
+                        (unsigned long long)pages);
+    return 0;
+}
+
 int xen_rename(struct cv_host *h, uint32_t domid, const char *name, struct cv_error *err)
 {
     struct xen_host *x = xen_host(h);

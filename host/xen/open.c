@@ -34,6 +34,7 @@ static const struct cv_host_ops xen_ops = {
     .build = xen_build,
     .introduce = xen_introduce,
     .destroy = xen_destroy,
+    .set_max_pages = xen_set_max_pages,
     .rename = xen_rename,
     .pause = xen_pause,
     .unpause = xen_unpause,

@@ -22,6 +22,25 @@ struct search {
 
 static uint64_t lower(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
+/* Every question about a page that was never touched (populate on demand) makes Xen give it one, also while the guest
+ * runs, and a guest for which there is none left is ended by Xen ("out of PoD memory").  What Xen keeps for the guest
+ * covers all such places when its balloon driver has given back what was beyond its target. */
+int xen_check_pod(struct xen_host *x, uint32_t domid, struct cv_error *err)
+{
+    uint64_t total = 0, cached = 0, entries = 0;
+
+    if (xc_domain_get_pod_target(x->xc, domid, &total, &cached, &entries) != 0)
+        return xen_fail(x, err, "cannot ask for the pages of domain %u that are populated on demand", domid);
+    if (entries <= cached)
+        return 0;
+    return cv_fail(
+        err, CV_E_UNSUPPORTED, 0,
+        "domain %u expects %llu MiB of memory that were never populated (maxmem is above memory), and Xen keeps "
+        "%llu MiB for it: its balloon driver has to give back the rest first; without one it can run only with "
+        "memory = maxmem",
+        domid, (unsigned long long)entries / 256, (unsigned long long)cached / 256);
+}
+
 /* [from, to), as far as there is address space. */
 static int look_at_pfns(struct search *s, uint64_t from, uint64_t to, struct cv_error *err)
 {
@@ -34,6 +53,9 @@ static int look_at_pfns(struct search *s, uint64_t from, uint64_t to, struct cv_
         if (cv_now_ms() >= s->deadline_ms)
             return cv_fail(err, CV_E_TIMEOUT, 0, "not done in time: at page %#llx of %#llx", (unsigned long long)from,
                            (unsigned long long)s->count);
+        /* Each time: somebody may lower its target meanwhile. */
+        if (xen_check_pod(s->x, s->domid, err) < 0)
+            return -1;
         for (unsigned i = 0; i < n; i++)
             s->info[i] = from + i;
         if (xc_get_pfn_type_batch(s->x->xc, s->domid, n, s->info) != 0)

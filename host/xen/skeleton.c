@@ -171,7 +171,7 @@ static int put_resources(struct skeleton *k, const struct cv_domain_spec *spec, 
     for (uint32_t i = 0; i < spec->vcpus; i++) {
         char name[48];
         snprintf(name, sizeof name, "cpu/%u/availability", i);
-        if (put_node(k, k->dom, name, i < spec->vcpus_online ? "online" : "offline", err) < 0)
+        if (put_node(k, k->dom, name, cv_spec_vcpu_online(spec, i) ? "online" : "offline", err) < 0)
             return -1;
     }
     return 0;

@@ -97,7 +97,7 @@ int xen_check_saveable(struct cv_host *h, uint32_t domid, struct cv_error *err)
     if (xc_domain_getvnuma(x->xc, domid, &nr_vnodes, &nr_ranges, &nr_vcpus, NULL, NULL, NULL) == 0 ||
         (errno == ENOBUFS && nr_vnodes > 0))
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain %u has virtual NUMA nodes, which cannot be saved", domid);
-    return 0;
+    return xen_check_pod(x, domid, err);
 }
 
 struct suspend {

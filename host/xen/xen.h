@@ -44,6 +44,9 @@ int xen_info(struct cv_host *h, uint32_t domid, struct cv_domain_info *out, stru
 int xen_peek(struct cv_host *h, int (*each)(void *, const struct cv_domain_info *), void *user, struct cv_error *err);
 int xen_list(struct cv_host *h, int (*each)(void *, const struct cv_domain_info *), void *user, struct cv_error *err);
 int xen_destroy(struct cv_host *h, uint32_t domid, struct cv_error *err);
+int xen_set_max_pages(struct cv_host *h, uint32_t domid, uint64_t pages, struct cv_error *err);
+/* Refuses (CV_E_UNSUPPORTED) when Xen could not give a page to each place where the guest expects one. */
+int xen_check_pod(struct xen_host *x, uint32_t domid, struct cv_error *err);
 int xen_rename(struct cv_host *h, uint32_t domid, const char *name, struct cv_error *err);
 int xen_pause(struct cv_host *h, uint32_t domid, struct cv_error *err);
 int xen_unpause(struct cv_host *h, uint32_t domid, struct cv_error *err);

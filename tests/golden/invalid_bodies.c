@@ -68,7 +68,7 @@ static const struct fault faults[] = {
     { "params-order", CV_REC_HVM_PARAMS, 24, 8, 1 },
     { "xenstore-count", CV_REC_XENSTORE, 0, 4, 3 },
     { "xenstore-reserved", CV_REC_XENSTORE, 4, 4, 1 },
-    { "xenstore-root", CV_REC_XENSTORE, 8, 1, 4 },
+    { "xenstore-root", CV_REC_XENSTORE, 8, 1, 5 },
     { "xenstore-dmid", CV_REC_XENSTORE, 9, 1, 8 },
     { "xenstore-access", CV_REC_XENSTORE, 10, 1, 8 },
     { "xenstore-node-reserved", CV_REC_XENSTORE, 11, 1, 1 },

@@ -91,7 +91,7 @@ static void fill(const struct fake_domain *d, struct cv_domain_info *out)
                                     .cpu_time_ns = d->cpu_time_ns,
                                     .vcpus = 1,
                                     .vcpus_online = 1,
-                                    .max_pages = FAKE_PFNS + 64 };
+                                    .max_pages = d->max_pages };
     snprintf(out->name, sizeof out->name, "%s", d->spec.name);
     memcpy(out->uuid, d->spec.uuid, sizeof out->uuid);
     for (unsigned i = 0; i < FAKE_PFNS; i++)
@@ -157,6 +157,23 @@ static int fake_peek(struct cv_host *h, int (*each)(void *, const struct cv_doma
     return 0;
 }
 
+/* The nodes that toolstacks change while the guest runs, as host/xen/skeleton.c makes them. */
+static void put_skeleton(struct fake_host *f, const struct fake_domain *d)
+{
+    char path[80], value[32];
+
+    for (uint32_t i = 0; i < d->spec.vcpus; i++) {
+        snprintf(path, sizeof path, "/local/domain/%u/cpu/%u/availability", d->domid, i);
+        json_object_set_new(f->store, path, json_string(cv_spec_vcpu_online(&d->spec, i) ? "online" : "offline"));
+    }
+    snprintf(path, sizeof path, "/local/domain/%u/memory/target", d->domid);
+    snprintf(value, sizeof value, "%llu", (unsigned long long)(d->spec.target_kb - d->spec.video_kb));
+    json_object_set_new(f->store, path, json_string(value));
+    snprintf(path, sizeof path, "/local/domain/%u/memory/static-max", d->domid);
+    snprintf(value, sizeof value, "%llu", (unsigned long long)d->spec.max_kb);
+    json_object_set_new(f->store, path, json_string(value));
+}
+
 static int fake_create(struct cv_host *h, struct cv_domain_spec *spec, uint32_t *domid_out, struct cv_error *err)
 {
     TRIP(h, err);
@@ -169,6 +186,8 @@ static int fake_create(struct cv_host *h, struct cv_domain_spec *spec, uint32_t 
         d->exists = d->paused = true;
         d->domid = i;
         d->spec = *spec;
+        d->max_pages = FAKE_PFNS + 64;
+        put_skeleton(fake(h), d);
         char path[64];
         snprintf(path, sizeof path, "/local/domain/%u/name", i);
         json_object_set_new(fake(h)->store, path, json_string(spec->name));
@@ -219,6 +238,13 @@ static int fake_rename(struct cv_host *h, uint32_t domid, const char *name, stru
     return 0;
 }
 
+static int fake_set_max_pages(struct cv_host *h, uint32_t domid, uint64_t pages, struct cv_error *err)
+{
+    TRIP(h, err);
+    domain(h, domid)->max_pages = pages;
+    return 0;
+}
+
 static int fake_pause(struct cv_host *h, uint32_t domid, struct cv_error *err)
 {
     TRIP(h, err);
@@ -264,7 +290,8 @@ static int fake_sched_cap(struct cv_host *h, uint32_t domid, unsigned percent, u
 static int fake_check_saveable(struct cv_host *h, uint32_t domid, struct cv_error *err)
 {
     TRIP(h, err);
-    (void)domain(h, domid);
+    if (domain(h, domid)->pod_missing > 0)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "model: memory that was never populated");
     return 0;
 }
 
@@ -309,6 +336,7 @@ static int fake_populated(struct cv_host *h, uint32_t domid, uint64_t *bitmap, u
 
     contract(d->logging || d->suspended, "searched while it changes and nobody keeps a log");
     contract(count == FAKE_PFNS, "another size than pfn_count's");
+    contract(d->pod_missing == 0, "out of PoD memory: the guest was ended");
     memset(bitmap, 0, (FAKE_PFNS + 63) / 64 * 8);
     *pages_out = 0;
     for (unsigned i = 0; i < FAKE_PFNS; i++) {
@@ -605,6 +633,7 @@ static const struct cv_host_ops fake_ops = {
     .build = fake_build,
     .introduce = fake_introduce,
     .destroy = fake_destroy,
+    .set_max_pages = fake_set_max_pages,
     .rename = fake_rename,
     .pause = fake_pause,
     .unpause = fake_unpause,

@@ -21,6 +21,8 @@ struct fake_domain {
     int end_reason;
     uint32_t domid;
     unsigned cap;
+    uint64_t max_pages;   /* set_max_pages'; as many as were there at creation: FAKE_PFNS + 64 */
+    unsigned pod_missing; /* pages that the guest expects and Xen has not got: a look at its memory ends it */
     struct cv_domain_spec spec;
     uint8_t ram[FAKE_PFNS][CV_PAGE_SIZE];
     bool there[FAKE_PFNS];

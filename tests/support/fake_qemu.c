@@ -31,6 +31,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/support/fake_machine.h"
+
 #define FAULTS_MAX 16
 #define FDS_MAX 16
 
@@ -56,6 +58,7 @@ struct fake {
     int received_fd;    /* came with the last bytes */
     bool dirty_log, no_eof, leak_fdset, no_events, negotiated;
     long long state_bytes;
+    struct fake_machine machine;
     int own_slot[32];
     unsigned own_count;
 };
@@ -183,6 +186,8 @@ static int save_state(struct fake *f, int fd)
     data[n++] = (unsigned char)tag;
     memcpy(data + n, f->tag, tag);
     n += tag;
+    for (unsigned i = 0; i < FAKE_CPUS; i++)
+        data[n++] = f->machine.cpu[i];
     if (!f->no_eof)
         data[n++] = 0;
     else
@@ -203,7 +208,14 @@ static int load_state(struct fake *f, int fd)
     /* head 8, section 1, id 4, name 1 + 4, instance 4, version 4, then the tag */
     if (n < 27 || memcmp(data, "QEVM\0\0\0\3\4", 9) != 0)
         return -1;
-    return data[26] == tag && memcmp(data + 27, f->tag, tag) == 0 ? 0 : -1;
+    if (data[26] != tag || memcmp(data + 27, f->tag, tag) != 0)
+        return -1;
+    for (unsigned i = 0; i < FAKE_CPUS; i++)
+        if (data[27 + tag + i] && !f->machine.cpu[i]) {
+            fprintf(stderr, "fake-qemu: Unknown savevm section or instance 'cpu_common' %u\n", i);
+            return -1;
+        }
+    return 0;
 }
 
 /* --- commands ------------------------------------------------------------------------------------------------------
@@ -299,6 +311,11 @@ static void set_dirty_log(struct fake *f, bool on)
 static json_t *execute(struct fake *f, const char *command, const json_t *args, char *why, size_t len)
 {
     int major = 7, minor = 2, micro = 0;
+    bool of_machine;
+    json_t *answer = f->negotiated ? fake_machine_execute(&f->machine, command, args, &of_machine) : NULL;
+
+    if (answer != NULL)
+        return answer;
 
 #define IS(name) (strcmp(command, name) == 0)
     if (IS("qmp_capabilities"))
@@ -513,6 +530,7 @@ static void take_option(struct fake *f, const char *option, const char *value)
 {
     if (take_fault(f, option, value))
         return;
+    fake_machine_option(&f->machine, option, value);
 #define IS(name) (strcmp(option, name) == 0)
     if (IS("--socket"))
         listen_at(f, value);
@@ -567,6 +585,8 @@ int main(int argc, char **argv)
         if (i + 1 < argc)
             take_option(&f, argv[i], argv[i + 1]);
     }
+    for (int i = 1; i + 1 < argc && strcmp(f.status, "inmigrate") != 0; i++)
+        fake_machine_act(&f.machine, argv[i], argv[i + 1]);
     if (f.listener < 0)
         die("no monitor socket");
     misbehave(&f, "start");
