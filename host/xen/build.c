@@ -152,8 +152,8 @@ static int build(struct build *b, struct cv_error *err)
         return xen_fail(b->x, err, "cannot give the domain its CPU policy");
     if (s->viridian != 0 && xc_hvm_param_set(b->x->xc, b->domid, HVM_PARAM_VIRIDIAN, s->viridian) != 0)
         return xen_fail(b->x, err, "cannot set the viridian features");
-    /* Of a new guest only: one that is restored may have set its clock, and Xen's context of it says so (RTC), but heeds
-     * that only where nobody has set an offset before. */
+    /* Of a new guest only: one that is restored may have set its clock, and Xen's context of it says so (RTC), but
+     * heeds that only where nobody has set an offset before. */
     if (s->rtc_offset_s != 0 && xc_domain_set_time_offset(b->x->xc, b->domid, (int32_t)s->rtc_offset_s) != 0)
         return xen_fail(b->x, err, "cannot set the time offset");
     if (describe(b, err) < 0 || place(b, err) < 0 || set_info_table(b, err) < 0 || put_modules(b, err) < 0)
