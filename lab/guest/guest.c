@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "work.h"
@@ -154,6 +155,14 @@ static void prepare_system(void)
         load_modules("/modules-pv");
 }
 
+static void say_time(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    printf("GUEST-TIME %lld.%02ld\n", (long long)now.tv_sec, now.tv_nsec / 10000000);
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -176,6 +185,8 @@ int main(int argc, char **argv)
         ram_check();
         disk_check();
         nic_check();
+        if (par.time != 0 && counter.count % (uint64_t)par.report_hz == 0)
+            say_time();
         report(say_failures(counter.count % (uint64_t)par.report_hz == 0) == 0);
         rest_after_report(1000 / par.report_hz);
     }

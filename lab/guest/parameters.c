@@ -28,13 +28,11 @@ static const struct {
     const char *name;
     long *value;
 } par_numbers[] = {
-    { "ram", &par.ram_mb },         { "verify", &par.verify_mb_s },
-    { "dirty", &par.dirty_mb_s },   { "entropy", &par.entropy },
-    { "diskops", &par.disk_ops_s }, { "diskmb", &par.disk_mb },
-    { "net", &par.net_pps },        { "netsize", &par.net_size },
-    { "nics", &par.nics },          { "report", &par.report_hz },
-    { "stall", &par.stall_s },      { "pv", &par.pv },
-    { "dmesg", &par.dmesg },        { "pm", &par.pm },
+    { "ram", &par.ram_mb },       { "verify", &par.verify_mb_s }, { "dirty", &par.dirty_mb_s },
+    { "entropy", &par.entropy },  { "diskops", &par.disk_ops_s }, { "diskmb", &par.disk_mb },
+    { "net", &par.net_pps },      { "netsize", &par.net_size },   { "nics", &par.nics },
+    { "report", &par.report_hz }, { "stall", &par.stall_s },      { "pv", &par.pv },
+    { "time", &par.time },        { "dmesg", &par.dmesg },        { "pm", &par.pm },
 };
 
 static void set_parameter(char *word)

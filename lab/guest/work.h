@@ -19,7 +19,7 @@ extern struct parameters {
     long ram_mb, verify_mb_s, dirty_mb_s, entropy;
     long disk_ops_s, disk_mb; /* 0 operations or MB a second: as fast as it goes */
     long net_pps, net_size, nics;
-    long report_hz, stall_s, pv, dmesg, pm;
+    long report_hz, stall_s, pv, dmesg, pm, time;
     char disks[128];
 } par;
 /* From the kernel's command line. */
