@@ -61,9 +61,7 @@ static int wait_ready(struct cv_io *io, short events, struct cv_error *err)
     if (e.code == CV_E_TIMEOUT)
         return cv_fail(err, CV_E_TIMEOUT, 0, "no byte %s for %.3g s: the other end has stalled",
                        events == POLLOUT ? "was taken" : "came", (double)io->stall_ms / 1e3);
-    if (err != NULL)
-        *err = e;
-    return -1;
+    return cv_fail_as(err, &e);
 }
 
 /* Asks first only when somebody can interrupt the wait: a call less for plain files. */

@@ -15,8 +15,8 @@
 #include "restore/restore.h"
 #include "save/save.h"
 
-/* A guest of one emulator: 1 of 4 vCPUs, a disk, a CD drive with disc a and an empty one; acts: of fake_machine.h, an @
- * in them is the folder. */
+/* A guest of one emulator: 1 of 4 vCPUs, a disk, a CD drive with disc a and an empty one; acts: of
+ * tests/support/fake_machine.h, an @ in them is the folder. */
 static struct fake_domain *begin(struct one_host *w, const char *acts)
 {
     char lines[2000], args[300];
