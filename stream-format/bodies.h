@@ -13,7 +13,7 @@
 #include "vm/physmap.h"
 #include "vm/policy.h"
 
-#define CV_REC_SCHEMA 1u /* of the JSON documents in HOST, GUEST and LAYOUT */
+#define CV_REC_SCHEMA 1u /* of the JSON documents in HOST, GUEST, LAYOUT and DEVICES */
 
 /* ---- HOST: who wrote this ---- */
 struct cv_rec_host {
@@ -55,6 +55,15 @@ struct cv_rec_layout {
 };
 int cv_rec_layout_encode(const struct cv_rec_layout *v, struct cv_buf *out, struct cv_error *err) CV_CHECKED;
 int cv_rec_layout_decode(struct cv_rec_layout *v, const void *body, size_t len, struct cv_error *err) CV_CHECKED;
+
+/* ---- DEVICES: the PV devices ---- */
+struct cv_rec_devices {
+    uint32_t schema;  /* 1: libxl_domain_config */
+    const char *json; /* one JSON object: the domain in libxl's words, with its PV devices when it was saved */
+    uint32_t json_len;
+};
+int cv_rec_devices_encode(const struct cv_rec_devices *v, struct cv_buf *out, struct cv_error *err) CV_CHECKED;
+int cv_rec_devices_decode(struct cv_rec_devices *v, const void *body, size_t len, struct cv_error *err) CV_CHECKED;
 
 /* ---- VCPUS ---- */
 #define CV_VCPUS_MAX 4096u

@@ -10,6 +10,7 @@ int cv_body_check(uint32_t raw_type, const void *body, size_t len, struct cv_err
         struct cv_rec_host host;
         struct cv_rec_guest guest;
         struct cv_rec_layout layout;
+        struct cv_rec_devices devices;
         struct cv_rec_vcpus vcpus;
         struct cv_rec_memory memory;
         struct cv_rec_cpu_policy policy;
@@ -30,6 +31,7 @@ int cv_body_check(uint32_t raw_type, const void *body, size_t len, struct cv_err
     case CV_REC_HOST: return cv_rec_host_decode(&v.host, body, len, err);
     case CV_REC_GUEST: return cv_rec_guest_decode(&v.guest, body, len, err);
     case CV_REC_LAYOUT: return cv_rec_layout_decode(&v.layout, body, len, err);
+    case CV_REC_DEVICES: return cv_rec_devices_decode(&v.devices, body, len, err);
     case CV_REC_VCPUS: return cv_rec_vcpus_decode(&v.vcpus, body, len, err);
     case CV_REC_MEMORY: return cv_rec_memory_decode(&v.memory, body, len, err);
     case CV_REC_CPU_POLICY: return cv_rec_cpu_policy_decode(&v.policy, body, len, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* HOST, GUEST, LAYOUT: who wrote the stream, which guest it is, which emulators it has. */
+/* HOST, GUEST, LAYOUT, DEVICES: who wrote the stream, which guest it is, which emulators and PV devices it has. */
 #include "stream-format/bodies.h"
 #include "stream-format/body_util.h"
 
@@ -132,5 +132,31 @@ int cv_rec_layout_decode(struct cv_rec_layout *v, const void *body, size_t len, 
         return -1;
     if (v->schema == 0 || reserved != 0)
         return cv_body_fail(err, v->schema == 0 ? "schema 0" : "reserved field is not 0");
+    return cv_body_json(v->json, v->json_len, err);
+}
+
+int cv_rec_devices_encode(const struct cv_rec_devices *v, struct cv_buf *out, struct cv_error *err)
+{
+    struct cv_put p = { out, err, 0 };
+    size_t start = out->len;
+    struct cv_rec_devices again;
+
+    cv_put_u32(&p, v->schema);
+    cv_put_u32(&p, v->json_len);
+    cv_put_bytes(&p, v->json, v->json_len);
+    return p.rc < 0 ? -1 : cv_encoded(cv_rec_devices_decode(&again, out->data + start, out->len - start, err), err);
+}
+
+int cv_rec_devices_decode(struct cv_rec_devices *v, const void *body, size_t len, struct cv_error *err)
+{
+    struct cv_cursor c = cv_cursor(body, len);
+
+    v->schema = cv_cur_u32(&c);
+    v->json_len = cv_cur_u32(&c);
+    v->json = (const char *)cv_cur_bytes(&c, v->json_len);
+    if (cv_body_finish(&c, err) < 0)
+        return -1;
+    if (v->schema == 0)
+        return cv_body_fail(err, "schema 0");
     return cv_body_json(v->json, v->json_len, err);
 }

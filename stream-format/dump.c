@@ -63,6 +63,17 @@ static int dump_layout(struct cv_dump *d, const struct cv_buf *b, struct cv_erro
     return 0;
 }
 
+static int dump_devices(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
+{
+    struct cv_rec_devices v;
+
+    if (cv_rec_devices_decode(&v, b->data, b->len, err) < 0)
+        return -1;
+    fprintf(d->out, "  schema %u\n", v.schema);
+    put_text(d->out, "json", v.json, v.json_len);
+    return 0;
+}
+
 static int dump_vcpus(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
 {
     struct cv_rec_vcpus v;
@@ -247,6 +258,7 @@ static int dump_body(struct cv_dump *d, const struct cv_record *rec, struct cv_e
     case CV_REC_HOST: return dump_host(d, b, err);
     case CV_REC_GUEST: return dump_guest(d, b, err);
     case CV_REC_LAYOUT: return dump_layout(d, b, err);
+    case CV_REC_DEVICES: return dump_devices(d, b, err);
     case CV_REC_VCPUS: return dump_vcpus(d, b, err);
     case CV_REC_MEMORY: return dump_memory(d, b, err);
     case CV_REC_CPU_POLICY: return dump_policy(d, b, err);

@@ -28,6 +28,7 @@ TABLE = (
     ("HOST", 0x1, "ONE", "FULL", 26, 1048576, 10, "NONE"),
     ("GUEST", 0x2, "ONE", "FULL", 34, 1048576, 20, "NONE"),
     ("LAYOUT", 0x3, "ONE", "FULL", 26, 1048576, 30, "NONE"),
+    ("DEVICES", 0x8, "MAYBE", "FULL", 10, 1048576, 35, "NONE"),
     ("VCPUS", 0x4, "ONE", "FULL", 16, 520, 40, "NONE"),
     ("PARENT", 0x7, "INCREMENTAL", "BOTH", 40, 295, 45, "NONE"),
     ("MEMORY", 0x5, "ONE", "BOTH", 64, 3136, 50, "NONE"),
@@ -259,6 +260,14 @@ class Reader:
         self.say(*("  emulator dmid %d flags 0x%x" % e for e in emulators))
         self.say("  json " + show(json))
         self.dmids = dmids
+
+    def read_devices(self, b):
+        schema, n = b.take("II")
+        json = b.bytes(n)
+        b.end()
+        need(schema >= 1)
+        check_json(json)
+        self.say("  schema %d" % schema, "  json " + show(json))
 
     def read_vcpus(self, b):
         most, reserved = b.take("II")

@@ -30,6 +30,10 @@ static void frozen_base(struct raw_stream *s) { base_of(s, &frozen); }
 
 static void incremental_base(struct raw_stream *s) { base_of(s, &incremental); }
 
+static const struct sample_options with_devices = {
+    .seed = 7, .emulators = 3, .passes = 1, .pages_records = 1, .index = true, .devices = true
+};
+
 void base_having(struct raw_stream *s, uint32_t type)
 {
     if (type == CV_REC_PARENT || type == CV_REC_PAGE_HASHES) {
@@ -38,6 +42,8 @@ void base_having(struct raw_stream *s, uint32_t type)
     }
     if (type == CV_REC_FREEZE)
         frozen_base(s);
+    else if (type == CV_REC_DEVICES)
+        base_of(s, &with_devices);
     else
         base_stream(s);
 }

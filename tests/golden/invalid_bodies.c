@@ -88,6 +88,15 @@ static const struct fault faults[] = {
     { "index-number", CV_REC_INDEX, 56, 8, 0 },
 };
 
+static const struct fault device_faults[] = {
+    { "devices-schema", CV_REC_DEVICES, 0, 4, 0 },
+    { "devices-json-length", CV_REC_DEVICES, 4, 4, 11 },
+    { "devices-json-length-wraps", CV_REC_DEVICES, 4, 4, 0xffffffff },
+    { "devices-json-no-object", CV_REC_DEVICES, 8, 1, '[' },
+};
+
+static void devices_base(struct raw_stream *raw) { base_having(raw, CV_REC_DEVICES); }
+
 /* An INDEX of right form that is not that of the stream. */
 static const struct fault lies[] = {
     { "index-lies-about-an-offset", CV_REC_INDEX, 8, 8, 64 },
@@ -151,6 +160,7 @@ void make_invalid_bodies(void)
     s = calloc(1, sizeof *s);
     invalid_fields(base_stream, faults, sizeof faults / sizeof faults[0], "body-");
     invalid_fields(base_stream, lies, sizeof lies / sizeof lies[0], "");
+    invalid_fields(devices_base, device_faults, sizeof device_faults / sizeof device_faults[0], "body-");
     leave_out("index-without-its-first-entry", true);
     leave_out("index-without-its-last-entry", false);
     old_index();

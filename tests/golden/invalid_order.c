@@ -124,6 +124,9 @@ void make_invalid_order(void)
     s = calloc(1, sizeof *s);
     each_rule();
     swapped("order-guest-host", CV_REC_HOST, CV_REC_GUEST);
+    base_having(s, CV_REC_DEVICES);
+    raw_swap(s, raw_find(s, CV_REC_LAYOUT, 0), raw_find(s, CV_REC_DEVICES, 0));
+    invalid("order-devices-layout", s);
     swapped("order-memory-pages", CV_REC_MEMORY, CV_REC_PAGES);
     swapped("order-context-params", CV_REC_HVM_CONTEXT, CV_REC_HVM_PARAMS);
     swapped("order-state-xenstore", CV_REC_XENSTORE, CV_REC_DEVICE_STATE);

@@ -88,6 +88,13 @@ static void put_identity(struct cv_writer *w, const struct sample_options *opt, 
     put(w, CV_REC_GUEST, b);
     must(cv_rec_layout_encode(&l, b, &err));
     put(w, CV_REC_LAYOUT, b);
+    if (!opt->devices)
+        return;
+    const char devices[] = "{\"c_info\":{\"type\":\"hvm\",\"name\":\"b\xc3\xbc"
+                           "cher\"},\"disks\":[{\"pdev_path\":\"/dev/vg/a\",\"vdev\":\"xvda\"}],\"nics\":[]}";
+    struct cv_rec_devices d = { .schema = 1, .json = devices, .json_len = sizeof devices - 1 };
+    must(cv_rec_devices_encode(&d, b, &err));
+    put(w, CV_REC_DEVICES, b);
 }
 
 static void put_memory(struct cv_writer *w, struct cv_buf *b)

@@ -12,6 +12,7 @@ struct sample_options {
     unsigned passes;        /* 1 or more */
     unsigned pages_records; /* in each pass */
     bool index, notes;
+    bool devices;  /* guests: a DEVICES record */
     bool parent;   /* incremental: based on another image */
     bool hashes;   /* hashes of some pages */
     bool freeze;   /* guests: a command ran while it stood still */
