@@ -56,17 +56,29 @@ struct cv_config_disk {
     const char *path;   /* "" = empty CD-ROM drive */
     const char *format; /* raw, qcow2, qed, vhd ("vpc" for QEMU) */
     bool readonly, cdrom;
-    bool discard; /* TRIM reaches the image; default yes if writable */
-    enum cv_disk_model model;
-    int owner; /* index into dms[] */
+    bool discard;             /* TRIM reaches the image; default yes if writable */
+    bool emulated, pv;        /* its halves, at least one: a controller of an emulator, a PV back end */
+    enum cv_disk_model model; /* of the emulated half */
+    int owner;                /* index into dms[] */
+    /* of the PV half, as xl has them; "" = libxl's choice */
+    const char *backend; /* phy, qdisk */
+    const char *script, *backend_domain;
+    bool removable, direct_io_safe;
 };
 
 struct cv_config_vif {
     uint8_t mac[6];     /* generated (00:16:3e:...) when absent */
     const char *bridge; /* xenbr0 when absent */
     const char *model;  /* QEMU driver: rtl8139 when absent */
-    const char *ifname; /* "" = vif<domid>.<n>-emu */
+    const char *ifname; /* "" = vif<domid>.<n>, and its TAP vif<domid>.<n>-emu */
+    bool emulated, pv;  /* its halves, at least one */
     int owner;
+    /* of the PV half; "" = libxl's choice */
+    const char *script, *ip, *gatewaydev, *backend_domain;
+    unsigned mtu;                     /* 0 = libxl's choice */
+    uint64_t rate_bytes_per_interval; /* 0 = no limit */
+    uint32_t rate_interval_us;
+    bool untrusted;
 };
 
 struct cv_config_device { /* a raw QEMU device of device_models' device= */

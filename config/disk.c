@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* disk = [...]: xl's disk syntax (libxlutil parses it) plus one word of ours, model=, which names the emulated
- * controller and is taken out before libxlutil sees the string. */
+/* disk = [...]: xl's disk syntax (libxlutil parses it) plus two words of ours, which are taken out before libxlutil
+ * sees the string: model= names the emulated controller, pv=0|1 says whether there is a PV half. */
 #include <libxl.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,26 +24,45 @@ static bool model_of(const char *word, size_t len, enum cv_disk_model *out)
     return false;
 }
 
-/* Copies spec to plain without "model=...," (only in front of target=, which takes the rest as it is). */
-static int take_model(const char *spec, char *plain, size_t room, int *model_out)
+struct own_words {
+    int model; /* enum cv_disk_model, -1 = not given */
+    int pv;    /* 0, 1, -1 = not given */
+};
+
+/* 1: the word was one of ours, 0: it is libxlutil's. -1: ours, but wrong. */
+static int take_word(const char *word, struct own_words *own)
+{
+    enum cv_disk_model m;
+
+    if (strncmp(word, "pv=", 3) == 0) {
+        bool good = own->pv < 0 && (word[3] == '0' || word[3] == '1') && strcspn(word + 4, ", \t\n") == 0;
+        own->pv = word[3] == '1';
+        return good ? 1 : -1;
+    }
+    if (strncmp(word, "model=", 6) != 0)
+        return 0;
+    if (own->model >= 0 || !model_of(word + 6, strcspn(word + 6, ","), &m))
+        return -1;
+    own->model = (int)m;
+    return 1;
+}
+
+/* Copies spec to plain without our own words (only in front of target=, which takes the rest as it is). */
+static int take_own_words(const char *spec, char *plain, size_t room, struct own_words *own)
 {
     const char *p = spec;
     size_t at = 0;
 
-    *model_out = -1;
+    *own = (struct own_words){ -1, -1 };
     while (*p) {
         const char *word = p + strspn(p, " \t\n");
         if (strncmp(word, "target=", 7) == 0)
             break;
         size_t len = strcspn(p, ",") + (p[strcspn(p, ",")] == ',');
-        if (strncmp(word, "model=", 6) == 0) {
-            enum cv_disk_model m;
-            if (*model_out >= 0 || !model_of(word + 6, strcspn(word + 6, ","), &m))
-                return -1;
-            *model_out = (int)m;
-        } else {
-            if (at + len >= room)
-                return -1;
+        int mine = take_word(word, own);
+        if (mine < 0 || (mine == 0 && at + len >= room))
+            return -1;
+        if (mine == 0) {
             memcpy(plain + at, p, len);
             at += len;
         }
@@ -58,16 +77,9 @@ static int take_model(const char *spec, char *plain, size_t room, int *model_out
 /* "" or why convoy cannot serve what the disk asks for. */
 static const char *refusal(const libxl_device_disk *d)
 {
-    if (d->backend_domname != NULL || d->backend_domid != 0)
-        return "disks of driver domains are not supported";
-    if (d->script != NULL)
-        return "block scripts belong to PV disks, which are not supported yet";
-    if (d->backend != LIBXL_DISK_BACKEND_UNKNOWN && d->backend != LIBXL_DISK_BACKEND_QDISK)
-        return "backendtype belongs to PV disks; an emulated disk is opened by its emulator";
-    if (d->removable && !d->is_cdrom)
-        return "removable belongs to PV disks";
-    if (d->direct_io_safe)
-        return "direct-io-safe belongs to PV disks";
+    if (d->backend != LIBXL_DISK_BACKEND_UNKNOWN && d->backend != LIBXL_DISK_BACKEND_PHY &&
+        d->backend != LIBXL_DISK_BACKEND_QDISK)
+        return "backendtype is phy or qdisk";
     if (libxl_defbool_val(d->colo_enable) || d->colo_host != NULL || d->active_disk != NULL || d->hidden_disk != NULL)
         return "COLO is not supported";
     return "";
@@ -97,19 +109,33 @@ static const char *absolute_target(struct cv_reader *r, const char *path)
     return cv_reader_absolute(r, path);
 }
 
-/* Which controller a device name means when no model= is given.  -1 and *why otherwise. */
+/* No emulator of ours could open it. */
+static bool elsewhere(const struct cv_config_disk *d) { return *d->script || *d->backend_domain; }
+static char letter_of(const struct cv_config_disk *d) { return d->vdev[strlen(d->vdev) - 1]; }
+static bool named(const struct cv_config_disk *d, const char *prefix)
+{
+    return strncmp(d->vdev, prefix, strlen(prefix)) == 0;
+}
+
+/* xl: the first letters of any name have a place on the chipset's IDE (or AHCI); the others are PV only. */
+static bool on_chipset(const struct cv_reader *r, const struct cv_config_disk *d)
+{
+    return named(d, "hd") || (named(d, "xvd") && letter_of(d) <= (r->hd_on_ahci ? 'f' : 'd'));
+}
+
+/* Which controller a device name means when no model= is given; CV_DISK_UNDECIDED: none, the disk is PV only.
+ * -1 and *why otherwise. */
 static int standard_model(struct cv_reader *r, const struct cv_config_disk *d, const char **why)
 {
-    if (strncmp(d->vdev, "hd", 2) == 0)
-        return r->hd_on_ahci ? CV_DISK_AHCI : CV_DISK_IDE;
-    if (strncmp(d->vdev, "sd", 2) == 0)
+    if (named(d, "sd")) {
         *why = "emulated SCSI disks are not supported; model=ahci, virtio-blk or nvme names another controller";
-    else if (d->owner > 0)
+        return -1;
+    }
+    if (d->owner > 0 && !named(d, "hd"))
         return CV_DISK_VIRTIO_BLK;
-    else
-        *why = "is a PV disk by its name, which is not supported yet; "
-               "model=virtio-blk, ahci or nvme makes an emulated one of it";
-    return -1;
+    if (!on_chipset(r, d) || (d->owner == 0 && elsewhere(d)))
+        return CV_DISK_UNDECIDED;
+    return r->hd_on_ahci ? CV_DISK_AHCI : CV_DISK_IDE;
 }
 
 static bool good_vdev(const char *vdev)
@@ -123,23 +149,30 @@ static bool good_vdev(const char *vdev)
 /* Slots of the default emulator's controllers: IDE has hda to hdd, AHCI's six ports hda to hdf. */
 static const char *place_refusal(const struct cv_config_disk *d)
 {
-    char letter = d->vdev[strlen(d->vdev) - 1];
+    char letter = letter_of(d);
 
-    if (d->model == CV_DISK_IDE && (strncmp(d->vdev, "hd", 2) != 0 || letter > 'd'))
+    if (!d->cdrom && d->path[0] == '\0')
+        return "only a CD-ROM drive can be empty";
+    if (!d->emulated)
+        return d->cdrom ? "a CD-ROM drive is emulated: hda to hdd" : "";
+    if (d->model == CV_DISK_IDE && (named(d, "sd") || letter > 'd'))
         return "the chipset's IDE has room for hda to hdd only";
-    if (d->model == CV_DISK_AHCI && strncmp(d->vdev, "hd", 2) == 0 && letter > 'f')
+    if (d->model == CV_DISK_AHCI && named(d, "hd") && letter > 'f')
         return "hda to hdf fit on AHCI";
     if (d->cdrom && d->model != CV_DISK_IDE && d->model != CV_DISK_AHCI)
         return "a CD-ROM drive is on ide or ahci";
     if (d->readonly && !d->cdrom && (d->model == CV_DISK_IDE || d->model == CV_DISK_AHCI))
         return "IDE and AHCI disks cannot be read-only (xl refuses it too); virtio-blk and nvme can";
-    if (!d->cdrom && d->path[0] == '\0')
-        return "only a CD-ROM drive can be empty";
     return "";
 }
 
-static int convert(struct cv_reader *r, unsigned n, const char *spec, const libxl_device_disk *d, int model,
-                   struct cv_error *err)
+static const char *backend_of(const libxl_device_disk *d)
+{
+    return d->backend == LIBXL_DISK_BACKEND_PHY ? "phy" : d->backend == LIBXL_DISK_BACKEND_QDISK ? "qdisk" : "";
+}
+
+static int convert(struct cv_reader *r, unsigned n, const char *spec, const libxl_device_disk *d,
+                   const struct own_words *own, struct cv_error *err)
 {
     struct cv_pool *pool = &r->c->pool;
     struct cv_config_disk *out = &r->c->disks[n];
@@ -149,34 +182,96 @@ static int convert(struct cv_reader *r, unsigned n, const char *spec, const libx
         return disk_fail(r, n, CV_E_UNSUPPORTED, err, spec, why);
     out->vdev = cv_pool_string(pool, d->vdev);
     out->path = cv_pool_string(pool, d->format == LIBXL_DISK_FORMAT_EMPTY ? "" : d->pdev_path);
-    out->path = absolute_target(r, out->path);
+    out->script = cv_pool_string(pool, d->script ? d->script : "");
+    out->backend_domain = cv_pool_string(pool, d->backend_domname ? d->backend_domname : "");
+    out->backend = backend_of(d);
+    /* What a script or another domain makes of the text is its own business. */
+    if (!elsewhere(out))
+        out->path = absolute_target(r, out->path);
     out->format = format_of(d);
     out->cdrom = d->is_cdrom;
     out->readonly = !d->readwrite || d->is_cdrom;
     out->discard =
         !out->readonly && (libxl_defbool_is_default(d->discard_enable) || libxl_defbool_val(d->discard_enable));
+    out->removable = d->removable && !d->is_cdrom;
+    out->direct_io_safe = d->direct_io_safe;
     out->owner = -1;
     if (out->format == NULL || !good_vdev(out->vdev))
         return disk_fail(r, n, CV_E_INVALID, err, spec, "vdev must be hda..hdz, sda..sdz or xvda..xvdz");
-    out->model = model < 0 ? CV_DISK_UNDECIDED : (enum cv_disk_model)model;
+    out->model = own->model < 0 ? CV_DISK_UNDECIDED : (enum cv_disk_model)own->model;
+    r->disk_pv[n] = (signed char)own->pv;
+    if (*out->backend || *out->script || *out->backend_domain || out->removable || out->direct_io_safe)
+        r->disk_pv_words |= 1u << n;
     return 0;
+}
+
+/* The rule on halves (convoy.cfg(5)): what the default emulator has on its chipset is PV too, as in xl, because its
+ * platform device unplugs the emulated half of a guest that takes the PV one; nothing can unplug what a secondary one
+ * has.  "" or why the configuration cannot have what it asks for. */
+static const char *settle_halves(struct cv_reader *r, unsigned n, bool model_given)
+{
+    struct cv_config_disk *d = &r->c->disks[n];
+    bool asked = r->disk_pv[n] == 1 || (r->disk_pv[n] < 0 && (r->disk_pv_words >> n & 1));
+
+    if (d->owner > 0 && asked)
+        return "a secondary emulator's disk has no PV half: nothing could unplug the emulated one, and the guest would "
+               "see the disk twice";
+    /* Without a platform device the guest would find both halves. */
+    bool usual = !d->emulated || asked || (!model_given && r->c->xen_platform_pci);
+    d->pv = r->disk_pv[n] >= 0 ? r->disk_pv[n] == 1 : d->owner == 0 && !d->cdrom && usual;
+    if (d->cdrom && d->pv)
+        return "a CD-ROM drive has no PV half";
+    if (!d->emulated && !d->pv)
+        return "pv=0 leaves nothing of a PV disk; model=virtio-blk, ahci or nvme makes an emulated one of it";
+    if (d->emulated && elsewhere(d))
+        return "what is in another domain or behind a script only PV drivers can reach";
+    return "";
 }
 
 int cv_config_settle_disk(struct cv_reader *r, unsigned n, struct cv_error *err)
 {
     struct cv_config_disk *d = &r->c->disks[n];
+    bool model_given = d->model != CV_DISK_UNDECIDED;
     const char *why = "";
     int model = d->model;
 
-    if (d->model == CV_DISK_UNDECIDED)
+    if (!model_given)
         model = standard_model(r, d, &why);
     if (model < 0)
         return disk_fail(r, n, CV_E_UNSUPPORTED, err, d->vdev, why);
     d->model = (enum cv_disk_model)model;
-    why = place_refusal(d);
+    d->emulated = d->model != CV_DISK_UNDECIDED;
+    why = settle_halves(r, n, model_given);
+    if (!*why)
+        why = place_refusal(d);
     if (!*why && d->model == CV_DISK_IDE && d->owner > 0)
         why = "the chipset's IDE stays with the default emulator; model=ahci, virtio-blk or nvme can be moved";
     return *why ? disk_fail(r, n, CV_E_UNSUPPORTED, err, d->vdev, why) : 0;
+}
+
+/* "" or why two disks cannot stand side by side. */
+static const char *clash(const struct cv_config_disk *a, const struct cv_config_disk *b)
+{
+    bool ide = a->emulated && b->emulated && a->model == CV_DISK_IDE && b->model == CV_DISK_IDE;
+
+    if (ide && letter_of(a) == letter_of(b))
+        return "another disk has the same place on the chipset's IDE";
+    if (*a->path && strcmp(a->path, b->path) == 0 && !(a->readonly && b->readonly))
+        return "another disk of this guest has the same image: the guest would see it twice";
+    return "";
+}
+
+int cv_config_check_disks(struct cv_reader *r, struct cv_error *err)
+{
+    struct cv_guest_config *c = r->c;
+
+    for (unsigned n = 0; n < c->disk_count; n++)
+        for (unsigned i = 0; i < n; i++) {
+            const char *why = clash(&c->disks[i], &c->disks[n]);
+            if (*why)
+                return disk_fail(r, n, CV_E_INVALID, err, c->disks[n].vdev, why);
+        }
+    return 0;
 }
 
 static int read_disk(struct cv_reader *r, unsigned n, const char *spec, struct cv_error *err)
@@ -184,10 +279,11 @@ static int read_disk(struct cv_reader *r, unsigned n, const char *spec, struct c
     char plain[2048];
     const char *one = plain;
     libxl_device_disk disk;
-    int model;
+    struct own_words own;
 
-    if (take_model(spec, plain, sizeof plain, &model) < 0)
-        return disk_fail(r, n, CV_E_INVALID, err, spec, "model must be one of ide, ahci, virtio-blk, nvme, given once");
+    if (take_own_words(spec, plain, sizeof plain, &own) < 0)
+        return disk_fail(r, n, CV_E_INVALID, err, spec,
+                         "model must be one of ide, ahci, virtio-blk, nvme, and pv 0 or 1, each given once");
     libxl_device_disk_init(&disk);
     libxl_defbool_setdefault(&disk.colo_enable, false);
     int rc = xlu_disk_parse(r->cfg, 1, &one, &disk);
@@ -195,7 +291,7 @@ static int read_disk(struct cv_reader *r, unsigned n, const char *spec, struct c
     if (rc != 0)
         rc = disk_fail(r, n, CV_E_INVALID, err, spec, *complaint ? complaint : "bad disk syntax");
     else
-        rc = convert(r, n, spec, &disk, model, err);
+        rc = convert(r, n, spec, &disk, &own, err);
     libxl_device_disk_dispose(&disk);
     return rc;
 }

@@ -218,15 +218,20 @@ int cv_config_settle_owners(struct cv_reader *r, struct cv_dm_entry *entries, un
         if (order[i] != NULL && (claim_list(r, (int)i, order[i]->vifs, false, err) < 0 ||
                                  claim_list(r, (int)i, order[i]->disks, true, err) < 0))
             return -1;
-    for (unsigned i = 0; i < c->vif_count; i++)
+    for (unsigned i = 0; i < c->vif_count; i++) {
         if (c->vifs[i].owner < 0)
             c->vifs[i].owner = 0;
+        if (cv_config_settle_vif(r, i, err) < 0)
+            return -1;
+    }
     for (unsigned i = 0; i < c->disk_count; i++) {
         if (c->disks[i].owner < 0)
             c->disks[i].owner = 0;
         if (cv_config_settle_disk(r, i, err) < 0)
             return -1;
     }
+    if (cv_config_check_disks(r, err) < 0)
+        return -1;
     return check_caps(r, err) < 0 ? -1 : check_ranks(r, order, err);
 }
 

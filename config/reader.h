@@ -22,6 +22,9 @@ struct cv_reader {
     struct cv_findings *found; /* what is in the way so far, and warnings */
     const char *failed_key;    /* of the last error, "" = not known */
     bool hd_on_ahci;           /* hdtype */
+    /* pv= of each disk and card: -1 not given; bits of those with a word that only a PV half can have */
+    signed char disk_pv[CV_CONFIG_DISKS_MAX], vif_pv[CV_CONFIG_VIFS_MAX];
+    uint32_t disk_pv_words, vif_pv_words, vif_is_pv_only;
 };
 
 /* How errors go: a part that finds something wrong fails with one error, as everywhere; whoever calls several parts
@@ -65,7 +68,11 @@ int cv_config_read_devices(struct cv_reader *r, struct cv_error *err) CV_CHECKED
 int cv_config_read_disks(struct cv_reader *r, struct cv_error *err) CV_CHECKED;   /* disk.c */
 /* After its owner is known: decides the controller and checks that it can be there. */
 int cv_config_settle_disk(struct cv_reader *r, unsigned n, struct cv_error *err) CV_CHECKED;
+/* All are settled: no disk is there twice. */
+int cv_config_check_disks(struct cv_reader *r, struct cv_error *err) CV_CHECKED;
 int cv_config_read_vifs(struct cv_reader *r, struct cv_error *err) CV_CHECKED; /* vif.c */
+/* After its owner is known: which halves it has. */
+int cv_config_settle_vif(struct cv_reader *r, unsigned n, struct cv_error *err) CV_CHECKED;
 /* One entry of device_models as written; claims are settled in owners.c when all are known. */
 struct cv_dm_entry {
     struct cv_config_dm dm;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* vif = [...]: xl-network-configuration(5), emulated cards only. */
+/* vif = [...]: xl-network-configuration(5), and pv=0|1 of ours: whether there is a PV half. */
 #include <ctype.h>
+#include <libxl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -70,12 +71,11 @@ static bool good_ifname(const char *name, size_t max)
 
 static int read_type(struct cv_reader *r, unsigned n, const char *word, const char *value, struct cv_error *err)
 {
-    if (strcmp(value, "ioemu") == 0)
-        return 0;
     if (strcmp(value, "vif") == 0)
-        return vif_fail(r, n, CV_E_UNSUPPORTED, err, word,
-                        "PV interfaces are not supported yet; type=ioemu is an emulated card");
-    return vif_fail(r, n, CV_E_INVALID, err, word, "type is ioemu");
+        r->vif_is_pv_only |= 1u << n;
+    else if (strcmp(value, "ioemu") != 0)
+        return vif_fail(r, n, CV_E_INVALID, err, word, "type is ioemu (emulated and PV) or vif (PV only)");
+    return 0;
 }
 
 static int read_model(struct cv_reader *r, unsigned n, const char *word, const char *value, struct cv_error *err)
@@ -89,11 +89,76 @@ static int read_model(struct cv_reader *r, unsigned n, const char *word, const c
                     "unknown model; known: rtl8139 e1000 e1000e virtio-net ne2k_pci pcnet vmxnet3");
 }
 
+static int read_rate(struct cv_reader *r, unsigned n, const char *word, const char *value, struct cv_error *err)
+{
+    struct cv_config_vif *v = &r->c->vifs[n];
+    libxl_device_nic nic;
+
+    libxl_device_nic_init(&nic);
+    int rc = xlu_vif_parse_rate(r->cfg, value, &nic);
+    const char *complaint = cv_reader_reported(r);
+    if (rc != 0)
+        vif_fail(r, n, CV_E_INVALID, err, word, *complaint ? complaint : "is no rate");
+    v->rate_bytes_per_interval = nic.rate_bytes_per_interval;
+    v->rate_interval_us = nic.rate_interval_usecs;
+    libxl_device_nic_dispose(&nic);
+    return rc != 0 ? -1 : 0;
+}
+
+/* Words that only a PV half can have. 0 unknown, 1 taken, -1. */
+static int read_pv_word(struct cv_reader *r, unsigned n, const char *word, size_t key, const char *value,
+                        struct cv_error *err)
+{
+    struct cv_config_vif *v = &r->c->vifs[n];
+    const struct {
+        const char *name;
+        const char **text;
+    } texts[] = { { "ip", &v->ip },
+                  { "gatewaydev", &v->gatewaydev },
+                  { "netdev", &v->gatewaydev },
+                  { "backend", &v->backend_domain } };
+    long long number;
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strlen(texts[i].name) == key && strncmp(word, texts[i].name, key) == 0) {
+            *texts[i].text = cv_pool_string(&r->c->pool, value);
+            r->vif_pv_words |= 1u << n;
+            return 1;
+        }
+    if (key == 4 && strncmp(word, "rate", 4) == 0) {
+        r->vif_pv_words |= 1u << n;
+        return read_rate(r, n, word, value, err) < 0 ? -1 : 1;
+    }
+    if (key == 3 && strncmp(word, "mtu", 3) == 0) {
+        if (!cv_text_number(value, 68, 65535, &number))
+            return vif_fail(r, n, CV_E_INVALID, err, word, "is no size of a packet (68 to 65535)");
+        v->mtu = (unsigned)number;
+        r->vif_pv_words |= 1u << n;
+        return 1;
+    }
+    return 0;
+}
+
+/* The TAP is on the bridge by our own doing; any other script is the PV half's. */
+static void take_script(struct cv_reader *r, unsigned n, const char *value)
+{
+    const char *base = strrchr(value, '/') ? strrchr(value, '/') + 1 : value;
+
+    if (strcmp(base, "vif-bridge") != 0)
+        r->vif_pv_words |= 1u << n;
+    r->c->vifs[n].script = cv_pool_string(&r->c->pool, value);
+}
+
 static int read_word(struct cv_reader *r, unsigned n, char *word, struct cv_error *err)
 {
     struct cv_config_vif *v = &r->c->vifs[n];
     char *value = strchr(word, '=');
 
+    if (strcmp(word, "trusted") == 0 || strcmp(word, "untrusted") == 0) {
+        v->untrusted = *word == 'u';
+        r->vif_pv_words |= (uint32_t)v->untrusted << n;
+        return 0;
+    }
     if (value == NULL)
         return vif_fail(r, n, CV_E_INVALID, err, word, "must be key=value");
     size_t key = (size_t)(value++ - word);
@@ -118,14 +183,20 @@ static int read_word(struct cv_reader *r, unsigned n, char *word, struct cv_erro
         return 0;
     }
     if (IS("script")) {
-        const char *base = strrchr(value, '/') ? strrchr(value, '/') + 1 : value;
-        return strcmp(base, "vif-bridge") == 0 ? 0
-                                               : vif_fail(r, n, CV_E_UNSUPPORTED, err, word,
-                                                          "only vif-bridge is supported (convoy does its work itself)");
+        take_script(r, n, value);
+        return 0;
     }
-    if (IS("ip") || IS("rate") || IS("backend") || IS("backendtype") || IS("gatewaydev") || IS("netdev") ||
-        IS("devid") || IS("mtu") || IS("trusted"))
-        return vif_fail(r, n, CV_E_UNSUPPORTED, err, word, "is not supported for emulated cards");
+    if (IS("pv")) {
+        if (strcmp(value, "0") != 0 && strcmp(value, "1") != 0)
+            return vif_fail(r, n, CV_E_INVALID, err, word, "must be 0 or 1");
+        r->vif_pv[n] = *value == '1';
+        return 0;
+    }
+    int taken = read_pv_word(r, n, word, key, value, err);
+    if (taken != 0)
+        return taken < 0 ? -1 : 0;
+    if (IS("backendtype") || IS("devid"))
+        return vif_fail(r, n, CV_E_UNSUPPORTED, err, word, "is not supported");
 #undef IS
     return vif_fail(r, n, CV_E_INVALID, err, word, "unknown key");
 }
@@ -149,7 +220,15 @@ static int read_vif(struct cv_reader *r, unsigned n, const char *spec, struct cv
     char text[512];
     char *rest = text, *word;
 
-    *v = (struct cv_config_vif){ .bridge = "xenbr0", .model = "rtl8139", .ifname = "", .owner = -1 };
+    *v = (struct cv_config_vif){ .bridge = "xenbr0",
+                                 .model = "rtl8139",
+                                 .ifname = "",
+                                 .owner = -1,
+                                 .script = "",
+                                 .ip = "",
+                                 .gatewaydev = "",
+                                 .backend_domain = "" };
+    r->vif_pv[n] = -1;
     if (strlen(spec) >= sizeof text)
         return vif_fail(r, n, CV_E_INVALID, err, spec, "is too long");
     strcpy(text, spec);
@@ -165,6 +244,31 @@ static int read_vif(struct cv_reader *r, unsigned n, const char *spec, struct cv
             return -1;
     }
     return is_none(v->mac) ? make_mac(v->mac, err) : 0;
+}
+
+/* The same rule as for disks (disk.c). */
+int cv_config_settle_vif(struct cv_reader *r, unsigned n, struct cv_error *err)
+{
+    struct cv_config_vif *v = &r->c->vifs[n];
+    bool only = r->vif_is_pv_only >> n & 1;
+    bool asked = only || r->vif_pv[n] == 1 || (r->vif_pv[n] < 0 && (r->vif_pv_words >> n & 1));
+    const char *why = "";
+    char word[16];
+
+    snprintf(word, sizeof word, "vif %u", n);
+    only = only || (v->owner == 0 && *v->backend_domain); /* no TAP of ours would reach it */
+    v->emulated = !only;
+    v->pv = r->vif_pv[n] >= 0 ? r->vif_pv[n] == 1 : v->owner == 0;
+    if (v->owner > 0 && only)
+        why = "type=vif is PV only, and an emulator claims it";
+    else if (v->owner > 0 && asked)
+        why = "a secondary emulator's card has no PV half: nothing could unplug the emulated one, and the guest would "
+              "see the card twice";
+    else if (!v->emulated && !v->pv)
+        why = "type=vif is PV only, and pv=0 leaves nothing of it";
+    else if (v->pv && !r->c->xen_platform_pci && !only)
+        v->pv = r->vif_pv[n] == 1;
+    return *why ? vif_fail(r, n, CV_E_UNSUPPORTED, err, word, why) : 0;
 }
 
 int cv_config_read_vifs(struct cv_reader *r, struct cv_error *err)

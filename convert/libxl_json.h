@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "config/config.h"
 #include "emulators/layout.h"
+#include "guest/libxl_config.h"
 #include "host/host.h"
 
 /* What xl.cfg, as convoy reads it, has no key for. 0 = libxl's own choice. */
@@ -29,9 +30,5 @@ int cv_libxl_to_cfg(const char *json, size_t len, struct cv_libxl_facts *facts, 
  * Errors: CV_E_UNSUPPORTED: libxl cannot describe it. */
 int cv_libxl_from_config(const struct cv_guest_config *c, const struct cv_domain_spec *spec, const struct cv_layout *l,
                          uint32_t xen_minor, char **json_out, struct cv_error *err) CV_CHECKED;
-
-/* The command line that libxl would use must give the same PCI devices at the same places, with the same memory size,
- * as the layout's: QEMU finds each device's state by its place.  CV_E_UNSUPPORTED names the first that differs. */
-int cv_libxl_check_layout(const struct cv_guest_config *c, const struct cv_layout *l, struct cv_error *err) CV_CHECKED;
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "convert/libxl_json.h"
 #include "convert/plan.h"
 
 #include <string.h>
@@ -122,4 +123,12 @@ void cv_plan_dispose(struct cv_plan *p)
     if (p->has_config)
         cv_guest_config_dispose(&p->config);
     *p = (struct cv_plan){ 0 };
+}
+
+int cv_libxl_from_config(const struct cv_guest_config *c, const struct cv_domain_spec *spec, const struct cv_layout *l,
+                         uint32_t xen_minor, char **json_out, struct cv_error *err)
+{
+    if (cv_libxl_check_layout(c, l, err) < 0)
+        return -1;
+    return cv_libxl_config(c, spec, l, xen_minor, CV_LIBXL_ALL, json_out, err);
 }

@@ -193,7 +193,7 @@ void cv_decide_vifs(struct cv_decide *d, struct cv_layout_dm *dm)
         const struct cv_config_vif *v = &d->c->vifs[n];
         char id[8], more[96];
 
-        if (v->owner != (int)dm->dmid)
+        if (v->owner != (int)dm->dmid || !v->emulated)
             continue;
         snprintf(id, sizeof id, "nic%u", n);
         struct cv_layout_device *dev = pci_device(d, dm, CV_DEV_VIF, v->model, id);

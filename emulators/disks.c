@@ -66,7 +66,7 @@ static void on_pci(struct cv_decide *d, struct cv_layout_dm *dm, const struct cv
 static void on_ide(struct cv_decide *d, struct cv_layout_dm *dm, const struct cv_config_disk *disk)
 {
     struct cv_layout_device *dev = new_disk(d, dm, disk, disk->cdrom ? "ide-cd" : "ide-hd");
-    unsigned n = (unsigned)(disk->vdev[2] - 'a');
+    unsigned n = (unsigned)(disk->vdev[strlen(disk->vdev) - 1] - 'a');
     char more[32];
 
     if (dev == NULL)
@@ -123,7 +123,7 @@ void cv_decide_disks(struct cv_decide *d, struct cv_layout_dm *dm)
     for (unsigned pass = 0; pass < 2; pass++)
         for (unsigned n = 0; n < d->c->disk_count && !d->failed; n++) {
             const struct cv_config_disk *disk = &d->c->disks[n];
-            if (disk->owner != (int)dm->dmid || (strncmp(disk->vdev, "hd", 2) == 0) != (pass == 0))
+            if (disk->owner != (int)dm->dmid || !disk->emulated || (strncmp(disk->vdev, "hd", 2) == 0) != (pass == 0))
                 continue;
             switch (disk->model) {
             case CV_DISK_IDE: on_ide(d, dm, disk); break;

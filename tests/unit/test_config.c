@@ -99,6 +99,41 @@ START_TEST(a_full_configuration)
 }
 END_TEST
 
+/* Which halves a disk or a card has: E emulated, P PV. */
+static const struct {
+    const char *lines, *disks, *vifs;
+} halves[] = {
+    { "disk=['/a,raw,hda,w','/b,raw,xvdb,w','/c,raw,xvde,w',',,hdd,cdrom','/e,qcow2,hdc,w']", "EP EP P E EP", "" },
+    { "disk=['/a,raw,hda,w,pv=0','/b,raw,xvdb,w,model=virtio-blk','/c,raw,xvdc,w,model=nvme,pv=1']", "E E EP", "" },
+    { "disk=['/a,raw,hda,w','/b,raw,xvdb,w']\ndevice_models=['name=s,disks=xvdb']", "EP E", "" },
+    { "hdtype='ahci'\ndisk=['/a,raw,xvdf,w','/b,raw,xvdg,ro']", "EP P", "" },
+    { "xen_platform_pci=0\ndisk=['/a,raw,hda,w','/b,raw,xvde,w']\nvif=['','type=vif']", "E P", "E P" },
+    { "disk=['vg/a,raw,hda,w,backend=store','drbd:r0,xvdb,w']", "P P", "" },
+    { "vif=['','type=ioemu','type=vif,rate=1Mb/s,ip=10.0.0.1','pv=0','backend=net']", "", "EP EP P E P" },
+    { "vif=['type=ioemu','script=vif-route']\ndevice_models=['name=n,vifs=0']", "", "E EP" },
+};
+
+static void add_halves(char *text, bool emulated, bool pv)
+{
+    sprintf(text + strlen(text), "%s%s%s", *text ? " " : "", emulated ? "E" : "", pv ? "P" : "");
+}
+
+START_TEST(halves_are_xls)
+{
+    char text[400], disks[64] = "", vifs[64] = "";
+
+    snprintf(text, sizeof text, HEAD "%s\n", halves[_i].lines);
+    struct cv_guest_config c = good(text);
+    for (unsigned i = 0; i < c.disk_count; i++)
+        add_halves(disks, c.disks[i].emulated, c.disks[i].pv);
+    for (unsigned i = 0; i < c.vif_count; i++)
+        add_halves(vifs, c.vifs[i].emulated, c.vifs[i].pv);
+    ck_assert_str_eq(disks, halves[_i].disks);
+    ck_assert_str_eq(vifs, halves[_i].vifs);
+    cv_guest_config_dispose(&c);
+}
+END_TEST
+
 START_TEST(several_emulators)
 {
     struct cv_guest_config c = good(
@@ -195,7 +230,17 @@ static const struct {
     { CV_E_UNSUPPORTED, HEAD "soundhw='sb16'\n", "x.cfg:4: soundhw: 'sb16'" },
     { CV_E_INVALID, HEAD "serial=['a','b','c','d','e']\n", "x.cfg:4: serial: more than 4" },
     /* disks */
-    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,xvda,w']\n", "x.cfg:4: disk: entry 1 'xvda': is a PV disk by its name" },
+    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,xvde,w,pv=0']\n", "x.cfg:4: disk: entry 1 'xvde': pv=0 leaves nothing" },
+    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hdc,cdrom,pv=1']\n", "x.cfg:4: disk: entry 1 'hdc': a CD-ROM drive has" },
+    { CV_E_INVALID, HEAD "disk=['/a,raw,hda,w,pv=2']\n", "x.cfg:4: disk: entry 1 '/a,raw,hda,w,pv=2': model must be" },
+    { CV_E_INVALID, HEAD "disk=['/a,raw,hda,w','/b,raw,xvda,w']\n",
+      "x.cfg:4: disk: entry 2 'xvda': another disk has the same place on the chipset's IDE" },
+    { CV_E_INVALID, HEAD "disk=['/a,raw,xvde,w','/a,raw,xvdb,w']\ndevice_models=['name=s,disks=xvdb']\n",
+      "x.cfg:4: disk: entry 2 'xvdb': another disk of this guest has the same image" },
+    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,xvdb,w,pv=1']\ndevice_models=['name=s,disks=xvdb']\n",
+      "x.cfg:4: disk: entry 1 'xvdb': a secondary emulator's disk has no PV half" },
+    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,xvdb,w,backendtype=phy']\ndevice_models=['name=s,disks=xvdb']\n",
+      "x.cfg:4: disk: entry 1 'xvdb': a secondary emulator's disk has no PV half" },
     { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,sda,w']\n", "x.cfg:4: disk: entry 1 'sda': emulated SCSI" },
     { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hde,w']\n", "x.cfg:4: disk: entry 1 'hde': the chipset's IDE has room" },
     { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,r']\n",
@@ -207,22 +252,24 @@ static const struct {
     { CV_E_INVALID, HEAD "disk=['/a,raw,hda,w,model=ide,model=ide']\n", "x.cfg:4: disk: entry 1" },
     { CV_E_INVALID, HEAD "disk=['/a,raw,hda,w,colour=red']\n", "x.cfg:4: disk: entry 1" },
     { CV_E_INVALID, HEAD "disk=['/a,raw,disk1,w']\n", "x.cfg:4: disk: entry 1 '/a,raw,disk1,w': vdev must be" },
-    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w,backend=d1']\n",
-      "x.cfg:4: disk: entry 1 '/a,raw,hda,w,backend=d1': disks of driver domains" },
-    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w,script=x']\n",
-      "x.cfg:4: disk: entry 1 '/a,raw,hda,w,script=x': block scripts" },
-    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w,backendtype=phy']\n",
-      "x.cfg:4: disk: entry 1 '/a,raw,hda,w,backendtype=phy': backendtype belongs" },
-    { CV_E_UNSUPPORTED, HEAD "disk=['drbd:/a,hda,w']\n", "x.cfg:4: disk: entry 1 'drbd:/a,hda,w': block scripts" },
-    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w,direct-io-safe']\n",
-      "x.cfg:4: disk: entry 1 '/a,raw,hda,w,direct-io-safe': direct-io-safe" },
+    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w,model=ahci,backend=d1']\n",
+      "x.cfg:4: disk: entry 1 'hda': what is in another domain or behind a script" },
+    { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,hda,w,backendtype=tap']\n",
+      "x.cfg:4: disk: entry 1 '/a,raw,hda,w,backendtype=tap': backendtype is phy or qdisk" },
     { CV_E_UNSUPPORTED, HEAD "disk=[',,hda']\n", "x.cfg:4: disk: entry 1 'hda': only a CD-ROM drive can be empty" },
     { CV_E_UNSUPPORTED, HEAD "disk=['/a,raw,xvdb,cdrom,model=nvme']\n",
       "x.cfg:4: disk: entry 1 'xvdb': a CD-ROM drive is on ide or ahci" },
     { CV_E_INVALID, HEAD "disk=[['/a']]\n", "x.cfg:4: disk: entry 1 is not a string" },
     /* vifs */
-    { CV_E_UNSUPPORTED, HEAD "vif=['type=vif']\n",
-      "x.cfg:4: vif: entry 1: 'type=vif': PV interfaces are not supported yet" },
+    { CV_E_INVALID, HEAD "vif=['type=pv']\n", "x.cfg:4: vif: entry 1: 'type=pv': type is ioemu" },
+    { CV_E_UNSUPPORTED, HEAD "vif=['type=vif,pv=0']\n",
+      "x.cfg:4: vif: entry 1: 'vif 0': type=vif is PV only, and pv=0" },
+    { CV_E_UNSUPPORTED, HEAD "vif=['type=vif']\ndevice_models=['name=n,vifs=0']\n",
+      "x.cfg:4: vif: entry 1: 'vif 0': type=vif is PV only, and an emulator claims it" },
+    { CV_E_UNSUPPORTED, HEAD "vif=['rate=1Mb/s']\ndevice_models=['name=n,vifs=0']\n",
+      "x.cfg:4: vif: entry 1: 'vif 0': a secondary emulator's card has no PV half" },
+    { CV_E_INVALID, HEAD "vif=['rate=fast']\n", "x.cfg:4: vif: entry 1: 'rate=fast': " },
+    { CV_E_INVALID, HEAD "vif=['mtu=9']\n", "x.cfg:4: vif: entry 1: 'mtu=9': is no size" },
     { CV_E_INVALID, HEAD "vif=['model=ne9000']\n", "x.cfg:4: vif: entry 1: 'model=ne9000': unknown model" },
     { CV_E_INVALID, HEAD "vif=['mac=01:00:00:00:00:00']\n",
       "x.cfg:4: vif: entry 1: 'mac=01:00:00:00:00:00': is no unicast" },
@@ -241,9 +288,6 @@ static const struct {
       "x.cfg:4: vif: entry 1: 'vifname=abcdefghijkl': must be 1 to 11" },
     { CV_E_INVALID, HEAD "vif=['bridge=abcdefghijklmnop']\n",
       "x.cfg:4: vif: entry 1: 'bridge=abcdefghijklmnop': is no interface name" },
-    { CV_E_UNSUPPORTED, HEAD "vif=['script=vif-route']\n",
-      "x.cfg:4: vif: entry 1: 'script=vif-route': only vif-bridge" },
-    { CV_E_UNSUPPORTED, HEAD "vif=['rate=1Mb/s']\n", "x.cfg:4: vif: entry 1: 'rate=1Mb/s': is not supported" },
     /* emulators */
     { CV_E_INVALID, HEAD "device_models='name=a'\n", "x.cfg:4: device_models: must be a list" },
     { CV_E_INVALID, HEAD "device_models=['caps=usb']\n",
@@ -526,6 +570,7 @@ int main(void)
 
     tcase_add_test(t, defaults_are_xls);
     tcase_add_test(t, a_full_configuration);
+    tcase_add_loop_test(t, halves_are_xls, 0, sizeof halves / sizeof *halves);
     tcase_add_test(t, several_emulators);
     tcase_add_loop_test(t, refusals, 0, sizeof bad / sizeof *bad);
     tcase_add_loop_test(t, warnings, 0, sizeof odd / sizeof *odd);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "convert/libxl_json.h"
+#include "guest/libxl_config.h"
 
 #define FIRST_SLOT 3u /* 0 and 1 are the chipset's, 2 the platform device's */
 #define EXPECTED_MAX 32
@@ -47,15 +47,18 @@ static int expect(struct list *l, const struct cv_guest_config *c, struct cv_err
     if (*c->soundhw)
         place(l, strcmp(c->soundhw, "hda") == 0 ? "intel-hda" : strcmp(c->soundhw, "ac97") == 0 ? "AC97" : "ES1370");
     for (unsigned i = 0; i < c->vif_count; i++)
-        place(l, c->vifs[i].model);
+        if (c->vifs[i].emulated)
+            place(l, c->vifs[i].model);
     for (unsigned i = 0; i < c->disk_count; i++) {
+        if (!c->disks[i].emulated)
+            continue;
         if (c->disks[i].model != CV_DISK_IDE && c->disks[i].model != CV_DISK_AHCI)
             return cv_fail(err, CV_E_UNSUPPORTED, 0, "disk %s is on %s, which xl does not know", c->disks[i].vdev,
                            cv_disk_model_name(c->disks[i].model));
         ahci = ahci || c->disks[i].model == CV_DISK_AHCI;
     }
     for (unsigned i = 0; i < c->disk_count; i++)
-        if (ahci && (c->disks[i].model == CV_DISK_AHCI) == c->disks[i].cdrom)
+        if (c->disks[i].emulated && ahci && (c->disks[i].model == CV_DISK_AHCI) == c->disks[i].cdrom)
             return cv_fail(err, CV_E_UNSUPPORTED, 0, "xl puts disks on AHCI and CD-ROM drives on IDE: %s is elsewhere",
                            c->disks[i].vdev);
     if (ahci)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* From convoy's configuration of a guest with one emulator to what libxl calls a domain's configuration. */
+/* From convoy's configuration of a guest to what libxl calls a domain's configuration. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,12 +7,13 @@
 #include <jansson.h>
 #include <uuid/uuid.h>
 
-#include "convert/libxl_json.h"
+#include "guest/libxl_config.h"
 
 struct build {
     const struct cv_guest_config *c;
     const struct cv_domain_spec *spec;
     uint32_t xen_minor;
+    enum cv_libxl_devices which;
     bool failed; /* no memory */
 };
 
@@ -128,6 +129,7 @@ static void set_usb(struct build *b, json_t *h)
 
 static json_t *hvm_info(struct build *b)
 {
+    static const char *const vga[] = { [CV_VGA_CIRRUS] = "cirrus", [CV_VGA_STD] = "std", [CV_VGA_NONE] = "none" };
     const struct cv_guest_config *c = b->c;
     json_t *o = json_object();
 
@@ -144,7 +146,7 @@ static json_t *hvm_info(struct build *b)
     set_text(b, o, "system_firmware", c->bios_path);
     set(b, o, "hdtype", json_string(any_ahci(c) ? "ahci" : "ide"));
     set_flag(b, o, "nographic", c->nographic);
-    set(b, o, "vga", json_pack("{s:s}", "kind", c->vga == CV_VGA_STD ? "std" : "cirrus"));
+    set(b, o, "vga", json_pack("{s:s}", "kind", vga[c->vga]));
     set(b, o, "vnc", vnc_info(b));
     set_text(b, o, "keymap", c->keymap);
     if (c->serials.count > 0)
@@ -229,12 +231,17 @@ static json_t *disk(struct build *b, const struct cv_config_disk *d)
 {
     json_t *o = json_object();
 
+    set_text(b, o, "backend_domname", d->backend_domain);
     set_text(b, o, "pdev_path", d->path);
     set(b, o, "vdev", json_string(d->vdev));
+    set_text(b, o, "backend", d->backend);
     set(b, o, "format", json_string(*d->path == '\0' ? "empty" : strcmp(d->format, "vpc") == 0 ? "vhd" : d->format));
-    set(b, o, "removable", json_integer(d->cdrom));
+    set_text(b, o, "script", d->script);
+    set(b, o, "removable", json_integer(d->cdrom || d->removable));
     set(b, o, "readwrite", json_integer(!d->readonly));
     set(b, o, "is_cdrom", json_integer(d->cdrom));
+    if (d->direct_io_safe)
+        set(b, o, "direct_io_safe", json_true());
     if (!d->readonly)
         set_flag(b, o, "discard_enable", d->discard);
     set_flag(b, o, "colo_enable", false);
@@ -250,12 +257,24 @@ static json_t *nic(struct build *b, unsigned i)
 
     snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", v->mac[0], v->mac[1], v->mac[2], v->mac[3], v->mac[4],
              v->mac[5]);
+    set_text(b, o, "backend_domname", v->backend_domain);
     set(b, o, "devid", json_integer(i));
+    if (v->mtu != 0)
+        set(b, o, "mtu", json_integer(v->mtu));
     set(b, o, "model", json_string(v->model));
     set(b, o, "mac", json_string(mac));
+    set_text(b, o, "ip", v->ip);
     set(b, o, "bridge", json_string(v->bridge));
     set_text(b, o, "ifname", v->ifname);
-    set(b, o, "nictype", json_string("vif_ioemu"));
+    set_text(b, o, "script", v->script);
+    set(b, o, "nictype", json_string(v->emulated ? "vif_ioemu" : "vif"));
+    if (v->rate_bytes_per_interval != 0) {
+        set(b, o, "rate_bytes_per_interval", json_integer((json_int_t)v->rate_bytes_per_interval));
+        set(b, o, "rate_interval_usecs", json_integer(v->rate_interval_us));
+    }
+    set_text(b, o, "gatewaydev", v->gatewaydev);
+    if (v->untrusted)
+        set_flag(b, o, "trusted", false);
     return o;
 }
 
@@ -267,9 +286,11 @@ static json_t *domain_config(struct build *b, const struct cv_layout_dm *dm)
     json_t *o = json_object(), *disks = json_array(), *nics = json_array();
 
     for (unsigned i = 0; i < c->disk_count; i++)
-        add(b, disks, disk(b, &c->disks[i]));
+        if (b->which == CV_LIBXL_ALL || c->disks[i].pv)
+            add(b, disks, disk(b, &c->disks[i]));
     for (unsigned i = 0; i < c->vif_count; i++)
-        add(b, nics, nic(b, i));
+        if (b->which == CV_LIBXL_ALL || c->vifs[i].pv)
+            add(b, nics, nic(b, i));
     set(b, o, "c_info", create_info(b));
     set(b, o, "b_info", build_info(b, dm));
     set(b, o, "disks", disks);
@@ -282,15 +303,13 @@ static json_t *domain_config(struct build *b, const struct cv_layout_dm *dm)
     return o;
 }
 
-int cv_libxl_from_config(const struct cv_guest_config *c, const struct cv_domain_spec *spec, const struct cv_layout *l,
-                         uint32_t xen_minor, char **json_out, struct cv_error *err)
+int cv_libxl_config(const struct cv_guest_config *c, const struct cv_domain_spec *spec, const struct cv_layout *l,
+                    uint32_t xen_minor, enum cv_libxl_devices which, char **json_out, struct cv_error *err)
 {
-    struct build b = { .c = c, .spec = spec, .xen_minor = xen_minor };
-
-    if (cv_libxl_check_layout(c, l, err) < 0)
-        return -1;
+    struct build b = { .c = c, .spec = spec, .xen_minor = xen_minor, .which = which };
     json_t *o = domain_config(&b, &l->dms[0]);
     char *text = b.failed ? NULL : json_dumps(o, JSON_INDENT(4));
+
     json_decref(o);
     if (text == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for libxl's configuration (or text that is not UTF-8)");
