@@ -89,11 +89,12 @@ static int parse(struct cli *c, int argc, char **argv, struct cv_restore_options
 
 static void print_report(uint32_t domid, const struct cv_restore_report *r)
 {
-    printf("domain %u: %llu bytes, %.2f s (check %.2f, domain %.2f, memory %.2f beside emulators %.2f, "
+    printf("domain %u: %llu bytes, %.2f s (check %.2f, domain %.2f, memory %.2f beside emulators %.2f and PV devices "
+           "%.2f, "
            "from the last page to running %.2f, of it device states %.2f)\n",
            domid, (unsigned long long)r->bytes, (double)r->total_ns / 1e9, (double)r->verify_ns / 1e9,
            (double)r->domain_ns / 1e9, (double)r->fill_ns / 1e9, (double)r->emulators_ns / 1e9,
-           (double)r->down_ns / 1e9, (double)r->load_ns / 1e9);
+           (double)r->devices_ns / 1e9, (double)r->down_ns / 1e9, (double)r->load_ns / 1e9);
 }
 
 int cmd_restore(struct cli *c, int argc, char **argv)

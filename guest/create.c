@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/phases.h"
+#include "guest/devices.h"
 #include "guest/guest.h"
 #include "guest/spec.h"
 
@@ -49,7 +50,7 @@ int cv_guest_plan(struct cv_guest *g, const char *config_path, struct cv_finding
         g->has_layout = true;
         cv_spec_from_config(&g->spec, &config, &g->layout);
         if (g->host != NULL)
-            rc = cv_guest_check_boot(g, &config, err);
+            rc = cv_guest_devices_plan(g, &config, err) < 0 ? -1 : cv_guest_check_boot(g, &config, err);
     }
     cv_guest_config_dispose(&config);
     return rc;
@@ -87,6 +88,8 @@ static int plan_again(struct cv_guest *g, const struct cv_guest *old, struct cv_
         return -1;
     g->has_layout = true;
     forget_survey(&g->layout);
+    if (old->devices != NULL && (g->devices = strdup(old->devices)) == NULL)
+        return cv_fail(err, CV_E_NOMEM, 0, "no memory for the devices");
     return cv_guest_check_boot(g, NULL, err);
 }
 
@@ -159,6 +162,15 @@ static int nodes_run(void *op, int64_t deadline_ms, struct cv_error *err)
     return cv_guest_consoles_write(c->g, deadline_ms, c->opt->cancel, err);
 }
 
+/* Undone with the domain, too. */
+static int devices_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct create *c = op;
+
+    (void)deadline_ms;
+    return cv_guest_devices_add(c->g, c->opt->cancel, err);
+}
+
 static int run_run(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct create *c = op;
@@ -176,7 +188,8 @@ static int run_run(void *op, int64_t deadline_ms, struct cv_error *err)
 static const struct cv_step steps[] = {
     { "plan", plan_run, NULL, CV_NEVER, false },    { "domain", domain_run, domain_undo, CV_NEVER, false },
     { "build", build_run, NULL, CV_NEVER, false },  { "emulators", emulators_run, emulators_undo, 60 * 1000, false },
-    { "nodes", nodes_run, NULL, 20 * 1000, false }, { "run", run_run, NULL, 20 * 1000, true },
+    { "nodes", nodes_run, NULL, 20 * 1000, false }, { "devices", devices_run, NULL, CV_NEVER, false },
+    { "run", run_run, NULL, 20 * 1000, true },
 };
 
 static int create(struct create *c, struct cv_error *err)

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "emulators/paths.h"
 #include "emulators/spawn.h"
+#include "guest/devices.h"
 
 #define QUIT_TIMEOUT_MS 5000
 #define QUIT_CONNECT_MS 2000
@@ -94,6 +95,8 @@ void cv_guest_dispose(struct cv_guest *g)
     g->has_layout = false;
     free(g->config_text);
     g->config_text = NULL;
+    free(g->devices);
+    g->devices = NULL;
 }
 
 int cv_guest_start_emulators(struct cv_guest *g, enum cv_spawn_mode mode, int64_t deadline_ms, struct cv_cancel *cancel,
@@ -125,6 +128,7 @@ int cv_guest_kill_emulators(struct cv_guest *g, struct cv_error *err)
 {
     if (!g->has_set)
         return 0;
+    cv_guest_unguard(g->host, g->domid);
     int rc = cv_emuset_kill(&g->set, err);
     cv_emuset_dispose(&g->set);
     g->has_set = false;
@@ -140,6 +144,7 @@ int cv_guest_quit_emulators(struct cv_guest *g, struct cv_error *err)
 
     if (!g->has_set)
         return 0;
+    cv_guest_unguard(g->host, g->domid);
     w.mask = cv_emuset_unconnected(&g->set);
     if (w.mask != 0 && cv_emuset_connect(&g->set, &w, NULL, &e) < 0)
         cv_log(g->sink, CV_LOG_DEBUG, "%s", e.text);

@@ -40,6 +40,7 @@ struct cv_guest {
     struct cv_layout layout;
     bool has_layout;
     char *config_text; /* never NULL once open; owned */
+    char *devices;     /* its PV devices, in libxl's words (devices.h); NULL = not known (yet); owned */
     struct cv_emuset set;
     bool has_set;
     struct cv_now now; /* what cv_guest_look saw of the emulators */

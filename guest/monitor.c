@@ -18,6 +18,7 @@
 #include "base/priority.h"
 #include "config/config.h"
 #include "emulators/paths.h"
+#include "guest/devices.h"
 #include "guest/guest.h"
 #include "guest/sweep.h"
 
@@ -195,6 +196,7 @@ static int carry_out(struct cv_guest *g, enum end end, enum cv_action action, st
                      uint32_t *next_out, struct cv_error *err)
 {
     struct cv_create_options opt = { .cancel = cancel };
+    struct cv_error e = CV_ERROR_INIT;
     struct cv_guest next;
 
     bool gone = end == END_GONE;
@@ -205,6 +207,9 @@ static int carry_out(struct cv_guest *g, enum end end, enum cv_action action, st
         return clean_up_after(g, g->domid, err);
     if (dumps(action))
         dump(g);
+    /* What was attached is there after a reboot, too, as in xl. */
+    if (restarts(action) && cv_guest_devices_read(g, &e) < 0)
+        cv_log(g->sink, CV_LOG_WARN, "'%s': its devices will be those of its configuration: %s", g->spec.name, e.text);
     if (cv_guest_destroy(g, err) < 0)
         return -1;
     if (!restarts(action))

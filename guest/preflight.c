@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "guest/devices.h"
 #include "guest/guest.h"
 
 static int check_file(const char *path, int mode, const char *what, struct cv_error *err)
@@ -83,6 +84,23 @@ int cv_guest_check_trusted(const struct cv_guest *g, const char *const *trusted,
     return cv_emu_rules_check(&rules, &g->layout, true, err);
 }
 
+static int check_pv_disk(void *user, const struct cv_pv_disk *d, struct cv_error *err)
+{
+    (void)user;
+    if (d->elsewhere || check_file(d->path, d->readonly ? R_OK : R_OK | W_OK, "image", err) == 0)
+        return 0;
+    return cv_context(err, "PV disk %s", d->vdev);
+}
+
+static int check_pv_bridge(void *user, const char *bridge, struct cv_error *err)
+{
+    const struct cv_guest *g = user;
+
+    if (g->host->dirs->model_emulators || check_bridge(bridge, err) == 0)
+        return 0;
+    return cv_context(err, "a PV network card");
+}
+
 int cv_guest_check_host(const struct cv_guest *g, struct cv_error *err)
 {
     struct cv_emu_rules rules;
@@ -92,7 +110,7 @@ int cv_guest_check_host(const struct cv_guest *g, struct cv_error *err)
     for (unsigned i = 0; i < g->layout.count; i++)
         if (check_emulator(g, &g->layout.dms[i], err) < 0)
             return cv_context(err, "emulator %u '%s'", i, g->layout.dms[i].name);
-    return 0;
+    return cv_devices_walk(g->devices, check_pv_disk, check_pv_bridge, (void *)g, err);
 }
 
 int cv_guest_check_boot(const struct cv_guest *g, const struct cv_guest_config *c, struct cv_error *err)

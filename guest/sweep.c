@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "emulators/layout.h"
 #include "emulators/paths.h"
+#include "guest/devices.h"
 
 #define GONE_MS 5000
 
@@ -89,6 +90,7 @@ int cv_guest_sweep(struct cv_host *host, uint32_t domid, struct cv_error *err)
             rc |= end_process(atoi(e->d_name), text, cv_if_first(err, rc));
     closedir(d);
     remove_sockets(host, domid);
+    cv_guest_unguard(host, domid);
     return rc;
 }
 

@@ -122,7 +122,9 @@ struct cv_host_ops {
     int (*build)(struct cv_host *h, uint32_t domid, const struct cv_domain_spec *spec, struct cv_error *err);
     /* After set_state: store and console rings, grant table seeds, introduced to xenstored. */
     int (*introduce)(struct cv_host *h, uint32_t domid, const struct cv_guest_state *state, struct cv_error *err);
-    /* Ends the domain, removes its xenstore nodes, waits until it is gone or only its dying shell is left. */
+    /* Ends the domain: its PV devices are taken down with their hotplug scripts, then it is destroyed and its xenstore
+     * nodes and userdata are removed; waits until it is gone or only its dying shell is left.  Its emulators are gone
+     * already: a device that one of them serves is only forgotten. */
     int (*destroy)(struct cv_host *h, uint32_t domid, struct cv_error *err);
     /* How many 4 KiB pages it may own from now on; what it owns already stays. */
     int (*set_max_pages)(struct cv_host *h, uint32_t domid, uint64_t pages, struct cv_error *err);
@@ -130,6 +132,24 @@ struct cv_host_ops {
     /* Counted: a domain that was paused n times runs after n unpauses.  unpause fails where nothing is paused. */
     int (*pause)(struct cv_host *h, uint32_t domid, struct cv_error *err);
     int (*unpause)(struct cv_host *h, uint32_t domid, struct cv_error *err);
+
+    /* ---- PV devices ----
+     * config: a whole domain in libxl's words (libxl_domain_config in JSON); its disks and network cards are the PV
+     * devices.  Hotplug scripts run in these calls: seconds; each has 40 s. */
+    /* Makes libxl know the domain, then adds the devices of config one after the other: when this returns, every back
+     * end waits for the guest.  After the emulators have started (the default one serves what qdisk back ends are
+     * needed), before the guest runs.  On failure none is left.  CV_E_UNSUPPORTED: a kind of device. */
+    int (*devices_add)(struct cv_host *h, uint32_t domid, const char *config, struct cv_cancel *cancel,
+                       struct cv_error *err);
+    /* The same text as it is now, with what was attached and without what was detached.  *config_out: caller frees;
+     * NULL: libxl does not know the domain. */
+    int (*devices_now)(struct cv_host *h, uint32_t domid, char **config_out, struct cv_error *err);
+    /* A short text that changes when a device is attached or detached; quick.  *list_out: caller frees. */
+    int (*devices_list)(struct cv_host *h, uint32_t domid, char **list_out, struct cv_error *err);
+
+    /* The guest has suspended and may go on elsewhere: waits until nothing of its PV disks is under way on this host
+     * any more, and has it written out.  Milliseconds, when nothing is.  CV_E_TIMEOUT. */
+    int (*devices_settle)(struct cv_host *h, uint32_t domid, int64_t deadline_ms, struct cv_error *err);
 
     /* Writes the memory of a domain that has stopped to path, as an ELF core. */
     int (*dump)(struct cv_host *h, uint32_t domid, const char *path, struct cv_error *err);

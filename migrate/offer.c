@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "guest/devices.h"
 
 int cv_disk_bytes(const char *path, uint64_t *bytes_out)
 {
@@ -77,6 +78,20 @@ static int add_devices(struct cv_offer *o, const struct cv_guest *g, struct cv_e
     return 0;
 }
 
+static int add_pv_disk(void *user, const struct cv_pv_disk *d, struct cv_error *err)
+{
+    struct cv_layout_device dev = { .readonly = d->readonly, .path = d->path, .format = d->raw ? "raw" : "" };
+
+    return d->elsewhere ? 0 : add_disk(user, &dev, err);
+}
+
+static int add_pv_bridge(void *user, const char *bridge, struct cv_error *err)
+{
+    struct cv_offer *o = user;
+
+    return add(&o->bridges, &o->msg.offer.bridges, err, "%s", bridge);
+}
+
 static int add_policy(struct cv_offer *o, struct cv_guest *g, struct cv_error *err)
 {
     struct cv_cpu_policy p = { 0 };
@@ -102,7 +117,7 @@ int cv_offer_make(struct cv_offer *o, struct cv_guest *g, bool live, struct cv_e
 
     *o = (struct cv_offer){ .msg.type = CV_MSG_OFFER };
     if (g->host->ops->info(g->host, g->domid, &d, err) < 0 || g->host->ops->facts(g->host, &f, err) < 0 ||
-        cv_layout_encode(&g->layout, &o->layout, err) < 0)
+        cv_layout_encode(&g->layout, &o->layout, err) < 0 || cv_guest_devices_read(g, err) < 0)
         return -1;
     struct cv_msg_offer *m = &o->msg.offer;
     m->name = g->spec.name;
@@ -113,7 +128,8 @@ int cv_offer_make(struct cv_offer *o, struct cv_guest *g, bool live, struct cv_e
     m->flags = live ? CV_OFFER_LIVE : 0;
     m->config = (struct cv_blob){ g->config_text, strlen(g->config_text) };
     m->layout = (struct cv_blob){ o->layout, strlen(o->layout) };
-    if (add_emulators(o, g, err) < 0 || add_devices(o, g, err) < 0 || add_policy(o, g, err) < 0 ||
+    if (add_emulators(o, g, err) < 0 || add_devices(o, g, err) < 0 ||
+        cv_devices_walk(g->devices, add_pv_disk, add_pv_bridge, o, err) < 0 || add_policy(o, g, err) < 0 ||
         add(&o->facts, &m->facts, err, "hypervisor=%s", f.hypervisor) < 0 ||
         add(&o->facts, &m->facts, err, "hostname=%s", f.hostname) < 0)
         return -1;

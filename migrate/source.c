@@ -18,6 +18,7 @@
 #define STALL_MS 30000
 /* How long to read on after a write has failed: the other side may have said why before it closed the connection. */
 #define LAST_WORDS_MS 1000
+#define SETTLE_MS 5000
 
 /* ---- prepare --------------------------------------------------------------------------------------------------------
  */
@@ -197,6 +198,14 @@ static int still_run(void *op, int64_t deadline_ms, struct cv_error *err)
     return 0;
 }
 
+/* Its PV disks are the other host's from the moment when the guest runs there. */
+static int settle_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = &((struct cv_source *)op)->save;
+
+    return s->g.host->ops->devices_settle(s->g.host, s->g.domid, deadline_ms, err);
+}
+
 static int ended_run(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_source *s = op;
@@ -220,6 +229,7 @@ static const struct cv_step move[] = {
     { "states-begin", cv_save_states_begin, NULL, CV_NEVER, false },
     { "last-pages", cv_save_last_pages, NULL, CV_NEVER, false },
     { "states", cv_save_states, NULL, 60 * 1000, false },
+    { "settle", settle_run, NULL, SETTLE_MS, false },
     { "tail", cv_save_tail, NULL, CV_NEVER, false },
     { "ended", ended_run, NULL, CV_NEVER, false },
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "guest/devices.h"
 #include "restore/internal.h"
 #include "stream-format/bodies.h"
 
@@ -78,6 +79,17 @@ static void join(struct cv_restore *r)
     r->thread_started = false;
 }
 
+/* Hotplug scripts take seconds: while memory streams in, they cost no down time.  The emulators have started, so that
+ * none but the default one sees the nodes of what it has to serve. */
+static int add_devices(struct cv_restore *r, struct cv_error *err)
+{
+    int64_t begin = cv_now_ns();
+    int rc = cv_guest_devices_add(&r->g, r->opt->cancel, err);
+
+    r->report.devices_ns = cv_now_ns() - begin;
+    return rc < 0 ? cv_context(err, "PV devices") : 0;
+}
+
 int cv_restore_fill(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_restore *r = op;
@@ -100,6 +112,8 @@ int cv_restore_fill(void *op, int64_t deadline_ms, struct cv_error *err)
     if (rc == 0)
         rc = cv_guest_consoles_write(&r->g, deadline_ms, r->opt->cancel, err);
     r->report.emulators_ns = cv_now_ns() - begin;
+    if (rc == 0)
+        rc = add_devices(r, err);
     if (rc == 0 && r->opt->prepared != NULL)
         r->opt->prepared(r->opt->user);
     if (rc < 0)

@@ -83,6 +83,22 @@ static int take_vcpus(struct cv_restore *r, const struct cv_record *rec, struct 
     return 0;
 }
 
+static int take_devices(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_rec_devices d;
+
+    if (cv_rec_devices_decode(&d, rec->body.data, rec->body.len, err) < 0)
+        return -1;
+    if (d.schema != CV_REC_SCHEMA)
+        return cv_fail(err, CV_E_STREAM_VERSION, 0, "schema %u of the PV devices; this version reads %u", d.schema,
+                       CV_REC_SCHEMA);
+    free(r->g.devices);
+    r->g.devices = strndup(d.json, d.json_len);
+    if (r->g.devices == NULL)
+        return cv_fail(err, CV_E_NOMEM, 0, "no memory for the PV devices");
+    return 0;
+}
+
 static int take_memory(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_memory m;
@@ -165,6 +181,7 @@ static int take_record(struct cv_restore *r, struct cv_record *rec, struct cv_er
     case CV_REC_HOST: return take_host(r, rec, err);
     case CV_REC_GUEST: return take_guest(r, rec, err);
     case CV_REC_LAYOUT: return take_layout(r, rec, err);
+    case CV_REC_DEVICES: return take_devices(r, rec, err);
     case CV_REC_PARENT: return cv_restore_take_parent(r, rec, err);
     case CV_REC_VCPUS: return take_vcpus(r, rec, err);
     case CV_REC_XENSTORE: return cv_restore_take_changes(r, rec, err);

@@ -25,12 +25,12 @@ static void tell_report(const struct cv_restore *r)
     for (unsigned i = 0; i < r->g.layout.count; i++)
         json_array_append_new(list, json_pack("{s:i,s:s,s:o}", "dmid", i, "name", r->g.layout.dms[i].name, "load_ms",
                                               cv_tell_ms(p->emulator_load_ns[i])));
-    cv_tell(r->sink,
-            json_pack("{s:s,s:i,s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "event", "report", "domid", (int)r->g.domid,
-                      "name", r->g.spec.name, "bytes", (json_int_t)p->bytes, "total_ms", cv_tell_ms(p->total_ns),
-                      "verify_ms", cv_tell_ms(p->verify_ns), "domain_ms", cv_tell_ms(p->domain_ns), "fill_ms",
-                      cv_tell_ms(p->fill_ns), "emulators_ms", cv_tell_ms(p->emulators_ns), "load_ms",
-                      cv_tell_ms(p->load_ns), "down_ms", cv_tell_ms(p->down_ns), "emulators", list));
+    cv_tell(r->sink, json_pack("{s:s,s:i,s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "event", "report", "domid",
+                               (int)r->g.domid, "name", r->g.spec.name, "bytes", (json_int_t)p->bytes, "total_ms",
+                               cv_tell_ms(p->total_ns), "verify_ms", cv_tell_ms(p->verify_ns), "domain_ms",
+                               cv_tell_ms(p->domain_ns), "fill_ms", cv_tell_ms(p->fill_ns), "emulators_ms",
+                               cv_tell_ms(p->emulators_ns), "devices_ms", cv_tell_ms(p->devices_ns), "load_ms",
+                               cv_tell_ms(p->load_ns), "down_ms", cv_tell_ms(p->down_ns), "emulators", list));
 }
 
 int cv_restore_from(struct cv_host *host, int fd, const struct cv_restore_options *opt, struct cv_sink *sink,

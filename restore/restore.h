@@ -5,8 +5,8 @@
  *   verify       (files) the whole stream checked, record by record, without decompressing
  *   check-host   name free, programs there, memory enough
  *   domain       an empty domain with the guest's CPU policy
- *   fill         memory streams in on a thread of its own, while the emulators start and wait for their states and
- *                xenstore learns of them
+ *   fill         memory streams in on a thread of its own, while the emulators start and wait for their states,
+ *                xenstore learns of them, and PV back ends are set up
  *   states       Xen's state and every device state read; END has confirmed all of it
  *   impose       TSC, HVM parameters and context; rings
  *   load         every emulator loads its own state, side by side
@@ -51,7 +51,7 @@ struct cv_restore_options {
 };
 
 struct cv_restore_report {
-    int64_t total_ns, verify_ns, domain_ns, fill_ns, emulators_ns, load_ns;
+    int64_t total_ns, verify_ns, domain_ns, fill_ns, emulators_ns, devices_ns, load_ns;
     int64_t down_ns; /* from the last page stored to unpause */
     int64_t emulator_load_ns[CV_DM_MAX];
     struct cv_mem_stats mem;

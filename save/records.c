@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "emulators/state_memory.h"
+#include "guest/devices.h"
 #include "guest/spec.h"
 #include "memory/pages.h"
 #include "save/save.h"
@@ -89,6 +90,26 @@ static int put_layout(struct cv_save *s, struct cv_error *err)
     if (cv_rec_layout_encode(&rec, &body, err) < 0)
         return -1;
     return cv_save_put_body(s, CV_REC_LAYOUT, &body, err);
+}
+
+/* The list first: what changes while the text is read is noticed later. */
+static int put_devices(struct cv_save *s, struct cv_error *err)
+{
+    struct cv_host *h = s->g.host;
+    CV_AUTO_BUF body = { 0 };
+
+    free(s->devices_list);
+    s->devices_list = NULL;
+    if (h->ops->devices_list(h, s->g.domid, &s->devices_list, err) < 0 || cv_guest_devices_read(&s->g, err) < 0)
+        return -1;
+    if (s->g.devices == NULL)
+        return 0;
+    struct cv_rec_devices rec = { .schema = CV_REC_SCHEMA,
+                                  .json = s->g.devices,
+                                  .json_len = (uint32_t)strlen(s->g.devices) };
+    if (cv_rec_devices_encode(&rec, &body, err) < 0)
+        return -1;
+    return cv_save_put_body(s, CV_REC_DEVICES, &body, err);
 }
 
 static int put_vcpus(struct cv_save *s, struct cv_error *err)
@@ -181,8 +202,8 @@ int cv_save_head(void *op, int64_t deadline_ms, struct cv_error *err)
     s->sent = calloc((s->pfn_count + 63) / 64, sizeof *s->sent);
     if (s->bitmap == NULL || s->sent == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for a bitmap of %llu pages", (unsigned long long)s->pfn_count);
-    if (put_host(s, err) < 0 || put_guest(s, err) < 0 || put_layout(s, err) < 0 || put_vcpus(s, err) < 0 ||
-        put_parent(s, err) < 0 || put_memory(s, err) < 0 || put_policy(s, err) < 0)
+    if (put_host(s, err) < 0 || put_guest(s, err) < 0 || put_layout(s, err) < 0 || put_devices(s, err) < 0 ||
+        put_vcpus(s, err) < 0 || put_parent(s, err) < 0 || put_memory(s, err) < 0 || put_policy(s, err) < 0)
         return -1;
     return 0;
 }

@@ -5,7 +5,7 @@
  *   connect      every emulator answers QMP
  *   preflight    nothing stands against a save; what the guest is now, as against what it was made from, has been asked
  *                and is what the head will say; nothing has been touched yet
- *   head         HOST, GUEST, LAYOUT, VCPUS, MEMORY, CPU_POLICY written
+ *   head         HOST, GUEST, LAYOUT, DEVICES, VCPUS, MEMORY, CPU_POLICY written
  *   track        (live) dirty log on in Xen and in every emulator, before the first page is read
  *   passes       (live) memory, again and again, while the guest runs
  *   suspend      the guest has suspended
@@ -89,6 +89,7 @@ struct cv_save {
     struct cv_saver *saver;
     uint64_t pfn_count;
     uint64_t head_max_pages;     /* what the head says that the domain may own */
+    char *devices_list;          /* the host's devices_list when the head was written */
     uint64_t *bitmap;            /* pfn_count bits; pages still to be sent */
     uint64_t *sent;              /* pfn_count bits; pages of any pass so far */
     uint64_t pages_searched;     /* the guest's number of pages when it was searched for them */

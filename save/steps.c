@@ -90,11 +90,13 @@ void cv_save_dispose(struct cv_save *s)
     cv_buf_dispose(&s->hook.output);
     cv_parent_dispose(&s->parent);
     cv_hashes_dispose(&s->hashes);
+    free(s->devices_list);
     free(s->bitmap);
     free(s->sent);
     cv_guest_dispose(&s->g);
     s->saver = NULL;
     s->source = NULL;
+    s->devices_list = NULL;
     s->writer = NULL;
     s->bitmap = NULL;
     s->sent = NULL;
@@ -220,6 +222,20 @@ int cv_save_suspend_undo(void *op, int64_t deadline_ms, struct cv_error *err)
     return rc != 0 ? -1 : 0;
 }
 
+/* The head has told of the PV devices; one that was attached since then would be lost. */
+static int same_devices(struct cv_save *s, struct cv_error *err)
+{
+    CV_AUTO_FREE char *now = NULL;
+
+    if (s->devices_list == NULL)
+        return 0;
+    if (s->g.host->ops->devices_list(s->g.host, s->g.domid, &now, err) < 0)
+        return -1;
+    if (strcmp(now, s->devices_list) == 0)
+        return 0;
+    return cv_fail(err, CV_E_BUSY, 0, "a device was attached or detached in the meantime: try again");
+}
+
 int cv_save_stop(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_save *s = op;
@@ -235,7 +251,7 @@ int cv_save_stop(void *op, int64_t deadline_ms, struct cv_error *err)
         s->report.emulator_stop_ns[i] = r.emu[i].ns;
     /* The head was written when the guest still ran: a disc that was changed since then, a vCPU that was plugged, is
      * not in it.  Now nobody changes anything any more. */
-    return rc < 0 ? -1 : cv_guest_look_again(&s->g, &w, err);
+    return rc < 0 || same_devices(s, err) < 0 ? -1 : cv_guest_look_again(&s->g, &w, err);
 }
 
 int cv_save_stop_undo(void *op, int64_t deadline_ms, struct cv_error *err)

@@ -194,11 +194,17 @@ int xen_rename(struct cv_host *h, uint32_t domid, const char *name, struct cv_er
 int xen_destroy(struct cv_host *h, uint32_t domid, struct cv_error *err)
 {
     struct xen_host *x = xen_host(h);
+    struct cv_error e = CV_ERROR_INIT;
 
+    /* Paused first: back ends of a guest that may still run are asked to close and waited for. */
+    xc_domain_pause(x->xc, domid);
+    if (xen_devices_remove(x, domid, &e) < 0)
+        cv_log(x->sink, CV_LOG_WARN, "domain %u: %s", domid, e.text);
     /* The hypercall gives memory back in steps and answers only when the domain is dead; EAGAIN is inside libxc. */
     if (xc_domain_destroy(x->xc, domid) < 0 && errno != ESRCH)
         return xen_fail(x, err, "cannot destroy domain %u", domid);
-    return xen_skeleton_remove(x, domid, err);
+    int rc = xen_skeleton_remove(x, domid, err);
+    return xen_devices_forget(x, domid, err) < 0 ? -1 : rc;
 }
 
 int xen_dump(struct cv_host *h, uint32_t domid, const char *path, struct cv_error *err)

@@ -39,6 +39,10 @@ static const struct cv_host_ops xen_ops = {
     .pause = xen_pause,
     .unpause = xen_unpause,
     .sched_cap = xen_sched_cap,
+    .devices_add = xen_devices_add,
+    .devices_now = xen_devices_now,
+    .devices_list = xen_devices_list,
+    .devices_settle = xen_devices_settle,
     .check_saveable = xen_check_saveable,
     .suspend = xen_suspend,
     .resume = xen_resume,
@@ -74,6 +78,7 @@ int cv_host_open_xen(struct cv_host **h_out, struct cv_sink *log, struct cv_erro
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for the host");
     x->base.ops = &xen_ops;
     x->base.dirs = &cv_host_dirs_usual;
+    x->sink = log;
     x->logger = xen_logger_new(log);
     if (x->logger == NULL) {
         free(x);

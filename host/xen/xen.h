@@ -21,6 +21,7 @@ struct xen_host {
     xc_interface *xc;              /* coordinator thread only */
     xenforeignmemory_handle *fmem; /* thread-safe */
     struct xs_handle *xs;          /* requests */
+    struct cv_sink *sink;          /* borrowed, may be NULL */
     struct xs_handle *watches;     /* opened on first use: @releaseDomain, and watch_path's */
 };
 
@@ -66,6 +67,17 @@ int xen_introduce_rings(struct xen_host *x, uint32_t domid, uint64_t store_gfn, 
                         struct cv_error *err);
 /* The ports that create allocated, as kept in xenstore. */
 int xen_ports(struct xen_host *x, uint32_t domid, uint32_t *store_port, uint32_t *console_port, struct cv_error *err);
+
+/* devices.c */
+int xen_devices_add(struct cv_host *h, uint32_t domid, const char *config, struct cv_cancel *cancel,
+                    struct cv_error *err);
+int xen_devices_now(struct cv_host *h, uint32_t domid, char **config_out, struct cv_error *err);
+int xen_devices_list(struct cv_host *h, uint32_t domid, char **list_out, struct cv_error *err);
+int xen_devices_settle(struct cv_host *h, uint32_t domid, int64_t deadline_ms, struct cv_error *err);
+/* All of them, with their scripts, as far as it goes; the domain is there, paused. */
+int xen_devices_remove(struct xen_host *x, uint32_t domid, struct cv_error *err);
+/* What libxl keeps of domains of this number and uuid (NULL: any) in files, and what is left of back ends. */
+int xen_devices_forget(struct xen_host *x, uint32_t domid, struct cv_error *err);
 
 /* suspend.c */
 int xen_check_saveable(struct cv_host *h, uint32_t domid, struct cv_error *err);

@@ -63,6 +63,13 @@ static struct fake_domain *domain(struct cv_host *h, uint32_t domid)
     return d;
 }
 
+static void forget_devices(struct fake_domain *d)
+{
+    free(d->devices);
+    d->devices = NULL;
+    d->device_count = 0;
+}
+
 static void fake_close(struct cv_host *h) { (void)h; }
 
 static int fake_facts(struct cv_host *h, struct cv_host_facts *out, struct cv_error *err)
@@ -181,6 +188,8 @@ static int fake_create(struct cv_host *h, struct cv_domain_spec *spec, uint32_t 
         struct fake_domain *d = fake(h)->dom[i];
         if (d != NULL && d->exists)
             continue;
+        if (d != NULL)
+            forget_devices(d);
         free(d);
         d = fake(h)->dom[i] = calloc(1, sizeof *d);
         d->exists = d->paused = true;
@@ -222,6 +231,7 @@ static int fake_destroy(struct cv_host *h, uint32_t domid, struct cv_error *err)
     void *tmp;
 
     TRIP(h, err);
+    forget_devices(domain(h, domid));
     domain(h, domid)->exists = false;
     snprintf(dom, sizeof dom, "/local/domain/%u/", domid);
     snprintf(dms, sizeof dms, "/local/domain/0/dms/%u/", domid);
@@ -287,6 +297,52 @@ static int fake_sched_cap(struct cv_host *h, uint32_t domid, unsigned percent, u
     return 0;
 }
 
+/* Like libxl: a call for each device, any of which may fail; those before it are taken down again. */
+static int fake_devices_add(struct cv_host *h, uint32_t domid, const char *config, struct cv_cancel *cancel,
+                            struct cv_error *err)
+{
+    (void)cancel;
+    TRIP(h, err);
+    struct fake_domain *d = domain(h, domid);
+    contract(d->devices == NULL, "devices added twice");
+    contract(d->paused && !d->suspended, "devices added to a guest that runs");
+    json_t *o = json_loads(config, 0, NULL);
+    contract(o != NULL && json_is_object(json_object_get(o, "c_info")), "no configuration in libxl's words");
+    size_t n = json_array_size(json_object_get(o, "disks")) + json_array_size(json_object_get(o, "nics"));
+    json_decref(o);
+    for (size_t i = 0; i < n; i++)
+        TRIP(h, err);
+    d->devices = strdup(config);
+    d->device_count = (unsigned)n;
+    return 0;
+}
+
+static int fake_devices_now(struct cv_host *h, uint32_t domid, char **config_out, struct cv_error *err)
+{
+    TRIP(h, err);
+    *config_out = NULL;
+    struct fake_domain *d = domain(h, domid);
+    if (d->devices != NULL && asprintf(config_out, "%s\n", d->devices) < 0) /* as libxl does */
+        abort();
+    return 0;
+}
+
+static int fake_devices_list(struct cv_host *h, uint32_t domid, char **list_out, struct cv_error *err)
+{
+    TRIP(h, err);
+    *list_out = calloc(1, 16);
+    snprintf(*list_out, 16, "%u", domain(h, domid)->device_count);
+    return 0;
+}
+
+static int fake_devices_settle(struct cv_host *h, uint32_t domid, int64_t deadline_ms, struct cv_error *err)
+{
+    (void)deadline_ms;
+    TRIP(h, err);
+    contract(domain(h, domid)->suspended, "back ends settled under a guest that runs");
+    return 0;
+}
+
 static int fake_check_saveable(struct cv_host *h, uint32_t domid, struct cv_error *err)
 {
     TRIP(h, err);
@@ -304,6 +360,7 @@ static int fake_suspend(struct cv_host *h, uint32_t domid, int64_t deadline_ms, 
     if (fake(h)->suspends_late)
         return cv_fail(err, CV_E_TIMEOUT, 0, "the guest did not suspend in time");
     domain(h, domid)->suspended = true;
+    domain(h, domid)->device_count += fake(h)->attaches;
     return 0;
 }
 
@@ -639,6 +696,10 @@ static const struct cv_host_ops fake_ops = {
     .unpause = fake_unpause,
     .dump = fake_dump,
     .sched_cap = fake_sched_cap,
+    .devices_add = fake_devices_add,
+    .devices_now = fake_devices_now,
+    .devices_list = fake_devices_list,
+    .devices_settle = fake_devices_settle,
     .check_saveable = fake_check_saveable,
     .suspend = fake_suspend,
     .resume = fake_resume,
@@ -678,8 +739,11 @@ struct fake_host *fake_host_new(void)
 
 void fake_host_free(struct fake_host *f)
 {
-    for (unsigned i = 0; i < 8; i++)
+    for (unsigned i = 0; i < 8; i++) {
+        if (f->dom[i] != NULL)
+            forget_devices(f->dom[i]);
         free(f->dom[i]);
+    }
     json_decref(f->store);
     pthread_mutex_destroy(&f->lock);
     free(f);
@@ -710,6 +774,14 @@ uint32_t fake_host_add_guest(struct fake_host *f, const char *name)
             memset(d->ram[i], (int)i, CV_PAGE_SIZE);
     }
     return domid;
+}
+
+unsigned fake_host_devices(const struct fake_host *f)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < 8; i++)
+        n += f->dom[i] != NULL && f->dom[i]->exists ? f->dom[i]->device_count : 0;
+    return n;
 }
 
 unsigned fake_host_domains(const struct fake_host *f)

@@ -20,6 +20,8 @@ struct fake_domain {
     bool ended;           /* stopped by itself, for end_reason (CV_SHUTDOWN_*) */
     int end_reason;
     uint32_t domid;
+    char *devices; /* its PV devices, as devices_add took them; NULL: none */
+    unsigned device_count;
     unsigned cap;
     uint64_t max_pages;   /* set_max_pages'; as many as were there at creation: FAKE_PFNS + 64 */
     unsigned pod_missing; /* pages that the guest expects and Xen has not got: a look at its memory ends it */
@@ -43,6 +45,7 @@ struct fake_host {
     unsigned xen_minor;         /* its release is 1.this */
     unsigned grow_at;           /* the n-th question for its pfns finds that the guest has grown; 0: never */
     uint64_t pfns;              /* what it says of them; 0: what is true */
+    bool attaches;              /* somebody attaches a PV device while the guest suspends */
     bool suspends_late;         /* suspend() runs into its time limit */
     pthread_mutex_t lock;
 };
@@ -51,6 +54,8 @@ struct fake_host *fake_host_new(void);
 void fake_host_free(struct fake_host *h);
 /* A running guest with patterned RAM (some pages zero, some absent). */
 uint32_t fake_host_add_guest(struct fake_host *h, const char *name);
+/* Of all domains. */
+unsigned fake_host_devices(const struct fake_host *h);
 unsigned fake_host_domains(const struct fake_host *h);
 size_t fake_host_nodes(const struct fake_host *h);
 

@@ -15,7 +15,12 @@ void one_host_config(struct one_host *s, const char *const faults[EMULATORS])
     FILE *f = fopen(s->config, "w");
 
     ck_assert_ptr_nonnull(program);
-    fprintf(f, HEAD "uuid=\"11112222-3333-4444-5555-666677778888\"\ndevice_models=[");
+    fprintf(
+        f,
+        HEAD
+        "uuid=\"11112222-3333-4444-5555-666677778888\"\ndisk=[\"%s,raw,xvde,w\",\"/dev/null,raw,xvdf,ro,script=x\"]\n"
+        "device_models=[",
+        s->pv_disk);
     for (unsigned i = 0; i < EMULATORS; i++)
         fprintf(f, "\"name=dm%u,model=%s,%s,args=[--tag t%u %s]\",\n", i, program, i ? "device=edu" : "default=1", i,
                 faults != NULL && faults[i] != NULL ? faults[i] : "");
@@ -42,6 +47,10 @@ void one_host_begin(struct one_host *s, const char *const faults[EMULATORS])
     snprintf(s->config, sizeof s->config, "%s/cfg", s->dir);
     snprintf(s->image, sizeof s->image, "%s/image", s->dir);
     snprintf(s->store, sizeof s->store, "%s/journals", s->dir);
+    snprintf(s->pv_disk, sizeof s->pv_disk, "%s/pv-disk", s->dir);
+    FILE *disk = fopen(s->pv_disk, "w");
+    ck_assert_ptr_nonnull(disk);
+    fclose(disk);
     s->dirs = (struct cv_host_dirs){ s->dir, s->dir, s->dir, true, NULL };
     s->host = fake_host_new();
     s->host->base.dirs = &s->dirs;
@@ -104,14 +113,18 @@ static unsigned count(const struct one_host *s, const char *names)
     return n;
 }
 
-unsigned one_host_leftovers(const struct one_host *s) { return count(s, "^(qemu-save|qemu-resume|convoy-|\\..*part)"); }
+unsigned one_host_leftovers(const struct one_host *s)
+{
+    return count(s, "^(qemu-save\\.[0-9]+\\.|qemu-resume|convoy-|\\..*part)");
+}
 
 void one_host_is_bare(const struct one_host *s)
 {
     ck_assert_uint_eq(fake_host_domains(s->host), 0);
     ck_assert_uint_eq(fake_host_nodes(s->host), 0);
     ck_assert_uint_eq(one_host_leftovers(s), 0);
-    ck_assert_uint_eq(count(s, "^qmp-"), 0);
+    ck_assert_uint_eq(count(s, "^(qmp-|qemu-save)"), 0); /* the guard against xl among them */
+    ck_assert_uint_eq(fake_host_devices(s->host), 0);
     ck_assert_uint_eq(emu_children(), 0);
     ck_assert_uint_eq(emu_open_fds(), s->fds);
 }

@@ -13,9 +13,10 @@
 struct one_host {
     struct fake_host *host;
     struct cv_host_dirs dirs;
-    char dir[64], config[96], image[96], store[96]; /* paths in dir; nothing is there yet but the configuration */
-    unsigned fds;                                   /* that were open at the beginning */
-    unsigned others;                                /* domains that have nothing to do with us */
+    /* paths in dir; nothing is there yet but the configuration and an empty image for a PV disk */
+    char dir[64], config[96], image[96], store[96], pv_disk[96];
+    unsigned fds;    /* that were open at the beginning */
+    unsigned others; /* domains that have nothing to do with us */
 };
 
 /* faults[i] (or NULL) are options of emulator i (fake_qemu.c), here and in one_host_config. */

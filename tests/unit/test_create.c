@@ -43,6 +43,7 @@ END_TEST
 static const struct {
     const char *lines, *words;
 } unfit[] = {
+    { "disk=['/nonexistent/i,raw,xvde,w']", "PV disk xvde: image /nonexistent/i" },
     { "disk=['/nonexistent/i,raw,hda,w']", "emulator 0 'default': disk hda: image /nonexistent/i" },
     { "disk=['/tmp,raw,hda,w']", "disk hda: image /tmp is neither a file nor a block device" },
     { "disk=['/nonexistent.iso,raw,hdc,cdrom']", "disk hdc: image /nonexistent.iso" },
@@ -309,6 +310,44 @@ START_TEST(a_monitor_that_does_not_start_is_an_error)
 }
 END_TEST
 
+/* A disk in the model's words, as if it had been attached. */
+static void attach(struct fake_domain *d)
+{
+    json_t *o = json_loads(d->devices, 0, NULL);
+
+    json_array_append_new(json_object_get(o, "disks"), json_pack("{s:s,s:s,s:s,s:i}", "pdev_path", "/dev/null", "vdev",
+                                                                 "xvdz", "script", "x", "readwrite", 1));
+    free(d->devices);
+    d->devices = json_dumps(o, 0);
+    d->device_count++;
+    json_decref(o);
+}
+
+START_TEST(what_was_attached_is_there_after_a_reboot)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    uint32_t next = 0;
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    struct fake_domain *d = one_host_guest(&w);
+    ck_assert_uint_eq(d->device_count, 2);
+    ck_assert_ptr_nonnull(strstr(d->devices, "\"xvde\""));
+    attach(d);
+    d->ended = true;
+    d->end_reason = CV_SHUTDOWN_REBOOT;
+    w.host->watch_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    ck_assert_msg(cv_monitor_run(&w.host->base, d->domid, NULL, NULL, &next, &err) == 0, "%s", emu_text(&err));
+    close(w.host->watch_fd);
+    ck_assert_uint_ne(next, 0);
+    ck_assert_uint_eq(w.host->dom[next]->device_count, 3);
+    ck_assert_ptr_nonnull(strstr(w.host->dom[next]->devices, "\"xvdz\""));
+    one_host_destroy(&w);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("create");
@@ -325,6 +364,7 @@ int main(void)
     tcase_add_test(t, what_killed_processes_left_is_swept);
     tcase_add_test(t, a_monitor_sweeps_and_leaves_nothing);
     tcase_add_test(t, a_monitor_that_does_not_start_is_an_error);
+    tcase_add_test(t, what_was_attached_is_there_after_a_reboot);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

@@ -299,6 +299,56 @@ START_TEST(reports_are_documented)
 }
 END_TEST
 
+/* The devices that the guest has when it is saved are those of the restored one. */
+START_TEST(pv_devices_travel)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct one_host w;
+    uint32_t domid;
+
+    one_host_begin(&w, NULL);
+    struct fake_domain *d = one_host_guest(&w);
+    ck_assert_uint_eq(d->device_count, 2);
+    json_t *o = json_loads(d->devices, 0, NULL);
+    json_array_remove(json_object_get(o, "disks"), 0);
+    free(d->devices);
+    d->devices = json_dumps(o, 0);
+    d->device_count = 1;
+    json_decref(o);
+    ck_assert_msg(save(&w, true, CV_SAVE_DESTROY, 1, &err) == 0, "%s", emu_text(&err));
+    reap();
+    one_host_is_bare(&w);
+    ck_assert_msg(restore(&w, w.image, &domid, &err) == 0, "%s", emu_text(&err));
+    ck_assert_uint_eq(w.host->dom[domid]->device_count, 1);
+    ck_assert_ptr_nonnull(strstr(w.host->dom[domid]->devices, "xvdf"));
+    ck_assert_ptr_null(strstr(w.host->dom[domid]->devices, "xvde"));
+    one_host_destroy(&w);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
+START_TEST(a_device_attached_during_the_save)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    struct fake_domain *d = one_host_guest(&w);
+    w.host->attaches = true;
+    ck_assert_int_lt(save(&w, true, CV_SAVE_DESTROY, 1, &err), 0);
+    ck_assert_int_eq(err.code, CV_E_BUSY);
+    ck_assert_msg(strstr(err.text, "a device was attached or detached") != NULL, "%s", err.text);
+    ck_assert(d->exists && !d->paused && !d->suspended && !d->logging);
+    emulators_run(&w);
+    w.host->attaches = false;
+    ck_assert_msg(save(&w, true, CV_SAVE_DESTROY, 1, &err) == 0, "%s", emu_text(&err));
+    reap();
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
 struct killer {
     pid_t victim;
     unsigned passes;
@@ -568,6 +618,8 @@ int main(void)
     tcase_add_loop_test(t, a_save_is_not_killed_by_its_output, 0, 4);
     tcase_add_loop_test(t, a_guest_that_grows_meanwhile_goes_on, 2, 5);
     tcase_add_loop_test(t, a_guest_that_reaches_too_far_is_refused, 0, 2);
+    tcase_add_test(t, pv_devices_travel);
+    tcase_add_test(t, a_device_attached_during_the_save);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

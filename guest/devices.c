@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "guest/devices.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "emulators/paths.h"
+#include "guest/libxl_config.h"
+
+/* QEMU opens the file that it is told, follows the link, and finds no such folder. */
+#define GUARD "/nonexistent/xl-cannot-save-this-guest--use-convoy-save"
+
+int cv_guest_devices_plan(struct cv_guest *g, const struct cv_guest_config *c, struct cv_error *err)
+{
+    struct cv_host_facts f;
+    char *text;
+
+    if (g->host->ops->facts(g->host, &f, err) < 0 ||
+        cv_libxl_config(c, &g->spec, &g->layout, f.version_minor, CV_LIBXL_PV, &text, err) < 0)
+        return -1;
+    free(g->devices);
+    g->devices = text;
+    return 0;
+}
+
+int cv_guest_devices_read(struct cv_guest *g, struct cv_error *err)
+{
+    char *text;
+
+    if (g->host->ops->devices_now(g->host, g->domid, &text, err) < 0)
+        return -1;
+    /* libxl ends it with a newline, and a record holds an object and nothing else */
+    for (size_t len = text != NULL ? strlen(text) : 0; len > 0 && strchr(" \n\t", text[len - 1]) != NULL; len--)
+        text[len - 1] = '\0';
+    free(g->devices);
+    g->devices = text;
+    return 0;
+}
+
+/* ---- the guard against xl save ----------------------------------------------------------------------------------- */
+
+static const char *guard_path(struct cv_host *host, uint32_t domid, char *buf, size_t size)
+{
+    const char *lib = host->dirs->lib ? host->dirs->lib : CV_LIB_DIR;
+
+    snprintf(buf, size, "%.200s/qemu-save.%u", lib, domid); /* libxl's name for it */
+    return buf;
+}
+
+void cv_guest_unguard(struct cv_host *host, uint32_t domid)
+{
+    char path[256], target[sizeof GUARD + 1];
+    ssize_t n = readlink(guard_path(host, domid, path, sizeof path), target, sizeof target);
+
+    if (n == (ssize_t)strlen(GUARD) && memcmp(target, GUARD, (size_t)n) == 0)
+        unlink(path);
+}
+
+/* Would an image of xl's be one that xl can restore? */
+static bool fits_xl(const struct cv_guest *g, const struct cv_guest_config *c)
+{
+    if (cv_libxl_check_layout(c, &g->layout, NULL) < 0)
+        return false;
+    for (unsigned i = 0; i < c->disk_count; i++)
+        if (!c->disks[i].pv)
+            return false;
+    for (unsigned i = 0; i < c->vif_count; i++)
+        if (!c->vifs[i].pv)
+            return false;
+    return true;
+}
+
+static int guard(const struct cv_guest *g, const struct cv_guest_config *c, struct cv_error *err)
+{
+    char path[256];
+
+    if (c != NULL && fits_xl(g, c))
+        return 0;
+    guard_path(g->host, g->domid, path, sizeof path);
+    if (unlink(path) < 0 && errno != ENOENT)
+        return cv_fail(err, CV_E_IO, errno, "remove %s", path);
+    if (symlink(GUARD, path) < 0)
+        return cv_fail(err, CV_E_IO, errno, "make %s, which keeps xl from saving half of the guest", path);
+    return 0;
+}
+
+/* ---- adding ------------------------------------------------------------------------------------------------------ */
+
+/* An image without a word of PV devices: libxl is to know the domain all the same. */
+static int plan_none(struct cv_guest *g, struct cv_guest_config *c, struct cv_error *err)
+{
+    for (unsigned i = 0; i < c->disk_count; i++)
+        c->disks[i].pv = false;
+    for (unsigned i = 0; i < c->vif_count; i++)
+        c->vifs[i].pv = false;
+    return cv_guest_devices_plan(g, c, err);
+}
+
+int cv_guest_devices_add(struct cv_guest *g, struct cv_cancel *cancel, struct cv_error *err)
+{
+    struct cv_error e = CV_ERROR_INIT;
+    struct cv_guest_config c;
+    int rc = 0;
+
+    bool known = cv_guest_config_parse(g->config_text, strlen(g->config_text), "config", &c, &e) == 0;
+    if (g->devices == NULL && known)
+        rc = plan_none(g, &c, err);
+    else if (g->devices == NULL)
+        cv_log(g->sink, CV_LOG_WARN, "xl will not know the guest: %s", e.text);
+    if (rc == 0 && g->devices != NULL)
+        rc = g->host->ops->devices_add(g->host, g->domid, g->devices, cancel, err);
+    if (rc == 0)
+        rc = guard(g, known ? &c : NULL, err);
+    if (known)
+        cv_guest_config_dispose(&c);
+    return rc;
+}
+
+/* ---- reading the text -------------------------------------------------------------------------------------------- */
+
+static const char *text_of(json_t *o, const char *key)
+{
+    const char *text = json_string_value(json_object_get(o, key));
+    return text != NULL ? text : "";
+}
+
+static bool is_set(json_t *o, const char *key)
+{
+    json_t *v = json_object_get(o, key);
+    return json_is_true(v) || json_integer_value(v) != 0;
+}
+
+static bool in_another_domain(json_t *o)
+{
+    return *text_of(o, "backend_domname") != '\0' || json_integer_value(json_object_get(o, "backend_domid")) != 0;
+}
+
+static int walk_disks(json_t *list, int (*disk)(void *, const struct cv_pv_disk *, struct cv_error *), void *user,
+                      struct cv_error *err)
+{
+    size_t i;
+    json_t *o;
+
+    json_array_foreach(list, i, o)
+    {
+        struct cv_pv_disk d = { .vdev = text_of(o, "vdev"),
+                                .path = text_of(o, "pdev_path"),
+                                .readonly = !is_set(o, "readwrite"),
+                                .raw = strcmp(text_of(o, "format"), "raw") == 0,
+                                .elsewhere = *text_of(o, "script") != '\0' || in_another_domain(o) };
+        if (*d.path != '\0' && disk(user, &d, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static bool uses_bridge(json_t *o)
+{
+    const char *script = text_of(o, "script"), *base = strrchr(script, '/') ? strrchr(script, '/') + 1 : script;
+
+    return !in_another_domain(o) && (*base == '\0' || strcmp(base, "vif-bridge") == 0) && *text_of(o, "bridge") != '\0';
+}
+
+static int walk_nics(json_t *list, int (*bridge)(void *, const char *, struct cv_error *), void *user,
+                     struct cv_error *err)
+{
+    size_t i;
+    json_t *o;
+
+    json_array_foreach(list, i, o) if (uses_bridge(o) && bridge(user, text_of(o, "bridge"), err) != 0) return -1;
+    return 0;
+}
+
+int cv_devices_walk(const char *devices, int (*disk)(void *user, const struct cv_pv_disk *d, struct cv_error *err),
+                    int (*bridge)(void *user, const char *name, struct cv_error *err), void *user, struct cv_error *err)
+{
+    if (devices == NULL)
+        return 0;
+    json_t *o = json_loads(devices, 0, NULL);
+    if (o == NULL)
+        return cv_fail(err, CV_E_STREAM, 0, "the list of PV devices is no JSON");
+    int rc = walk_disks(json_object_get(o, "disks"), disk, user, err);
+    if (rc == 0)
+        rc = walk_nics(json_object_get(o, "nics"), bridge, user, err);
+    json_decref(o);
+    return rc;
+}
