@@ -93,8 +93,8 @@ guest_config()
     rm -f "$GUEST_LOG"
     disk() { local target=$WORK_DIR/$name-$1.img
              if [ -n "$san" ]; then target=/dev/vdb$san; san=$((san + 1)); blkdiscard -z "$target"; else guest_disk "$target" 32; fi
-             disks="$disks\"format=raw,vdev=$1,access=rw,${2:+model=$2,}target=$target\", "; }
-    nic() { vifs="$vifs\"mac=00:16:3e:00:$(printf %02x "$GUEST_NICS"):${MAC:-05},model=${NIC:-e1000},type=ioemu,bridge=xenbr0\", "
+             disks="$disks\"format=raw,vdev=$1,access=rw,pv=0,${2:+model=$2,}target=$target\", "; }
+    nic() { vifs="$vifs\"mac=00:16:3e:00:$(printf %02x "$GUEST_NICS"):${MAC:-05},model=${NIC:-e1000},type=ioemu,pv=0,bridge=xenbr0\", "
             GUEST_NICS=$((GUEST_NICS + 1)); }
     dm() { dms="$dms\"$1\", "; }
     disk hda
