@@ -41,7 +41,7 @@ struct operation {
     int rc;
 };
 
-/* "libxl_device.c:1234:device_hotplug: Domain 5:text": where it stands in libxl's source is of no use to the reader. */
+/* "libxl: 1234:device_hotplug: Domain 5:text": where it stands in libxl's source is of no use to the reader. */
 static const char *bare_text(const char *line)
 {
     const char *text = strncmp(line, "libxl", 5) == 0 ? strstr(line, ": ") : NULL;
@@ -245,7 +245,7 @@ static int remove_disks(struct session *s, struct cv_error *err)
 
     for (int i = 0; i < n; i++)
         if (RUN(s, libxl_device_disk_destroy, &list[i]) != 0)
-            rc = fail(s, err, "take a PV disk down");
+            rc = fail(s, cv_if_first(err, rc), "take a PV disk down");
     libxl_device_disk_list_free(list, n);
     return rc;
 }
@@ -257,7 +257,7 @@ static int remove_nics(struct session *s, struct cv_error *err)
 
     for (int i = 0; i < n; i++)
         if (RUN(s, libxl_device_nic_destroy, &list[i]) != 0)
-            rc = fail(s, err, "take a PV network card down");
+            rc = fail(s, cv_if_first(err, rc), "take a PV network card down");
     libxl_device_nic_list_free(list, n);
     return rc;
 }
@@ -269,7 +269,7 @@ static int remove_vkbs(struct session *s, struct cv_error *err)
 
     for (int i = 0; i < n; i++)
         if (RUN(s, libxl_device_vkb_destroy, &list[i]) != 0)
-            rc = fail(s, err, "take a PV keyboard down");
+            rc = fail(s, cv_if_first(err, rc), "take a PV keyboard down");
     libxl_device_vkb_list_free(list, n);
     return rc;
 }
@@ -280,9 +280,9 @@ static int remove_all(struct session *s, struct cv_error *err)
 
     s->cancel = NULL; /* what takes back is not cancelled */
     s->reasons.text[0] = '\0';
-    rc |= remove_disks(s, err);
-    rc |= remove_nics(s, err);
-    rc |= remove_vkbs(s, err);
+    rc |= remove_disks(s, cv_if_first(err, rc));
+    rc |= remove_nics(s, cv_if_first(err, rc));
+    rc |= remove_vkbs(s, cv_if_first(err, rc));
     return rc != 0 ? -1 : 0;
 }
 
@@ -381,7 +381,7 @@ static int forget_backends(struct xen_host *x, uint32_t domid, struct cv_error *
 
     for (unsigned i = 0; kind != NULL && i < n; i++) {
         snprintf(path, sizeof path, "/local/domain/0/backend/%.60s/%u", kind[i], domid);
-        rc |= xen_xs_remove(&x->base, path, err);
+        rc |= xen_xs_remove(&x->base, path, cv_if_first(err, rc));
     }
     free(kind);
     return rc;

@@ -337,9 +337,9 @@ static int fake_devices_list(struct cv_host *h, uint32_t domid, char **list_out,
 
 static int fake_devices_settle(struct cv_host *h, uint32_t domid, int64_t deadline_ms, struct cv_error *err)
 {
-    (void)deadline_ms;
+    /* As the real one: it looks at back ends.  Somebody may have let the guest go on, or ended it, meanwhile. */
+    (void)domid, (void)deadline_ms;
     TRIP(h, err);
-    contract(domain(h, domid)->suspended, "back ends settled under a guest that runs");
     return 0;
 }
 

@@ -120,6 +120,13 @@ static void put_event(struct fake *f, const char *name, json_t *data)
                           "data", data));
 }
 
+/* Ends in the middle of a command: what is held for it is no leak. */
+static _Noreturn void end(int status)
+{
+    fflush(stderr);
+    _exit(status);
+}
+
 /* Faults in place of an answer.  True: there is none. */
 static bool misbehave(struct fake *f, const char *command)
 {
@@ -136,7 +143,7 @@ static bool misbehave(struct fake *f, const char *command)
         rest(p->number);
     if (plan(f, DIE, command) != NULL) {
         fprintf(stderr, "fake-qemu: dies at %s\n", command);
-        exit(3);
+        end(3);
     }
     p = plan(f, FLOOD, command);
     for (int i = 0; p != NULL && i < p->number; i++)
@@ -373,7 +380,7 @@ static json_t *execute(struct fake *f, const char *command, const json_t *args, 
 static void after(struct fake *f, const char *command)
 {
     if (strcmp(command, "quit") == 0)
-        exit(0);
+        end(0);
     if (strcmp(command, "migrate-incoming") != 0)
         return;
     struct planned *p = plan(f, DELAY, "load");
@@ -384,7 +391,7 @@ static void after(struct fake *f, const char *command)
     put_event(f, "MIGRATION", json_pack("{s:s}", "status", "active"));
     if (plan(f, DIE, "load") != NULL || load_state(f, f->named_fd) < 0) {
         fprintf(stderr, "fake-qemu: load of migration failed: Invalid argument\n");
-        exit(1);
+        end(1);
     }
     close(f->named_fd);
     f->named_fd = -1;
