@@ -228,6 +228,13 @@ static const char *settle_halves(struct cv_reader *r, unsigned n, bool model_giv
     return "";
 }
 
+/* Its name asks for the PV disk, so that much can be had (xl starts no emulator with it). */
+static bool is_readonly_xvd(const struct cv_config_disk *d, int model)
+{
+    return d->owner == 0 && d->readonly && !d->cdrom && strncmp(d->vdev, "xvd", 3) == 0 &&
+           (model == CV_DISK_IDE || model == CV_DISK_AHCI);
+}
+
 int cv_config_settle_disk(struct cv_reader *r, unsigned n, struct cv_error *err)
 {
     struct cv_config_disk *d = &r->c->disks[n];
@@ -239,6 +246,12 @@ int cv_config_settle_disk(struct cv_reader *r, unsigned n, struct cv_error *err)
         model = standard_model(r, d, &why);
     if (model < 0)
         return disk_fail(r, n, CV_E_UNSUPPORTED, err, d->vdev, why);
+    if (!model_given && is_readonly_xvd(d, model)) {
+        cv_reader_warn(r, "disk",
+                       "%s is read-only, which an emulated IDE or AHCI disk cannot be: only PV drivers see it",
+                       d->vdev);
+        model = CV_DISK_UNDECIDED;
+    }
     d->model = (enum cv_disk_model)model;
     d->emulated = d->model != CV_DISK_UNDECIDED;
     why = settle_halves(r, n, model_given);

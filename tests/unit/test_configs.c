@@ -159,7 +159,7 @@ int main(void)
     find_names();
     tcase_add_loop_test(t, as_expected, 0, name_count);
     suite_add_tcase(s, t);
-    int rc = name_count < 25 ? EXIT_FAILURE : run_suite(s);
+    int rc = name_count < 40 ? EXIT_FAILURE : run_suite(s);
     for (int i = 0; i < name_count; i++)
         free(names[i]);
     return rc;
