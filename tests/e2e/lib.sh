@@ -83,7 +83,8 @@ stopped_or_gone() { is_stopped "$1" || is_gone "$1"; }
 # default one (VGA, serial, IDE disk), then net, storage, ahci, net2, storage2, net3, storage3. (nvme is left out: QEMU
 # cannot migrate it.) Environment: MEMORY, VCPUS, WORK, CMDLINE, MAC (last byte), NIC (model), SAN (the first partition of
 # the shared disk that it may use; files if not set), DEVICES (with one
-# emulator: it serves what so many would). Sets GUEST_LOG, GUEST_DISKS, GUEST_NICS.
+# emulator: it serves what so many would), NO_PV (empty: words that xl knows, so that the default emulator's disks and cards
+# have a PV half). Sets GUEST_LOG, GUEST_DISKS, GUEST_NICS.
 guest_config()
 {
     local name=$1 emulators=$2 n=${DEVICES:-$2} dms='' vifs='' disks='' san=${SAN:-}
@@ -93,8 +94,8 @@ guest_config()
     rm -f "$GUEST_LOG"
     disk() { local target=$WORK_DIR/$name-$1.img
              if [ -n "$san" ]; then target=/dev/vdb$san; san=$((san + 1)); blkdiscard -z "$target"; else guest_disk "$target" 32; fi
-             disks="$disks\"format=raw,vdev=$1,access=rw,pv=0,${2:+model=$2,}target=$target\", "; }
-    nic() { vifs="$vifs\"mac=00:16:3e:00:$(printf %02x "$GUEST_NICS"):${MAC:-05},model=${NIC:-e1000},type=ioemu,pv=0,bridge=xenbr0\", "
+             disks="$disks\"format=raw,vdev=$1,access=rw,${NO_PV-pv=0,}${2:+model=$2,}target=$target\", "; }
+    nic() { vifs="$vifs\"mac=00:16:3e:00:$(printf %02x "$GUEST_NICS"):${MAC:-05},model=${NIC:-e1000},type=ioemu,${NO_PV-pv=0,}bridge=xenbr0\", "
             GUEST_NICS=$((GUEST_NICS + 1)); }
     dm() { dms="$dms\"$1\", "; }
     disk hda
