@@ -189,3 +189,28 @@ int cv_devices_walk(const char *devices, int (*disk)(void *user, const struct cv
     json_decref(o);
     return rc;
 }
+
+int cv_devices_move_disk(char **devices, const char *vdev, const char *path, unsigned *found, struct cv_error *err)
+{
+    json_t *o = *devices != NULL ? json_loads(*devices, 0, NULL) : NULL, *disk;
+    unsigned moved = 0;
+    size_t i;
+
+    if (o == NULL)
+        return *devices != NULL ? cv_fail(err, CV_E_STREAM, 0, "the list of PV devices is no JSON") : 0;
+    json_array_foreach(json_object_get(o, "disks"), i, disk)
+    {
+        if (strcmp(text_of(disk, "vdev"), vdev) == 0 && json_object_set_new(disk, "pdev_path", json_string(path)) == 0)
+            moved++;
+    }
+    char *text = moved > 0 ? json_dumps(o, JSON_COMPACT) : NULL;
+    json_decref(o);
+    if (moved > 0 && text == NULL)
+        return cv_fail(err, CV_E_NOMEM, 0, "no memory for the list of PV devices");
+    if (text != NULL) {
+        free(*devices);
+        *devices = text;
+    }
+    *found += moved;
+    return 0;
+}

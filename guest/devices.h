@@ -32,5 +32,9 @@ struct cv_pv_disk {
 int cv_devices_walk(const char *devices, int (*disk)(void *user, const struct cv_pv_disk *d, struct cv_error *err),
                     int (*bridge)(void *user, const char *name, struct cv_error *err), void *user,
                     struct cv_error *err) CV_CHECKED;
+/* PV disks of this vdev have path from now on: *devices is replaced, and *found grows by their number.  *devices NULL:
+ * none. */
+int cv_devices_move_disk(char **devices, const char *vdev, const char *path, unsigned *found,
+                         struct cv_error *err) CV_CHECKED;
 
 #endif

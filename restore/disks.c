@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "guest/devices.h"
 #include "restore/internal.h"
 
 /* The layout outlives this process and its working directory.  Links stay as they are: names of volumes do not change
@@ -34,9 +35,10 @@ static void list_disk(char *out, size_t size, const char *vdev)
     snprintf(out + strlen(out), size - strlen(out), "%s%s", *out ? ", " : "", vdev);
 }
 
-/* The same disk may stand in the layout for more than one device; each gets the new image. */
-static int map_disk(struct cv_layout *l, const struct cv_restore_disk *disk, struct cv_error *err)
+/* The same disk may stand in the layout for more than one device, and have a PV half; each gets the new image. */
+static int map_disk(struct cv_guest *g, const struct cv_restore_disk *disk, struct cv_error *err)
 {
+    struct cv_layout *l = &g->layout;
     char there[300] = "";
     const char *path = absolute(l, disk->path, err);
     unsigned found = 0;
@@ -54,6 +56,8 @@ static int map_disk(struct cv_layout *l, const struct cv_restore_disk *disk, str
             dev->path = path;
             found++;
         }
+    if (cv_devices_move_disk(&g->devices, disk->vdev, path, &found, err) < 0)
+        return -1;
     if (found == 0)
         return cv_fail(err, CV_E_NOT_FOUND, 0, "the image has no disk '%s' (it has: %s)", disk->vdev,
                        *there ? there : "none");
@@ -66,7 +70,7 @@ int cv_restore_map_disks(struct cv_restore *r, struct cv_error *err)
         for (unsigned k = 0; k < i; k++)
             if (strcmp(r->opt->disks[i].vdev, r->opt->disks[k].vdev) == 0)
                 return cv_fail(err, CV_E_INVALID, 0, "disk '%s' is given twice", r->opt->disks[i].vdev);
-        if (map_disk(&r->g.layout, &r->opt->disks[i], err) < 0)
+        if (map_disk(&r->g, &r->opt->disks[i], err) < 0)
             return -1;
     }
     return 0;
