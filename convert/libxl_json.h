@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "config/config.h"
-#include "emulators/layout.h"
+#include "layout/layout.h"
 #include "guest/libxl_config.h"
 #include "host/host.h"
 

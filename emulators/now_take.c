@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "emulators/decide.h"
+#include "layout/decide.h"
 #include "emulators/now.h"
 
 /* --- vCPUs ---------------------------------------------------------------------------------------------------------

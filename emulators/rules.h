@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "emulators/layout.h"
+#include "layout/layout.h"
 
 #define CV_EMU_RULES_FILE "/etc/convoy/emulators.conf"
 #define CV_EMU_RULES_MAX (64u << 10) /* bytes of that file */

@@ -13,7 +13,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "emulators/layout.h"
+#include "layout/layout.h"
 
 struct cv_qmp;
 

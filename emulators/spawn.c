@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "emulators/cmdline.h"
+#include "layout/cmdline.h"
 #include "emulators/image_lock.h"
 #include "emulators/paths.h"
 #include "emulators/process.h"

@@ -14,7 +14,7 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
-#include "emulators/layout.h"
+#include "layout/layout.h"
 #include "emulators/rules.h"
 #include "emulators/set.h"
 

@@ -4,7 +4,7 @@
  *
  *   /local/domain/0/dms/<domid>/schema              1
  *                              /spec/<n>            the domain's facts, JSON in pieces (spec.h)
- *                              /layout/<n>          the layout, JSON in pieces (emulators/layout.h)
+ *                              /layout/<n>          the layout, JSON in pieces (layout/layout.h)
  *                              /config/<n>          the xl.cfg text it was created from
  *                              /<dmid>/{name,role,rank,model,version,pid,qmp,caps,window}, device/<n>
  *   /local/domain/<domid>/image/dms/<dmid>-pid      and image/device-model-pid for the default one, as xl expects */
@@ -17,7 +17,7 @@
 #include "base/findings.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "emulators/layout.h"
+#include "layout/layout.h"
 #include "emulators/now.h"
 #include "emulators/set.h"
 #include "emulators/spawn.h"

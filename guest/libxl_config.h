@@ -5,7 +5,7 @@
 #define CONVOY_GUEST_LIBXL_CONFIG_H
 
 #include "config/config.h"
-#include "emulators/layout.h"
+#include "layout/layout.h"
 #include "host/host.h"
 
 /* CV_LIBXL_PV: disks and cards with a PV half, which libxl is to make.  CV_LIBXL_ALL: every one, for an emulator that

@@ -4,7 +4,7 @@
 #define CONVOY_GUEST_SPEC_H
 
 #include "config/config.h"
-#include "emulators/layout.h"
+#include "layout/layout.h"
 #include "host/host.h"
 
 void cv_spec_from_config(struct cv_domain_spec *spec, const struct cv_guest_config *c, const struct cv_layout *l);

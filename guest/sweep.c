@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "emulators/layout.h"
+#include "layout/layout.h"
 #include "emulators/paths.h"
 #include "guest/devices.h"
 

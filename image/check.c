@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "emulators/cmdline.h"
+#include "layout/cmdline.h"
 #include "image/image.h"
 
 static int bad(struct cv_error *err, const char *fmt, ...) CV_PRINTF(2, 3);

@@ -5,7 +5,7 @@
  *   hole_start ... 4 GiB          PCI hole: devices' BARs, and at its end hvmloader's and Xen's own pages
  *   4 GiB ........ high_end       the RAM that does not fit below the hole; high_end is 4 GiB when all of it does
  *
- * Emulators' windows (emulators/layout.h) lie behind the RAM, outside of the hole.  All values are bytes. */
+ * Emulators' windows (layout/layout.h) lie behind the RAM, outside of the hole.  All values are bytes. */
 #ifndef CONVOY_VM_PHYSMAP_H
 #define CONVOY_VM_PHYSMAP_H
 

@@ -11,7 +11,7 @@
 #include <xenctrl.h>
 
 #include "base/fd.h"
-#include "emulators/layout.h"
+#include "layout/layout.h"
 #include "emulators/paths.h"
 #include "emulators/set.h"
 #include "emulators/spawn.h"

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "config/config.h"
-#include "emulators/layout.h"
+#include "layout/layout.h"
 #include "migrate/channel.h"
 #include "tests/fuzz/make_seeds.h"
 

@@ -5,7 +5,7 @@
 #define CONVOY_TESTS_SUPPORT_GUEST_IMAGE_H
 
 #include "base/bytes.h"
-#include "emulators/layout.h"
+#include "layout/layout.h"
 
 /* One emulator: VGA, IDE disk and CD-ROM, e1000, serial; what xl can describe too. */
 extern const char guest_image_config[];

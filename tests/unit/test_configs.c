@@ -10,7 +10,7 @@
 #include "../support/run_suite.h"
 #include "base/fd.h"
 #include "config/config.h"
-#include "emulators/decide.h"
+#include "layout/decide.h"
 #include "guest/spec.h"
 
 static char *names[200];

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "../support/run_suite.h"
-#include "emulators/cmdline.h"
-#include "emulators/layout.h"
+#include "layout/cmdline.h"
+#include "layout/layout.h"
 #include "emulators/rules.h"
 
 #define HEAD "type='hvm'\nname='g'\n"

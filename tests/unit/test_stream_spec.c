@@ -9,7 +9,7 @@
 
 #include "../support/run_suite.h"
 #include "base/fd.h"
-#include "emulators/layout_fields.h"
+#include "layout/fields.h"
 #include "guest/spec.h"
 #include "stream-format/stream.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The decision: roles and ranks, then every emulator's devices and arguments, then the windows for ROM and VRAM. */
-#include "emulators/cmdline.h"
-#include "emulators/decide.h"
+#include "layout/cmdline.h"
+#include "layout/decide.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Inside of the layout decision: the slot allocator and the parts of one emulator. */
-#ifndef CONVOY_EMULATORS_DECIDE_H
-#define CONVOY_EMULATORS_DECIDE_H
+#ifndef CONVOY_LAYOUT_DECIDE_H
+#define CONVOY_LAYOUT_DECIDE_H
 
-#include "emulators/layout.h"
+#include "layout/layout.h"
 
 struct cv_decide {
     const struct cv_guest_config *c;

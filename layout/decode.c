@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "emulators/cmdline.h"
-#include "emulators/layout_fields.h"
+#include "layout/cmdline.h"
+#include "layout/fields.h"
 
 static int bad(struct cv_error *err, const char *name, const char *why)
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "emulators/layout_fields.h"
+#include "layout/fields.h"
 
 #define END                     \
     {                           \

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Disks of one emulator and their controllers.  Images are opened by convoy and passed as descriptors: an emulator that
  * has dropped its rights opens its images again when it becomes active after a restore, and could not.  Locks are
- * convoy's business (image_lock.h): QEMU's own stay on a passed description for ever, also when it lets go of the
- * image, so that a guest could neither move nor go on after a migration that failed. */
+ * convoy's business (emulators/image_lock.h): QEMU's own stay on a passed description for ever, also when it lets go of
+ * the image, so that a guest could neither move nor go on after a migration that failed. */
 #include <stdio.h>
 #include <string.h>
 
-#include "emulators/decide.h"
+#include "layout/decide.h"
 
 struct ahci {
     bool made;

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "emulators/decide.h"
+#include "layout/decide.h"
 
 /* "driver,id=...<more>,bus=pci.0,addr=06.0" as the device's argument and on the command line. */
 static void finish(struct cv_decide *d, struct cv_layout_dm *dm, struct cv_layout_device *dev, const char *more)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "emulators/cmdline.h"
+#include "layout/cmdline.h"
 
 #include <stdio.h>
 #include <string.h>

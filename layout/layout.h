@@ -10,8 +10,8 @@
  *                   ^ -m of dmid 0           ^ -m of dmid 1
  *
  * QEMU puts its first ROM or VRAM block exactly at the RAM size that it was told, so -m IS the place (H-10). */
-#ifndef CONVOY_EMULATORS_LAYOUT_H
-#define CONVOY_EMULATORS_LAYOUT_H
+#ifndef CONVOY_LAYOUT_LAYOUT_H
+#define CONVOY_LAYOUT_LAYOUT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What holds of every layout, wherever it came from. */
-#include "emulators/layout.h"
+#include "layout/layout.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The members of the layout's JSON, once: encoder and decoder both walk these tables, so they cannot drift apart. */
-#ifndef CONVOY_EMULATORS_LAYOUT_FIELDS_H
-#define CONVOY_EMULATORS_LAYOUT_FIELDS_H
+#ifndef CONVOY_LAYOUT_FIELDS_H
+#define CONVOY_LAYOUT_FIELDS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "emulators/layout.h"
+#include "layout/layout.h"
 
 /* clang-format off */
 enum cv_field_type { CV_F_STRING, CV_F_UINT, CV_F_U64, CV_F_BOOL, CV_F_ENUM, CV_F_INT, CV_F_BDF, CV_F_MAC, CV_F_STRINGS,

@@ -10,12 +10,12 @@
  *      @{disk-driver:V} QEMU's driver for it: file or host_device (a block device)
  * Any other "@{" is refused.  What belongs to one start or one host only (-incoming, -sandbox, -runas), and a
  * secondary's restriction to its domain, is appended, and taken from no template. */
-#ifndef CONVOY_EMULATORS_CMDLINE_H
-#define CONVOY_EMULATORS_CMDLINE_H
+#ifndef CONVOY_LAYOUT_CMDLINE_H
+#define CONVOY_LAYOUT_CMDLINE_H
 
 #include "base/error.h"
 #include "config/pool.h"
-#include "emulators/layout.h"
+#include "layout/layout.h"
 
 struct cv_cmdline_disk {
     const char *vdev;
