@@ -10,7 +10,8 @@
 
 #include "guest/guest.h"
 #include "memory/pipeline.h"
-#include "migrate/gate.h"
+#include "handover/gate.h"
+#include "handover/journal.h"
 #include "restore/restore.h"
 #include "save/save.h"
 #include "stream-format/bodies.h"
@@ -26,7 +27,7 @@ struct convoy_host {
     struct cv_sink sink; /* first: the callbacks find the rest behind it */
     convoy_sink user;
     struct cv_host *host;
-    struct cv_journal_gate gate; /* the host's: what a migration has in hand is not this library's, either */
+    struct cv_gate gate; /* the host's: what a migration has in hand is not this library's, either */
 };
 
 _Static_assert((int)CONVOY_NOT_FOUND == (int)CV_E_NOT_FOUND && (int)CONVOY_STREAM == (int)CV_E_STREAM &&
@@ -93,8 +94,8 @@ convoy_host *convoy_host_open(const convoy_sink *sink, convoy_error *err)
     h->sink = (struct cv_sink){ on_message, on_event, CV_LOG_DEBUG };
     if (take_options(&h->user, sizeof h->user, sink, "convoy_sink", &e) == 0 &&
         cv_host_open_xen(&h->host, &h->sink, &e) == 0) {
-        h->gate = cv_journal_gate(CV_JOURNAL_DIR);
-        h->host->gate = &h->gate.base;
+        h->gate = (struct cv_gate){ CV_JOURNAL_DIR };
+        h->host->gate = &h->gate;
         return h;
     }
     give_error(&e, err);

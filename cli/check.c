@@ -11,7 +11,7 @@
 #include "cli/findings.h"
 #include "guest/blockers.h"
 #include "migrate/check.h"
-#include "migrate/unsettled.h"
+#include "handover/unsettled.h"
 
 #define ANSWER_MS 20000
 

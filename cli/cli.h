@@ -9,17 +9,17 @@
 #include "base/log.h"
 #include "host/host.h"
 #include "memory/pipeline.h"
-#include "migrate/gate.h"
+#include "handover/gate.h"
 
 /* Exit statuses: 0 done, 1 failed, 2 the command line is wrong, and those of cli_exit_status. */
 #define CLI_USAGE 2
 
 struct cli {
-    struct cv_sink sink;         /* stderr; level by -v/-q */
-    bool json_events;            /* --json on save, restore, migrate: events as JSON lines on stderr */
-    struct cv_cancel cancel;     /* set by SIGINT, SIGTERM, SIGHUP */
-    struct cv_journal_gate gate; /* of the host that cli_host opens */
-    const char *program;         /* of this process, to start the monitor */
+    struct cv_sink sink;     /* stderr; level by -v/-q */
+    bool json_events;        /* --json on save, restore, migrate: events as JSON lines on stderr */
+    struct cv_cancel cancel; /* set by SIGINT, SIGTERM, SIGHUP */
+    struct cv_gate gate;     /* of the host that cli_host opens */
+    const char *program;     /* of this process, to start the monitor */
 };
 
 struct cli_command {

@@ -4,7 +4,7 @@
 
 #include "cli/cli.h"
 #include "guest/monitor.h"
-#include "migrate/gate.h"
+#include "handover/gate.h"
 
 struct cv_host *cli_host(struct cli *c, int *status_out)
 {
@@ -12,8 +12,8 @@ struct cv_host *cli_host(struct cli *c, int *status_out)
     struct cv_host *h;
 
     if (cv_host_open_xen(&h, &c->sink, &err) == 0) {
-        c->gate = cv_journal_gate(cli_journal_dir());
-        h->gate = &c->gate.base;
+        c->gate = (struct cv_gate){ cli_journal_dir() };
+        h->gate = &c->gate;
         return h;
     }
     *status_out = cli_error(&err);

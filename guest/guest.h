@@ -21,6 +21,7 @@
 #include "emulators/now.h"
 #include "emulators/set.h"
 #include "emulators/spawn.h"
+#include "handover/gate.h"
 #include "host/host.h"
 
 #define CV_GUEST_LATE_SUSPEND "/local/domain/0/dms/%u/late-suspend"
@@ -109,7 +110,8 @@ int cv_guest_check_host(const struct cv_guest *g, struct cv_error *err) CV_CHECK
 /* The files that a guest boots from.  c NULL: those in its facts only. */
 int cv_guest_check_boot(const struct cv_guest *g, const struct cv_guest_config *c, struct cv_error *err) CV_CHECKED;
 /* The one question of every verb that lets a guest's vcpus run, or that takes hold of a domain: is there another domain
- * of this uuid (d->domid is none), and what do the journals of migrations say?  CV_E_BUSY: one that may not. */
+ * of this uuid (d->domid 0: it is not made yet), and what do the journals of migrations say?  handover/gate.h decides.
+ */
 int cv_guest_may(struct cv_host *host, enum cv_gate_verb verb, const struct cv_domain_info *d, struct cv_sink *sink,
                  struct cv_error *err) CV_CHECKED;
 /* The same of g, whose domain need not be there yet. */

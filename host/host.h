@@ -224,25 +224,13 @@ struct cv_host_dirs {
     const char *rules;    /* emulators/rules.h; NULL and model_emulators: every program */
 };
 
-/* What somebody wants to do with a guest of whom a migration may have taken hold. */
-enum cv_gate_verb {
-    CV_GATE_NEW,     /* make a domain of this uuid, and let it run */
-    CV_GATE_RESTART, /* the same, in the place of one that has ended here by itself */
-    CV_GATE_GO_ON,   /* let the vcpus of this domain run */
-    CV_GATE_HOLD,    /* pause or save this domain */
-};
-
-/* Who else has a say in what may run on this host: the journals of migrations (migrate/gate.h).  CV_E_BUSY: not now. */
 struct cv_sink;
-struct cv_gate {
-    int (*may)(const struct cv_gate *gate, enum cv_gate_verb verb, const struct cv_domain_info *d, struct cv_sink *sink,
-               struct cv_error *err);
-};
+struct cv_gate;
 
 struct cv_host {
     const struct cv_host_ops *ops;
     const struct cv_host_dirs *dirs; /* never NULL */
-    const struct cv_gate *gate;      /* borrowed; NULL: nobody else is asked */
+    const struct cv_gate *gate;      /* handover/gate.h; borrowed; NULL: no journals are asked */
 };
 extern const struct cv_host_dirs cv_host_dirs_usual;
 

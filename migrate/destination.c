@@ -12,7 +12,7 @@
 #include "migrate/check.h"
 #include "migrate/effects.h"
 #include "migrate/offer.h"
-#include "migrate/unsettled.h"
+#include "handover/unsettled.h"
 #include "migrate/watch.h"
 
 #define HELLO_MS 30000

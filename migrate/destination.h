@@ -4,13 +4,13 @@
  *   hear         HELLO; OFFER, or QUERY (a source that lost its answer)
  *   agree        the offer checked; journal OPEN, durable; a watcher stands by; ACCEPT
  *   build        the steps of restore/, everything prepared while memory flows
- *   hand over    migrate/handover.h decides
+ *   hand over    handover/handover.h decides
  *
  * As at the source, nothing is undone step by step: the machine goes by DROP and DESTROY. */
 #ifndef CONVOY_MIGRATE_DESTINATION_H
 #define CONVOY_MIGRATE_DESTINATION_H
 
-#include "migrate/ports.h"
+#include "handover/ports.h"
 #include "restore/restore.h"
 
 struct cv_receive_options {

@@ -5,7 +5,7 @@
 #define CONVOY_MIGRATE_EFFECTS_H
 
 #include "guest/guest.h"
-#include "migrate/ports.h"
+#include "handover/ports.h"
 
 struct cv_effects {
     struct cv_host *host;
@@ -33,8 +33,8 @@ void cv_incoming_name(const char *name, char *buf, size_t size);
 /* So many times more than once an incoming guest is paused: somebody's xl unpause does not let it run. */
 #define CV_INCOMING_HELD 7u
 int cv_effect_hold(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
-/* Destination: emulators run, the guest is unpaused.  Afterwards it is looked at: FAILED and UNSURE as in ports.h, and
- * DONE also for one that has run already. */
+/* Destination: emulators run, the guest is unpaused.  Afterwards it is looked at: FAILED and UNSURE as in
+ * handover/ports.h, and DONE also for one that has run already. */
 enum cv_effect cv_effect_run(struct cv_guest *g, int64_t deadline_ms, struct cv_error *err);
 /* Source: may the copy that was handed over be destroyed?  CV_E_INTERNAL: somebody has resumed it; paused, and left. */
 int cv_effect_handed_over(struct cv_host *host, const struct cv_domain_info *d, struct cv_sink *sink,

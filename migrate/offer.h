@@ -6,7 +6,7 @@
 
 #include "base/findings.h"
 #include "guest/guest.h"
-#include "migrate/messages.h"
+#include "handover/messages.h"
 
 /* The message and what it points into.  { 0 } is empty. */
 struct cv_offer {

@@ -5,7 +5,7 @@
 
 #include <sys/types.h>
 
-#include "migrate/ports.h"
+#include "handover/ports.h"
 
 struct cv_peer {
     pid_t pid;   /* 0 = none */

@@ -5,7 +5,7 @@
 
 #include "host/host.h"
 #include "migrate/peer.h"
-#include "migrate/ports.h"
+#include "handover/ports.h"
 
 enum cv_assume { CV_ASSUME_NOTHING, CV_ASSUME_RUNNING, CV_ASSUME_ABORTED };
 

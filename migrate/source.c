@@ -10,7 +10,7 @@
 #include "base/fd.h"
 #include "migrate/effects.h"
 #include "migrate/source_internal.h"
-#include "migrate/unsettled.h"
+#include "handover/unsettled.h"
 #include "stream-format/stream.h"
 
 #define HELLO_MS 30000
@@ -404,8 +404,6 @@ static void run_handover(struct cv_source *s, struct cv_handover_run *run, int m
         .times = s->opt->times,
         .store = s->store,
         .hello = &s->hello,
-        .timeline = &s->result->timeline,
-        .clock_zero_ns = s->save.start_ns,
     };
     memcpy(run->boot, s->boot, sizeof run->boot);
     if (move_rc == 0) {

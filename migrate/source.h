@@ -4,7 +4,7 @@
  *   prepare      emulators connected, nothing stands against a save; the channel is open, both have said HELLO
  *   journal      OPEN, durable; a watcher stands by
  *   move         OFFER and ACCEPT; the steps of save/ with the channel in the place of a file
- *   hand over    migrate/handover.h decides; its effects are ours
+ *   hand over    handover/handover.h decides; its effects are ours
  *
  * Until the hand-over nothing is undone step by step: whatever fails, the machine goes by DROP, ABORT_TELL and RESUME,
  * in this order, so that the other side's emulators let go of the disks before ours take them. */
@@ -13,7 +13,8 @@
 
 #include "migrate/peer.h"
 #include "migrate/policy.h"
-#include "migrate/ports.h"
+#include "migrate/timeline.h"
+#include "handover/ports.h"
 #include "migrate/watch.h"
 #include "save/save.h"
 

@@ -13,6 +13,11 @@ static struct cv_span span(const struct cv_source *s, int64_t begin_ns, int64_t 
     return (struct cv_span){ begin_ns - s->save.start_ns, begin_ns - s->save.start_ns + ns };
 }
 
+static struct cv_span waited(const struct cv_source *s, const struct cv_ho_wait *wait)
+{
+    return span(s, wait->start_ns, wait->end_ns - wait->start_ns);
+}
+
 static void emulators(struct cv_source *s, struct cv_timeline *t, const struct cv_handover_run *run)
 {
     const struct cv_save_report *r = &s->save.report;
@@ -73,6 +78,8 @@ void cv_source_report(struct cv_source *s, const struct cv_handover_run *run, in
     t->part[CV_TL_STOP] = span(s, r->stop_at_ns, r->stop_ns);
     t->part[CV_TL_LAST_PAGES] = span(s, r->last_pages_at_ns, r->last_pages_ns);
     t->part[CV_TL_DEVICE_STATES] = span(s, r->states_at_ns, r->states_ns);
+    t->part[CV_TL_LOAD] = waited(s, &run->ready_wait);
+    t->part[CV_TL_COMMIT] = waited(s, &run->yes_wait);
     split_load(s, t, run);
     split_commit(t, run);
     if (s->save.down_since_ns != 0) {

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "migrate/journal.h"
+#include "handover/journal.h"
 
 struct cv_watch {
     int fd; /* -1 = none; the watcher sees its end when we end */

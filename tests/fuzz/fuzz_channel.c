@@ -11,8 +11,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "migrate/channel.h"
-#include "migrate/journal.h"
+#include "handover/channel.h"
+#include "handover/journal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "migrate/channel.h"
+#include "handover/channel.h"
 #include "migrate/offer.h"
 #include "tests/support/fake_host.h"
 

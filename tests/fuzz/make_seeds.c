@@ -8,7 +8,7 @@
 
 #include "config/config.h"
 #include "layout/layout.h"
-#include "migrate/channel.h"
+#include "handover/channel.h"
 #include "tests/fuzz/make_seeds.h"
 
 static const char *folder;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A model of two hosts, their disks and the channel between them, driven by the product's own hand-over machines
- * (migrate/handover.h).  A world is one state; world_successors gives every state that one event can lead to.
+ * (handover/handover.h).  A world is one state; world_successors gives every state that one event can lead to.
  * What is modelled, and what is not: docs/migrate-protocol.md, part 8. */
 #ifndef CONVOY_TESTS_MODEL_WORLD_H
 #define CONVOY_TESTS_MODEL_WORLD_H
@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "migrate/handover.h"
+#include "handover/handover.h"
 
 enum copy { COPY_NONE, COPY_PAUSED, COPY_RUN }; /* PAUSED: suspended (source), built (destination) */
 enum wire { W_NONE, W_END, W_READY, W_COMMIT, W_ABORT, W_DONE, W_YES, W_NO };

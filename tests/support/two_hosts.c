@@ -26,10 +26,10 @@ void world_begin(struct world *w)
     /* The same number on both hosts would make their emulators look like one guest's: both models share one /proc. */
     fake_host_add_guest(w->dst.host, "other");
     w->dst.others = 1;
-    w->gate[0] = cv_journal_gate(w->src.store);
-    w->gate[1] = cv_journal_gate(w->dst.store);
-    w->src.host->base.gate = &w->gate[0].base;
-    w->dst.host->base.gate = &w->gate[1].base;
+    w->gate[0] = (struct cv_gate){ w->src.store };
+    w->gate[1] = (struct cv_gate){ w->dst.store };
+    w->src.host->base.gate = &w->gate[0];
+    w->dst.host->base.gate = &w->gate[1];
 }
 
 void world_end(struct world *w)

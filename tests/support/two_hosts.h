@@ -7,7 +7,7 @@
 #include <pthread.h>
 
 #include "migrate/destination.h"
-#include "migrate/gate.h"
+#include "handover/gate.h"
 #include "migrate/source.h"
 #include "one_host.h"
 
@@ -23,7 +23,7 @@ struct connection {
 
 struct world {
     struct one_host src, dst;
-    struct cv_journal_gate gate[2];
+    struct cv_gate gate[2];
     unsigned fds;
     struct connection conn[CONNECTIONS];
     unsigned connections;

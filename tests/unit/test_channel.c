@@ -11,7 +11,7 @@
 
 #include "../support/run_suite.h"
 #include "base/fd.h"
-#include "migrate/channel.h"
+#include "handover/channel.h"
 
 static struct cv_error err;
 static struct cv_chan s, d;
@@ -408,7 +408,7 @@ START_TEST(limits)
 }
 END_TEST
 
-/* The docs' tables of messages, refusals and states are those of migrate/messages.def. */
+/* The docs' tables of messages, refusals and states are those of handover/messages.def. */
 START_TEST(docs_have_the_same_tables)
 {
     char *text, line[256];

@@ -12,7 +12,7 @@
 
 #include "../support/run_suite.h"
 #include "base/fd.h"
-#include "migrate/ports.h"
+#include "handover/ports.h"
 
 static char store_s[64], store_d[64];
 

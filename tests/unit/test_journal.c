@@ -10,8 +10,8 @@
 
 #include "../support/run_suite.h"
 #include "base/fd.h"
-#include "migrate/journal.h"
-#include "migrate/unsettled.h"
+#include "handover/journal.h"
+#include "handover/unsettled.h"
 
 static char store[64];
 static struct cv_error err;

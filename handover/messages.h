@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Control messages: types, codec, and the table of what may follow what.  Pure: no descriptors, no time. */
-#ifndef CONVOY_MIGRATE_MESSAGES_H
-#define CONVOY_MIGRATE_MESSAGES_H
+#ifndef CONVOY_HANDOVER_MESSAGES_H
+#define CONVOY_HANDOVER_MESSAGES_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "migrate/messages.def"
+#include "handover/messages.def"
 
 #define CV_PROTOCOL_MIN 1
 #define CV_PROTOCOL_MAX 1

@@ -4,14 +4,13 @@
  * anything failed before, it tells the machine so and calls cv_handover_run, which ends with a settled outcome:
  *     source:       cv_ho_step(&run.machine, sent ? CV_EV_SENT_ALL : lost ? CV_EV_LOST : CV_EV_TROUBLE); run
  *     destination:  cv_ho_step(&run.machine, loaded ? CV_EV_LOADED : ...); run */
-#ifndef CONVOY_MIGRATE_PORTS_H
-#define CONVOY_MIGRATE_PORTS_H
+#ifndef CONVOY_HANDOVER_PORTS_H
+#define CONVOY_HANDOVER_PORTS_H
 
 #include "base/log.h"
-#include "migrate/channel.h"
-#include "migrate/handover.h"
-#include "migrate/journal.h"
-#include "migrate/timeline.h"
+#include "handover/channel.h"
+#include "handover/handover.h"
+#include "handover/journal.h"
 
 /* Effects on this side's copy of the guest.  rec: says which domain; never called for a record of an earlier boot of
  * this host (its domain is gone, and its number may be another's).  All idempotent: recovery repeats them. */
@@ -62,6 +61,13 @@ struct cv_handover_times { /* milliseconds; 0 = default */
     int64_t silence_ms;    /* the other side is lost when it says nothing for so long, 30,000 */
 };
 
+/* A wait that came to its good end, by cv_now_ns; both 0: none did. */
+struct cv_ho_wait {
+    int64_t start_ns, end_ns;
+};
+
+#define CV_HO_EMULATORS 8u
+
 struct cv_handover_run {
     struct cv_handover machine;
     struct cv_journal *journal; /* open; closed only where a tombstone is to be made (store, migration set) */
@@ -78,8 +84,6 @@ struct cv_handover_run {
     const struct cv_msg_hello *hello;       /* source: ours, said again when asking */
     struct cv_msg ready;                    /* destination: what READY says */
     uint64_t sent_bytes, sent_records;      /* source: of the stream, compared with READY; 0, 0: not compared */
-    struct cv_timeline *timeline;           /* source: commit and resume are filled in; may be NULL */
-    int64_t clock_zero_ns;                  /* cv_now_ns at the timeline's 0 */
     /* private: the connection over which we ask */
     struct cv_chan ask_chan;
     bool asking;
@@ -88,8 +92,9 @@ struct cv_handover_run {
     int64_t decide_ns, run_ns; /* destination: what its journal and "run" took, for RUNNING; the port may
                                           fill in run_ns, if it did more than let the guest run */
     /* results */
-    int64_t peer_ready_ns; /* source: there, from END to READY */
-    int64_t peer_load_ns[CV_TL_EMULATORS];
+    struct cv_ho_wait ready_wait, yes_wait; /* source */
+    int64_t peer_ready_ns;                  /* source: there, from END to READY */
+    int64_t peer_load_ns[CV_HO_EMULATORS];  /* by dmid */
     int64_t peer_decide_ns, peer_resume_ns; /* source: there, the journal; emulators and unpause */
     struct cv_error why;                    /* first fault; CV_E_OUTCOME_UNKNOWN at the end if so */
     uint32_t domid;                         /* source: of the guest there, once it runs */

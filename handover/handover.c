@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "migrate/handover.h"
+#include "handover/handover.h"
 
 #include <stdio.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Between journal.c and journal_store.c only. */
-#ifndef CONVOY_MIGRATE_JOURNAL_FILES_H
-#define CONVOY_MIGRATE_JOURNAL_FILES_H
+#ifndef CONVOY_HANDOVER_JOURNAL_FILES_H
+#define CONVOY_HANDOVER_JOURNAL_FILES_H
 
-#include "migrate/journal.h"
+#include "handover/journal.h"
 
 enum cv_journal_file { CV_JF_RECORD, CV_JF_NEW, CV_JF_LOCK };
 const char *cv_journal_file(enum cv_journal_role role, enum cv_journal_file which);

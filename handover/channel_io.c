@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Bytes of the channel: never blocks outside of poll, never reads past a frame, can stop at any byte. */
-#include "migrate/channel_io.h"
+#include "handover/channel_io.h"
 
 #include <ctype.h>
 #include <errno.h>

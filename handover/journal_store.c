@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "migrate/journal_files.h"
+#include "handover/journal_files.h"
 
 /* The directory that holds path's last part. */
 static int sync_parent(const char *path, struct cv_error *err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* States of a journal: names and what may follow what.  Pure. */
-#include "migrate/journal.h"
+#include "handover/journal.h"
 
 #define TO(s) (1u << CV_J_##s)
 

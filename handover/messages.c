@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "migrate/messages.h"
+#include "handover/messages.h"
 
 #include <string.h>
 #include <xxhash.h>

@@ -4,11 +4,11 @@
  * the stream's END the source writes its cv_writer straight to chan->out and the destination reads with a cv_reader
  * straight from chan->in; the other direction carries messages all the time.
  * One thread.  Spec: docs/migrate-protocol.md, parts 2 to 4. */
-#ifndef CONVOY_MIGRATE_CHANNEL_H
-#define CONVOY_MIGRATE_CHANNEL_H
+#ifndef CONVOY_HANDOVER_CHANNEL_H
+#define CONVOY_HANDOVER_CHANNEL_H
 
 #include "base/cancel.h"
-#include "migrate/messages.h"
+#include "handover/messages.h"
 
 #define CV_KEEPALIVE_MS 2000
 #define CV_SILENCE_MS 30000

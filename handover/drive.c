@@ -5,7 +5,7 @@
 
 #include "base/fd.h"
 #include "base/testpoint.h"
-#include "migrate/ports.h"
+#include "handover/ports.h"
 
 static int64_t or_default(int64_t given, int64_t value) { return given != 0 ? given : value; }
 
@@ -175,7 +175,7 @@ static void note_ready(struct cv_handover_run *r, const struct cv_msg_ready *rea
     while ((text = cv_strs_next(&list)) != NULL) {
         char *end;
         unsigned long dmid = strtoul(text, &end, 10);
-        if (*end == '=' && dmid < CV_TL_EMULATORS)
+        if (*end == '=' && dmid < CV_HO_EMULATORS)
             r->peer_load_ns[dmid] = strtoll(end + 1, NULL, 10);
     }
 }
@@ -267,23 +267,16 @@ static enum cv_ho_event perform(struct cv_handover_run *r, enum cv_ho_act act, i
     return CV_EV_TROUBLE;
 }
 
-static struct cv_span now_span(const struct cv_handover_run *r, int64_t start_ns)
-{
-    return (struct cv_span){ start_ns - r->clock_zero_ns, cv_now_ns() - r->clock_zero_ns };
-}
-
 static void note_times(struct cv_handover_run *r, int64_t start_ns, enum cv_ho_act act, int arg, enum cv_ho_event e)
 {
     if (act == CV_ACT_JOURNAL && arg == CV_J_RUNNING)
         r->decide_ns = cv_now_ns() - start_ns;
     if (act == CV_ACT_UNPAUSE && r->run_ns == 0)
         r->run_ns = cv_now_ns() - start_ns;
-    if (r->timeline == NULL || act != CV_ACT_WAIT)
-        return;
-    if (e == CV_EV_READY)
-        r->timeline->part[CV_TL_LOAD] = now_span(r, start_ns);
-    if (e == CV_EV_YES)
-        r->timeline->part[CV_TL_COMMIT] = now_span(r, start_ns);
+    if (act == CV_ACT_WAIT && e == CV_EV_READY)
+        r->ready_wait = (struct cv_ho_wait){ start_ns, cv_now_ns() };
+    if (act == CV_ACT_WAIT && e == CV_EV_YES)
+        r->yes_wait = (struct cv_ho_wait){ start_ns, cv_now_ns() };
 }
 
 enum cv_ho_outcome cv_handover_run(struct cv_handover_run *r)

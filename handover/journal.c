@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One journal: lock, atomic durable writes, legal transitions. */
-#include "migrate/journal.h"
+#include "handover/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "migrate/journal_files.h"
+#include "handover/journal_files.h"
 
 /* ---- steps that change the disk, each of which a test can make fail ------------------------------------------- */
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The two-phase hand-over as two pure state machines: no clock, no descriptors, no Xen.
  * A state *is* one action; the driver performs it and reports what came of it as an event; a table gives the next
- * state.  The product's drivers (migrate/ports.h) and the exhaustive model (tests/model) run this very code.
+ * state.  The product's drivers (handover/ports.h) and the exhaustive model (tests/model) run this very code.
  * The invariants (docs/migrate-protocol.md, part 5): the destination's durable journal decides; the source never
  * runs the guest after it may have sent COMMIT without a definite no; the destination never runs it before RUNNING
  * is durable; only the process that wrote RUNNING may take it back, before anybody was told. */
-#ifndef CONVOY_MIGRATE_HANDOVER_H
-#define CONVOY_MIGRATE_HANDOVER_H
+#ifndef CONVOY_HANDOVER_HANDOVER_H
+#define CONVOY_HANDOVER_HANDOVER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "migrate/journal.h"
+#include "handover/journal.h"
 
 enum cv_ho_act {
     CV_ACT_WAIT,    /* for a message or trouble */

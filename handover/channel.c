@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "migrate/channel.h"
+#include "handover/channel.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include "base/fd.h"
-#include "migrate/channel_io.h"
+#include "handover/channel_io.h"
 
 int cv_chan_init(struct cv_chan *c, int in, int out, int role, struct cv_error *err)
 {

@@ -9,7 +9,7 @@
 #include <xxhash.h>
 
 #include "base/bytes.h"
-#include "migrate/journal.h"
+#include "handover/journal.h"
 
 #define FIRST_LINE "convoy-journal 1"
 

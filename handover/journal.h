@@ -4,8 +4,8 @@
  * it ("source", "destination"; a migration to the same host has both) and a lock file beside each.
  * The invariant: a reader sees the old record or the new one, whole; and nobody acts on a record that a reboot
  * could still take back (see cv_journal_open).  The authority is docs/migrate-protocol.md, part 6. */
-#ifndef CONVOY_MIGRATE_JOURNAL_H
-#define CONVOY_MIGRATE_JOURNAL_H
+#ifndef CONVOY_HANDOVER_JOURNAL_H
+#define CONVOY_HANDOVER_JOURNAL_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "migrate/gate.h"
+#include "handover/gate.h"
 
 #include <string.h>
 #include <time.h>
 
-#include "base/log.h"
+#include "handover/journal.h"
 
 struct look {
     enum cv_gate_verb verb;
-    const struct cv_domain_info *d;
+    const struct cv_gate_domain *d;
     uint8_t boot[16];
     struct cv_journal_record against, newest;
     bool refused, any;
@@ -90,20 +90,24 @@ static void warn(const struct look *l, struct cv_sink *sink)
            r->peer[0] ? r->peer : "another host", when);
 }
 
-static int may(const struct cv_gate *gate, enum cv_gate_verb verb, const struct cv_domain_info *d, struct cv_sink *sink,
-               struct cv_error *err)
+/* One that has run here, and does not stand still for a migration, is no copy: a stranger's record says nothing. */
+static bool ran_here(const struct cv_gate_question *q)
 {
-    const char *store = ((const struct cv_journal_gate *)gate)->store;
-    struct look l = { .verb = verb, .d = d };
+    const struct cv_gate_domain *d = &q->subject;
+
+    return q->verb == CV_GATE_HOLD || (q->verb == CV_GATE_GO_ON && d->cpu_time_ns != 0 && !d->shutdown);
+}
+
+static int ask_journals(const char *store, const struct cv_gate_question *q, struct cv_sink *sink, struct cv_error *err)
+{
+    struct look l = { .verb = q->verb, .d = &q->subject };
 
     if (cv_journal_boot_id(l.boot, err) < 0 || cv_journal_store_check(store, err) < 0 ||
         cv_journal_list(store, see, &l, err) < 0)
         return -1;
     if (l.refused)
         return refuse(&l, err);
-    /* One that has run here, and does not stand still for a migration, is no copy: a stranger's record says nothing. */
-    bool ran_here = verb == CV_GATE_HOLD || (verb == CV_GATE_GO_ON && d->cpu_time_ns != 0 && !d->shutdown);
-    if (l.damaged.code != CV_OK && !ran_here) {
+    if (l.damaged.code != CV_OK && !ran_here(q)) {
         cv_fail_as(err, &l.damaged);
         return cv_context(err, "a damaged record in %s may be this guest's: look where it runs, then remove the record",
                           store);
@@ -112,7 +116,25 @@ static int may(const struct cv_gate *gate, enum cv_gate_verb verb, const struct 
     return 0;
 }
 
-struct cv_journal_gate cv_journal_gate(const char *store)
+void cv_gate_see(struct cv_gate_question *q, const struct cv_gate_domain *d)
 {
-    return (struct cv_journal_gate){ .base = { may }, .store = store };
+    if (q->verb == CV_GATE_HOLD || q->twice || d->dying || d->domid == q->subject.domid ||
+        memcmp(d->uuid, q->subject.uuid, sizeof d->uuid) != 0)
+        return;
+    /* One that has never run is the copy of a migration to this host: it does not count for who goes on. */
+    if (q->verb == CV_GATE_GO_ON && d->paused && d->cpu_time_ns == 0)
+        return;
+    q->other = *d;
+    q->twice = true;
+}
+
+int cv_gate_answer(const struct cv_gate *gate, const struct cv_gate_question *q, struct cv_sink *sink,
+                   struct cv_error *err)
+{
+    if (q->twice)
+        return cv_fail(err, CV_E_BUSY, 0,
+                       "domain %u '%s' has the same uuid: one guest must not run twice (end one of them, or give "
+                       "this one another uuid)",
+                       q->other.domid, q->other.name);
+    return gate != NULL && gate->store != NULL ? ask_journals(gate->store, q, sink, err) : 0;
 }

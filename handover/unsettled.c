@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "migrate/unsettled.h"
+#include "handover/unsettled.h"
 
 #include <errno.h>
 #include <fcntl.h>

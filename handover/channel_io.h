@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Between channel.c and channel_io.c only. */
-#ifndef CONVOY_MIGRATE_CHANNEL_IO_H
-#define CONVOY_MIGRATE_CHANNEL_IO_H
+#ifndef CONVOY_HANDOVER_CHANNEL_IO_H
+#define CONVOY_HANDOVER_CHANNEL_IO_H
 
-#include "migrate/channel.h"
+#include "handover/channel.h"
 
 /* Writes what the descriptor takes: 1 nothing is pending, 0 it is full, -1. */
 int cv_chan_flush(struct cv_chan *c, struct cv_error *err) CV_CHECKED;

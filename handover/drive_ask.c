@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/fd.h"
-#include "migrate/ports.h"
+#include "handover/ports.h"
 
 /* ssh to a host that is busy (with the guest that has just arrived) takes its time, and so do the effects before the
  * answer. */

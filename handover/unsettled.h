@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#ifndef CONVOY_MIGRATE_UNSETTLED_H
-#define CONVOY_MIGRATE_UNSETTLED_H
+#ifndef CONVOY_HANDOVER_UNSETTLED_H
+#define CONVOY_HANDOVER_UNSETTLED_H
 
 #include "base/log.h"
-#include "migrate/journal.h"
+#include "handover/journal.h"
 
 /* One migration of a guest at a time: CV_E_BUSY when this store has an unsettled record of the guest, in either role,
  * of another migration than this one.  A damaged record is CV_E_STREAM: it may be the guest's. */
