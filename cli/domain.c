@@ -39,6 +39,17 @@ static int pause_it(struct cv_host *h, const struct cv_domain_info *d, struct cv
 
 static const char *const actions[] = { "destroy", "pause", "unpause" };
 
+/* Of a guest that xl or libvirt made: one that convoy could save, too. */
+static bool is_whole(struct cv_host *h, uint32_t domid, struct cv_sink *sink, struct cv_error *err)
+{
+    struct cv_guest g;
+
+    if (cv_guest_open_domain(&g, h, domid, sink, err) < 0)
+        return false;
+    cv_guest_dispose(&g);
+    return true;
+}
+
 static int on_domain(struct cli *c, int argc, char **argv, enum action action)
 {
     struct cv_error err = CV_ERROR_INIT;
@@ -61,9 +72,9 @@ static int on_domain(struct cli *c, int argc, char **argv, enum action action)
             rc = cv_guest_destroy(&g, &err);
             cv_guest_dispose(&g);
         }
-    } else if (rc == 0 && !cv_guest_is_ours(h, d.domid)) {
+    } else if (rc == 0 && !cv_guest_is_ours(h, d.domid) && !is_whole(h, d.domid, &c->sink, &err)) {
         /* somebody else's, who may be building or moving it */
-        rc = cv_fail(&err, CV_E_UNSUPPORTED, 0, "domain %u was not made by convoy: xl %s", d.domid, actions[action]);
+        rc = cv_context(&err, "xl %s is for it", actions[action]);
     } else if (rc == 0) {
         rc = (action == PAUSE ? pause_it : unpause)(h, &d, &c->sink, &err);
     }
@@ -95,6 +106,10 @@ int cmd_monitor(struct cli *c, int argc, char **argv)
     if (h == NULL)
         return status;
     /* A restarted guest has a new number and is watched by the same process. */
+    if (!cv_guest_is_ours(h, domid)) {
+        cv_fail(&err, CV_E_UNSUPPORTED, 0, "domain %u is not convoy's: whoever made it watches over it", domid);
+        status = cli_error(&err);
+    }
     while (domid != 0 && status == 0)
         if (cv_monitor_run(h, domid, &c->cancel, &c->sink, &domid, &err) < 0)
             status = cli_error(&err);

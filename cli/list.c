@@ -45,6 +45,19 @@ static json_t *emulators_of(struct cv_host *h, uint32_t domid)
     return list;
 }
 
+/* Of a guest that xl or libvirt made: libxl's QEMU.  NULL if there is none. */
+static json_t *libxl_emulator(struct cv_host *h, uint32_t domid)
+{
+    CV_AUTO_FREE char *pid = NULL;
+    char path[80];
+
+    snprintf(path, sizeof path, "/local/domain/%u/image/device-model-pid", domid);
+    if (h->ops->xs_read(h, path, &pid, NULL) < 0 || pid == NULL)
+        return NULL;
+    return json_pack("{s:i,s:s,s:s,s:i,s:s,s:s}", "dmid", 0, "name", "libxl", "role", "default", "pid", atoi(pid),
+                     "version", "", "model", "");
+}
+
 static const char *state_of(const struct cv_domain_info *d)
 {
     if (d->dying)
@@ -64,14 +77,18 @@ static int show(void *user, const struct cv_domain_info *d)
 
     if (l->only != 0 && l->only != d->domid)
         return 0;
+    bool ours = cv_guest_is_ours(l->host, d->domid);
     emus = emulators_of(l->host, d->domid);
+    if (!ours && json_array_size(emus) == 0)
+        json_array_append_new(emus, libxl_emulator(l->host, d->domid));
     uuid_unparse_lower(d->uuid, uuid);
     cv_text_cleaned(d->name, name, sizeof name);
     if (l->all != NULL) {
-        json_array_append_new(l->all, json_pack("{s:o,s:i,s:s,s:I,s:i,s:s,s:f,s:o}", "name", cli_json_text(d->name),
+        json_array_append_new(l->all, json_pack("{s:o,s:i,s:s,s:I,s:i,s:s,s:f,s:s,s:o}", "name", cli_json_text(d->name),
                                                 "domid", (int)d->domid, "uuid", uuid, "memory_kib",
                                                 (json_int_t)d->pages * 4, "vcpus", (int)d->vcpus, "state", state_of(d),
-                                                "cpu_seconds", (double)d->cpu_time_ns / 1e9, "emulators", emus));
+                                                "cpu_seconds", (double)d->cpu_time_ns / 1e9, "made_by",
+                                                ours ? "convoy" : "libxl", "emulators", emus));
         return 0;
     }
     for (size_t i = 0; i < json_array_size(emus); i++) {

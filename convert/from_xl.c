@@ -17,7 +17,7 @@
 struct from_xl {
     const struct cv_convert_options *opt;
     struct cv_xl_reader *reader;
-    struct cv_plan plan;
+    struct cv_libxl_guest plan;
     struct cv_writer *writer;
     struct cv_saver *saver;
     struct cv_chunk chunk;
@@ -188,8 +188,7 @@ static int take_libxc(struct from_xl *f, struct cv_xl_record *rec, struct cv_err
     }
 }
 
-/* QEMU finds a device's state by its place: what has none was unplugged by the guest, which uses a PV driver instead.
- */
+/* QEMU finds a device's state by its place. */
 static int check_state(struct from_xl *f, struct cv_error *err)
 {
     struct cv_qemu_state q = { 0 };
@@ -199,12 +198,11 @@ static int check_state(struct from_xl *f, struct cv_error *err)
         return cv_context(err, "EMULATOR_CONTEXT");
     if (cv_qemu_state_decode(&q, f->state.data, f->state.len, &why) < 0)
         return 0; /* cannot be taken apart: QEMU itself will look */
-    int rc = cv_image_check_sections(&f->plan.layout.dms[0], &q, err);
+    int rc = cv_image_check_sections(&f->plan.layout.dms[0], &q, true, err);
     cv_qemu_state_dispose(&q);
     if (rc < 0) {
         cv_error_recode(err, CV_E_STREAM, CV_E_UNSUPPORTED);
-        cv_context(
-            err, "EMULATOR_CONTEXT: the guest may have unplugged it for a PV driver, which convoy does not serve yet");
+        cv_context(err, "EMULATOR_CONTEXT");
     }
     return rc;
 }
@@ -231,7 +229,7 @@ static int run(struct from_xl *f, struct cv_error *err)
     int n;
 
     const char *json = cv_xl_reader_config(f->reader, &len);
-    if (cv_plan_from_libxl(&f->plan, json, len, f->opt->default_model, err) < 0)
+    if (cv_libxl_guest_plan(&f->plan, json, len, f->opt->default_model, NULL, err) < 0)
         return -1;
     while ((n = cv_xl_reader_next(f->reader, &rec, err)) > 0) {
         int rc = rec.layer == CV_XL_LIBXC ? take_libxc(f, &rec, err) : take_emulator(f, &rec, err);
@@ -251,7 +249,7 @@ static void dispose(struct from_xl *f)
     cv_writer_free(f->writer);
     cv_xl_reader_free(f->reader);
     cv_chunk_dispose(&f->chunk);
-    cv_plan_dispose(&f->plan);
+    cv_libxl_guest_dispose(&f->plan);
     free(f->bitmap);
     struct cv_buf *bufs[] = { &f->leaves, &f->msrs, &f->tsc, &f->context, &f->params, &f->state, &f->nodes };
     for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)

@@ -50,7 +50,7 @@ static int put_host(struct cv_writer *w, uint32_t major, uint32_t minor, const s
     return cv_rec_host_encode(&rec, &body, err) < 0 ? -1 : cv_head_put(w, CV_REC_HOST, &body, err);
 }
 
-static int put_guest(struct cv_writer *w, const struct cv_plan *p, struct cv_error *err)
+static int put_guest(struct cv_writer *w, const struct cv_libxl_guest *p, struct cv_error *err)
 {
     CV_AUTO_BUF body = { 0 };
     CV_AUTO_FREE char *json = NULL;
@@ -83,6 +83,15 @@ static int put_layout(struct cv_writer *w, const struct cv_layout *l, struct cv_
                                                                         : cv_head_put(w, CV_REC_LAYOUT, &body, err);
 }
 
+static int put_devices(struct cv_writer *w, const char *json, struct cv_error *err)
+{
+    CV_AUTO_BUF body = { 0 };
+    struct cv_rec_devices rec = { .schema = CV_REC_SCHEMA, .json = json, .json_len = (uint32_t)strlen(json) };
+
+    return blame_input(cv_rec_devices_encode(&rec, &body, err), err) < 0 ? -1
+                                                                         : cv_head_put(w, CV_REC_DEVICES, &body, err);
+}
+
 static int put_vcpus(struct cv_writer *w, const struct cv_domain_spec *s, struct cv_error *err)
 {
     CV_AUTO_BUF body = { 0 };
@@ -93,7 +102,7 @@ static int put_vcpus(struct cv_writer *w, const struct cv_domain_spec *s, struct
     return blame_input(cv_rec_vcpus_encode(&rec, &body, err), err) < 0 ? -1 : cv_head_put(w, CV_REC_VCPUS, &body, err);
 }
 
-static int put_memory(struct cv_writer *w, const struct cv_plan *p, uint64_t pfn_count, struct cv_error *err)
+static int put_memory(struct cv_writer *w, const struct cv_libxl_guest *p, uint64_t pfn_count, struct cv_error *err)
 {
     CV_AUTO_BUF body = { 0 };
     const struct cv_domain_spec *s = &p->spec;
@@ -142,12 +151,13 @@ static int put_policy(struct cv_writer *w, const struct cv_buf *leaves, const st
     return rc < 0 ? cv_context(err, "CPU policy") : cv_head_put(w, CV_REC_CPU_POLICY, &body, err);
 }
 
-int cv_head_write(struct cv_writer *w, const struct cv_plan *p, uint64_t pfn_count, uint32_t xen_major,
+int cv_head_write(struct cv_writer *w, const struct cv_libxl_guest *p, uint64_t pfn_count, uint32_t xen_major,
                   uint32_t xen_minor, const struct cv_buf *leaves, const struct cv_buf *msrs,
                   const struct cv_convert_options *opt, struct cv_error *err)
 {
     if (put_host(w, xen_major, xen_minor, opt, err) < 0 || put_guest(w, p, err) < 0 ||
-        put_layout(w, &p->layout, err) < 0 || put_vcpus(w, &p->spec, err) < 0 || put_memory(w, p, pfn_count, err) < 0)
+        put_layout(w, &p->layout, err) < 0 || put_devices(w, p->devices, err) < 0 || put_vcpus(w, &p->spec, err) < 0 ||
+        put_memory(w, p, pfn_count, err) < 0)
         return -1;
     return put_policy(w, leaves, msrs, err);
 }

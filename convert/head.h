@@ -10,7 +10,7 @@ int cv_head_put(struct cv_writer *w, enum cv_record_type type, const struct cv_b
                 struct cv_error *err) CV_CHECKED;
 
 /* HOST to CPU_POLICY.  leaves, msrs: bodies of libxc's records, empty = not there. */
-int cv_head_write(struct cv_writer *w, const struct cv_plan *p, uint64_t pfn_count, uint32_t xen_major,
+int cv_head_write(struct cv_writer *w, const struct cv_libxl_guest *p, uint64_t pfn_count, uint32_t xen_major,
                   uint32_t xen_minor, const struct cv_buf *leaves, const struct cv_buf *msrs,
                   const struct cv_convert_options *opt, struct cv_error *err) CV_CHECKED;
 

@@ -16,10 +16,12 @@ enum cv_now_what {
 
 /* { 0 } is empty; indexed by dmid, NULL: was not asked for. */
 struct cv_now {
-    json_t *cpus[CV_DM_MAX];    /* [{"type", "props", "plugged"}], in the order of their index */
-    json_t *disks[CV_DM_MAX];   /* [{"device", "qdev", "removable", "path", "format"}]; no path: no medium */
-    json_t *devices[CV_DM_MAX]; /* ["NAME TYPE"] of those that have a name, */
-    json_t *unnamed[CV_DM_MAX]; /* [TYPE] and of those that have none; both without vCPUs */
+    json_t *cpus[CV_DM_MAX];               /* [{"type", "props", "plugged"}], in the order of their index */
+    json_t *disks[CV_DM_MAX];              /* [{"device", "qdev", "removable", "path", "format"}]; no path: no medium */
+    json_t *devices[CV_DM_MAX];            /* ["NAME TYPE"] of those that have a name, */
+    json_t *unnamed[CV_DM_MAX];            /* [TYPE] and of those that have none; both without vCPUs */
+    const struct cv_strings *started_with; /* the default emulator's own command line, where another toolstack started
+                                              it (adopted.h); NULL: it is the layout's; borrowed */
 };
 void cv_now_dispose(struct cv_now *now);
 

@@ -3,8 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "layout/decide.h"
+#include "emulators/adopted.h"
 #include "emulators/now.h"
+#include "layout/decide.h"
 
 /* --- vCPUs ---------------------------------------------------------------------------------------------------------
  */
@@ -167,10 +168,10 @@ static int take_disk(struct cv_layout *l, struct cv_layout_dm *dm, struct cv_lay
  */
 
 /* Does an argument say id=NAME? */
-static bool mentioned(const struct cv_layout_dm *dm, const char *name, size_t len)
+static bool mentioned(const struct cv_strings *argv, const char *name, size_t len)
 {
-    for (size_t i = 0; i < dm->argv.count; i++)
-        for (const char *at = dm->argv.items[i]; (at = strstr(at, "id=")) != NULL; at += 3)
+    for (size_t i = 0; i < argv->count; i++)
+        for (const char *at = argv->items[i]; (at = strstr(at, "id=")) != NULL; at += 3)
             if (strncmp(at + 3, name, len) == 0 && (at[3 + len] == '\0' || at[3 + len] == ','))
                 return true;
     return false;
@@ -185,28 +186,27 @@ static bool is_there(const json_t *devices, const char *id)
     return false;
 }
 
-/* A guest with PV drivers takes its emulated disks and network cards away when it starts (the platform device's
- * unplug), and does so again when it has been restored. */
-static bool guest_may_unplug(const struct cv_layout_dm *dm, const struct cv_layout_device *dev)
-{
-    return dm->role == CV_DM_DEFAULT && (dev->kind == CV_DEV_VIF || (dev->kind == CV_DEV_DISK && !dev->cdrom));
-}
-
-static size_t unnamed_arguments(const struct cv_layout_dm *dm)
+static size_t unnamed_arguments(const struct cv_strings *argv)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i + 1 < dm->argv.count; i++) {
-        const char *option = dm->argv.items[i], *value = dm->argv.items[i + 1];
+    for (size_t i = 0; i + 1 < argv->count; i++) {
+        const char *option = argv->items[i], *value = argv->items[i + 1];
         n += (strcmp(option, "-device") == 0 && strstr(value, "id=") == NULL) ||
              (strcmp(option, "-drive") == 0 && strstr(value, "if=none") == NULL);
     }
     return n;
 }
 
-static int check_devices(const struct cv_layout_dm *dm, const json_t *devices, const json_t *unnamed,
-                         struct cv_error *err)
+/* QEMU makes them when xenstore tells of them, and again when it does after a restore. */
+static bool is_back_end(const char *type) { return strncmp(type, "xen-", 4) == 0 && strcmp(type, "xen-platform") != 0; }
+
+/* adopted: the emulator that another toolstack started names its devices in its own way; which there are its PCI bus
+ * says (cv_emuset_check_adopted). */
+static int check_devices(const struct cv_layout_dm *dm, const struct cv_strings *adopted, const json_t *devices,
+                         const json_t *unnamed, struct cv_error *err)
 {
+    const struct cv_strings *argv = adopted != NULL ? adopted : &dm->argv;
     size_t i;
     const json_t *o;
 
@@ -214,21 +214,21 @@ static int check_devices(const struct cv_layout_dm *dm, const json_t *devices, c
     {
         const char *text = json_string_value(o);
         int len = (int)strcspn(text, " ");
-        if (!mentioned(dm, text, (size_t)len))
+        if (!mentioned(argv, text, (size_t)len) && !is_back_end(text + len + (text[len] == ' ')))
             return cv_fail(err, CV_E_UNSUPPORTED, 0,
                            "device '%.*s' (%s) was plugged at run time, and a restored emulator would not have it: "
                            "unplug it (device_del %.*s)",
                            len, text, text + len + 1, len, text);
     }
-    size_t known = unnamed_arguments(dm);
+    size_t known = unnamed_arguments(argv);
     if (json_array_size(unnamed) > known)
         return cv_fail(err, CV_E_UNSUPPORTED, 0,
                        "a device of type %s was plugged at run time, and a restored emulator would not have it: unplug "
                        "it",
                        json_string_value(json_array_get(unnamed, json_array_size(unnamed) - 1)));
-    for (unsigned k = 0; k < dm->device_count; k++) {
+    for (unsigned k = 0; adopted == NULL && k < dm->device_count; k++) {
         const struct cv_layout_device *dev = &dm->devices[k];
-        if (*dev->id != '\0' && *dev->arg != '\0' && !guest_may_unplug(dm, dev) && !is_there(devices, dev->id))
+        if (*dev->id != '\0' && *dev->arg != '\0' && !cv_guest_may_unplug(dm, dev) && !is_there(devices, dev->id))
             return cv_fail(err, CV_E_UNSUPPORTED, 0,
                            "device '%s' (%s) was unplugged at run time, and a restored emulator would have it again",
                            dev->id, dev->driver);
@@ -240,7 +240,8 @@ static int take_dm(const struct cv_now *now, struct cv_layout *l, struct cv_layo
 {
     unsigned i = dm->dmid;
 
-    if (now->devices[i] != NULL && check_devices(dm, now->devices[i], now->unnamed[i], err) < 0)
+    if (now->devices[i] != NULL &&
+        check_devices(dm, dm->dmid == 0 ? now->started_with : NULL, now->devices[i], now->unnamed[i], err) < 0)
         return -1;
     if (now->cpus[i] != NULL && take_vcpus(l, dm, now->cpus[i], err) < 0)
         return -1;

@@ -17,6 +17,12 @@ const char *cv_path_qmp_xl(const char *dir, unsigned domid, char *buf, size_t le
     return buf;
 }
 
+const char *cv_path_qmp_stat(const char *dir, unsigned domid, char *buf, size_t len)
+{
+    snprintf(buf, len, "%s/qmp-libxenstat-%u", or_standard(dir, CV_RUN_DIR), domid);
+    return buf;
+}
+
 const char *cv_path_gate(const char *dir, unsigned domid, char *buf, size_t len)
 {
     snprintf(buf, len, "%s/convoy-gate-%u", or_standard(dir, CV_RUN_DIR), domid);

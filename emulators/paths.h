@@ -13,9 +13,10 @@
 
 /* All return buf.  dir NULL = the constant above.  buf of 108 bytes fits the socket paths with the default dir. */
 const char *cv_path_qmp(const char *dir, unsigned domid, unsigned dmid, char *buf,
-                        size_t len);                                                /* qmp-libxl-<domid>-<dmid> */
-const char *cv_path_qmp_xl(const char *dir, unsigned domid, char *buf, size_t len); /* qmp-libxl-<domid> */
-const char *cv_path_gate(const char *dir, unsigned domid, char *buf, size_t len);   /* convoy-gate-<domid> */
+                        size_t len);                                                  /* qmp-libxl-<domid>-<dmid> */
+const char *cv_path_qmp_xl(const char *dir, unsigned domid, char *buf, size_t len);   /* qmp-libxl-<domid> */
+const char *cv_path_qmp_stat(const char *dir, unsigned domid, char *buf, size_t len); /* qmp-libxenstat-<domid> */
+const char *cv_path_gate(const char *dir, unsigned domid, char *buf, size_t len);     /* convoy-gate-<domid> */
 const char *cv_path_monitor_lock(const char *dir, unsigned domid, char *buf,
                                  size_t len); /* convoy-monitor-<domid>.lock */
 const char *cv_path_state(const char *dir, unsigned domid, unsigned dmid, char *buf,

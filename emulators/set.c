@@ -119,6 +119,10 @@ static void note_sockets(const struct cv_emuset *set, struct cv_emu *emu)
     emu->owns_sockets = strcmp(cv_path_qmp(dir, set->domid, emu->dmid, ours, sizeof ours), emu->qmp_path) == 0;
     if (emu->owns_sockets && emu->dmid == 0)
         cv_path_qmp_xl(dir, set->domid, emu->xl_path, sizeof emu->xl_path);
+    if (emu->dmid != 0 || strcmp(cv_path_qmp_xl(dir, set->domid, ours, sizeof ours), emu->qmp_path) != 0)
+        return;
+    emu->owns_sockets = true; /* libxl's: it would remove them when it ends the domain */
+    cv_path_qmp_stat(dir, set->domid, emu->xl_path, sizeof emu->xl_path);
 }
 
 int cv_emuset_attach(struct cv_emuset *set, unsigned dmid, pid_t pid, const char *qmp_path, struct cv_error *err)

@@ -25,7 +25,8 @@ struct cv_emu {
     bool child;       /* started by us: reaped by us */
     bool foreign;     /* attached: somebody else's process; asked to quit, never killed */
     char qmp_path[108];
-    char xl_path[108];                  /* default emulator: the second socket, for xl; "" = none */
+    char xl_path[108];                  /* default emulator: the second socket, for xl; of one that libxl started:
+                                           the one for xentop; "" = none */
     bool owns_sockets;                  /* quit and kill remove them */
     struct cv_qmp *qmp;                 /* NULL = not connected */
     char version[32];                   /* of query-version, after connect */

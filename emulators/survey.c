@@ -142,7 +142,8 @@ static int settle_dm(struct survey *s, struct cv_emu *emu, struct cv_error *err)
     struct cv_layout_dm *dm = &s->l->dms[emu->dmid];
     unsigned which = 0;
 
-    if (*dm->version == '\0') {
+    /* Of a guest that another toolstack started, its blocks are not known before this: it may have unplugged cards. */
+    if (*dm->version == '\0' || (dm->role == CV_DM_DEFAULT && dm->region_count == 0)) {
         dm->version = cv_pool_string(&s->l->pool, emu->version);
         memcpy(dm->regions, s->regions[dm->dmid], sizeof dm->regions);
         dm->region_count = s->count[dm->dmid];

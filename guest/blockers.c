@@ -137,8 +137,10 @@ void cv_guest_check(struct cv_host *host, const char *who, const struct cv_emu_w
     struct cv_error err = CV_ERROR_INIT;
     struct cv_emu_results r = { 0 };
 
-    if (cv_guest_open_to_end(g, host, who, sink, &err) < 0) {
-        cv_findings_add(found, "domain", &err, NULL);
+    size_t before = found->count;
+    if (cv_guest_open_to_check(g, host, who, sink, found, &err) < 0) {
+        if (found->count == before)
+            cv_findings_add(found, "domain", &err, NULL);
         return;
     }
     if (cv_emuset_connect(&g->set, w, &r, &err) < 0)

@@ -31,6 +31,9 @@ int cv_guest_devices_read(struct cv_guest *g, struct cv_error *err)
 {
     char *text;
 
+    /* libxl asks the QEMU that it has started, and its one socket may be ours by now. */
+    if (g->adopted)
+        return 0;
     if (g->host->ops->devices_now(g->host, g->domid, &text, err) < 0)
         return -1;
     /* libxl ends it with a newline, and a record holds an object and nothing else */
@@ -60,18 +63,17 @@ void cv_guest_unguard(struct cv_host *host, uint32_t domid)
         unlink(path);
 }
 
-/* Would an image of xl's be one that xl can restore? */
+/* Would an image of xl's be one that xl can restore?  Its QEMU is started from what libxl knows: each emulated disk and
+ * card has to be among that. */
 static bool fits_xl(const struct cv_guest *g, const struct cv_guest_config *c)
 {
     if (cv_libxl_check_layout(c, &g->layout, NULL) < 0)
         return false;
-    for (unsigned i = 0; i < c->disk_count; i++)
-        if (!c->disks[i].pv)
-            return false;
-    for (unsigned i = 0; i < c->vif_count; i++)
-        if (!c->vifs[i].pv)
-            return false;
-    return true;
+    json_t *o = g->devices != NULL ? json_loads(g->devices, 0, NULL) : NULL;
+    bool all = json_array_size(json_object_get(o, "disks")) >= c->disk_count &&
+               json_array_size(json_object_get(o, "nics")) >= c->vif_count;
+    json_decref(o);
+    return all;
 }
 
 static int guard(const struct cv_guest *g, const struct cv_guest_config *c, struct cv_error *err)

@@ -11,7 +11,8 @@
 
 /* g->devices from a configuration. */
 int cv_guest_devices_plan(struct cv_guest *g, const struct cv_guest_config *c, struct cv_error *err) CV_CHECKED;
-/* g->devices as they are now; NULL when libxl does not know the domain. */
+/* g->devices as they are now; NULL when libxl does not know the domain.  Of an adopted guest: as they were when it was
+ * opened (devices_list tells of changes). */
 int cv_guest_devices_read(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
 /* Adds g->devices (NULL: only what its configuration says of the domain itself) to g->domid, and guards a guest that xl
  * could not restore against xl save.  The emulators have started and xenstore knows them; the guest does not run.

@@ -103,6 +103,10 @@ int cv_guest_leave_to_monitor(struct cv_guest *g, struct cv_error *err)
 {
     char path[96];
 
+    if (g->adopted)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0,
+                       "domain %u is xl's or libvirt's and has no monitor of convoy's: convoy unpause %u lets it go on",
+                       g->domid, g->domid);
     snprintf(path, sizeof path, CV_GUEST_GO_ON, g->domid);
     return g->host->ops->xs_write(g->host, path, "1", err);
 }

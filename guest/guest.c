@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "emulators/paths.h"
 #include "emulators/spawn.h"
+#include "guest/adopt.h"
 #include "guest/devices.h"
 
 #define QUIT_TIMEOUT_MS 5000
@@ -19,6 +20,8 @@ static int attach_all(struct cv_guest *g, bool dead_ok, struct cv_error *err)
     if (cv_emuset_init(&g->set, &g->layout, g->domid, g->sink, err) < 0)
         return -1;
     g->has_set = true;
+    if (g->adopted)
+        return cv_guest_adopt_emulator(g, dead_ok, err);
     for (unsigned i = 0; i < g->layout.count; i++) {
         char path[128];
         CV_AUTO_FREE char *pid = NULL, *qmp = NULL;
@@ -35,13 +38,20 @@ static int attach_all(struct cv_guest *g, bool dead_ok, struct cv_error *err)
     return 0;
 }
 
+static int read_facts(struct cv_guest *g, struct cv_findings *found, struct cv_error *err)
+{
+    return cv_guest_is_ours(g->host, g->domid) ? cv_guest_nodes_read(g, err) : cv_guest_adopt(g, found, err);
+}
+
 static int open_found(struct cv_guest *g, struct cv_host *host, const struct cv_domain_info *d, bool dead_ok,
-                      struct cv_sink *sink, struct cv_error *err)
+                      struct cv_sink *sink, struct cv_findings *found, struct cv_error *err)
 {
     *g = (struct cv_guest){ .host = host, .sink = sink, .domid = d->domid };
     if (!d->hvm)
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain %u '%s' is not an HVM guest", d->domid, d->name);
-    if (cv_guest_nodes_read(g, err) < 0 || attach_all(g, dead_ok, err) < 0) {
+        return cv_fail(err, CV_E_UNSUPPORTED, 0,
+                       "domain %u '%s' is a PV guest, which has no emulators: xl save and xl migrate are for it",
+                       d->domid, d->name);
+    if (read_facts(g, found, err) < 0 || attach_all(g, dead_ok, err) < 0) {
         cv_guest_dispose(g);
         return -1;
     }
@@ -52,14 +62,14 @@ static int open_found(struct cv_guest *g, struct cv_host *host, const struct cv_
 }
 
 static int open_guest(struct cv_guest *g, struct cv_host *host, const char *who, bool dead_ok, struct cv_sink *sink,
-                      struct cv_error *err)
+                      struct cv_findings *found, struct cv_error *err)
 {
     struct cv_domain_info d;
 
     *g = (struct cv_guest){ .host = host, .sink = sink };
     if (host->ops->find(host, who, &d, err) < 0)
         return -1;
-    return open_found(g, host, &d, dead_ok, sink, err);
+    return open_found(g, host, &d, dead_ok, sink, found, err);
 }
 
 int cv_guest_open_domain(struct cv_guest *g, struct cv_host *host, uint32_t domid, struct cv_sink *sink,
@@ -70,18 +80,32 @@ int cv_guest_open_domain(struct cv_guest *g, struct cv_host *host, uint32_t domi
     *g = (struct cv_guest){ .host = host, .sink = sink };
     if (host->ops->info(host, domid, &d, err) < 0)
         return -1;
-    return open_found(g, host, &d, true, sink, err);
+    return open_found(g, host, &d, true, sink, NULL, err);
 }
 
 int cv_guest_open(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink, struct cv_error *err)
 {
-    return open_guest(g, host, who, false, sink, err);
+    struct cv_error why = CV_ERROR_INIT, first;
+    struct cv_findings found = { 0 };
+
+    int rc = open_guest(g, host, who, false, sink, &found, &why);
+    if (rc < 0)
+        rc = cv_findings_errors(&found) > 1 && cv_findings_tell(&found, sink, &first) < 0 ? cv_fail_as(err, &first)
+                                                                                          : cv_fail_as(err, &why);
+    cv_findings_dispose(&found);
+    return rc;
 }
 
 int cv_guest_open_to_end(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink,
                          struct cv_error *err)
 {
-    return open_guest(g, host, who, true, sink, err);
+    return open_guest(g, host, who, true, sink, NULL, err);
+}
+
+int cv_guest_open_to_check(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink,
+                           struct cv_findings *found, struct cv_error *err)
+{
+    return open_guest(g, host, who, true, sink, found, err);
 }
 
 void cv_guest_dispose(struct cv_guest *g)
@@ -97,6 +121,8 @@ void cv_guest_dispose(struct cv_guest *g)
     g->config_text = NULL;
     free(g->devices);
     g->devices = NULL;
+    free(g->devices_list);
+    g->devices_list = NULL;
 }
 
 int cv_guest_start_emulators(struct cv_guest *g, enum cv_spawn_mode mode, int64_t deadline_ms, struct cv_cancel *cancel,
@@ -176,6 +202,8 @@ int cv_guest_expect_late_suspend(struct cv_guest *g, bool on, struct cv_error *e
 {
     char path[96], until[24];
 
+    if (g->adopted) /* it has no monitor of ours that would look */
+        return 0;
     /* Whoever stops the guest now has it in hand: its monitor is not to set it going on an earlier one's behalf, least
      * of all after it has been handed over to another host. */
     snprintf(path, sizeof path, CV_GUEST_GO_ON, g->domid);

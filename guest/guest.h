@@ -40,21 +40,26 @@ struct cv_guest {
     struct cv_domain_spec spec;
     struct cv_layout layout;
     bool has_layout;
-    char *config_text; /* never NULL once open; owned */
-    char *devices;     /* its PV devices, in libxl's words (devices.h); NULL = not known (yet); owned */
+    bool adopted;       /* libxl made it: it carries none of our nodes (adopt.h) */
+    char *config_text;  /* never NULL once open; owned */
+    char *devices;      /* its PV devices, in libxl's words (devices.h); NULL = not known (yet); owned */
+    char *devices_list; /* adopted: what the host's devices_list said just before devices was read; owned */
     struct cv_emuset set;
     bool has_set;
     struct cv_now now; /* what cv_guest_look saw of the emulators */
 };
 
 /* Finds a running guest and takes hold of its emulators' processes (no QMP yet: cv_emuset_connect).
- * who: name or domid.  Errors: CV_E_NOT_FOUND; CV_E_UNSUPPORTED: a domain that convoy did not make;
- * CV_E_EMULATOR: an emulator is dead. */
+ * who: name or domid.  Errors: CV_E_NOT_FOUND; CV_E_UNSUPPORTED: a domain that neither convoy nor libxl made, or one of
+ * libxl's that convoy cannot serve; CV_E_EMULATOR: an emulator is dead. */
 int cv_guest_open(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink,
                   struct cv_error *err) CV_CHECKED;
 /* The same for a guest that is to be ended: dead emulators are no hindrance. */
 int cv_guest_open_to_end(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink,
                          struct cv_error *err) CV_CHECKED;
+/* The same, and everything that stands in the way of opening it is added to found. */
+int cv_guest_open_to_check(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink,
+                           struct cv_findings *found, struct cv_error *err) CV_CHECKED;
 /* Likewise, of a domain that is known: a name of digits is never taken for it. */
 int cv_guest_open_domain(struct cv_guest *g, struct cv_host *host, uint32_t domid, struct cv_sink *sink,
                          struct cv_error *err) CV_CHECKED;

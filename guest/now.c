@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/fd.h"
-#include "guest/guest.h"
+#include "guest/adopt.h"
 
 #define KIB_MAX (UINT64_C(1) << 34)
 
@@ -79,6 +79,8 @@ int cv_guest_look_store(struct cv_guest *g, struct cv_error *err)
 int cv_guest_look(struct cv_guest *g, const struct cv_emu_wait *w, struct cv_error *err)
 {
     cv_now_dispose(&g->now);
+    if (g->adopted)
+        return cv_guest_look_adopted(g, w, err) < 0 ? -1 : cv_guest_look_store(g, err);
     if (cv_emuset_now(&g->set, &g->layout, CV_NOW_ALL, w, &g->now, err) < 0)
         return -1;
     if (cv_now_take(&g->now, &g->layout, err) < 0)

@@ -62,18 +62,22 @@ static int check_layout(const struct cv_image *img, struct cv_error *err)
     return cv_cmdline_check(l, err) < 0 ? cv_context(err, "record LAYOUT") : 0;
 }
 
-/* Kinds whose QEMU models all keep state; of raw and foreign devices that is not known. */
-static bool keeps_state(const struct cv_layout_device *dev)
+/* Kinds whose QEMU models all keep state; of raw and foreign devices that is not known.  A guest with PV drivers has
+ * unplugged the default emulator's network cards, and does so again after a restore. */
+static bool keeps_state(const struct cv_layout_dm *dm, const struct cv_layout_device *dev, bool pv)
 {
+    if (pv && dm->role == CV_DM_DEFAULT && dev->kind == CV_DEV_VIF)
+        return false;
     return dev->bdf != CV_BDF_NONE && dev->kind != CV_DEV_RAW && dev->kind != CV_DEV_FOREIGN;
 }
 
-int cv_image_check_sections(const struct cv_layout_dm *dm, const struct cv_qemu_state *qemu, struct cv_error *err)
+int cv_image_check_sections(const struct cv_layout_dm *dm, const struct cv_qemu_state *qemu, bool pv,
+                            struct cv_error *err)
 {
     for (unsigned i = 0; i < dm->device_count; i++) {
         const struct cv_layout_device *dev = &dm->devices[i];
         char path[20], bdf[12];
-        bool found = !keeps_state(dev);
+        bool found = !keeps_state(dm, dev, pv);
 
         snprintf(path, sizeof path, "0000:%s/", cv_bdf_string(dev->bdf, bdf, sizeof bdf));
         for (size_t k = 0; k < qemu->count && !found; k++)
@@ -84,7 +88,7 @@ int cv_image_check_sections(const struct cv_layout_dm *dm, const struct cv_qemu_
     return 0;
 }
 
-static int check_state(const struct cv_layout_dm *dm, const struct cv_image_state *s, struct cv_error *err)
+static int check_state(const struct cv_layout_dm *dm, const struct cv_image_state *s, bool pv, struct cv_error *err)
 {
     if (!s->there)
         return bad(err, "its device state is missing");
@@ -93,13 +97,13 @@ static int check_state(const struct cv_layout_dm *dm, const struct cv_image_stat
     /* Sections that cannot be told apart are no fault: their lengths stand nowhere (stream-format/qemu_state.h). */
     if (!s->taken_apart && s->why.code != CV_E_UNSUPPORTED)
         return bad(err, "%s", s->why.text);
-    return s->taken_apart ? cv_image_check_sections(dm, &s->qemu, err) : 0;
+    return s->taken_apart ? cv_image_check_sections(dm, &s->qemu, pv, err) : 0;
 }
 
 static int check_states(const struct cv_image *img, struct cv_error *err)
 {
     for (unsigned i = 0; i < img->layout.count; i++)
-        if (check_state(&img->layout.dms[i], &img->states[i], err) < 0)
+        if (check_state(&img->layout.dms[i], &img->states[i], img->has_devices, err) < 0)
             return cv_context(err, "record DEVICE_STATE dmid %u: emulator '%s'", i, img->layout.dms[i].name);
     return 0;
 }

@@ -65,7 +65,8 @@ struct cv_image {
     char *notes[CV_IMAGE_NOTES_MAX];
     unsigned note_count;
     uint64_t notes_seen, unknown_records;
-    bool has_parent; /* incremental: what map and passes show is what differs, unless the parents were read */
+    bool has_devices; /* PV devices are listed */
+    bool has_parent;  /* incremental: what map and passes show is what differs, unless the parents were read */
     struct cv_rec_parent parent; /* its name: parent_name */
     char *parent_name;
     unsigned parents_read;  /* images below this one, read with it */
@@ -112,8 +113,9 @@ static inline bool cv_image_memory_only(const struct cv_image *img)
  * state and with the memory.  img: whole.  Errors: CV_E_STREAM, CV_E_STREAM_VERSION. */
 int cv_image_check(const struct cv_image *img, struct cv_error *err) CV_CHECKED;
 
-/* Every PCI device of dm's layout entry that QEMU keeps state of has a section in its device state. */
-int cv_image_check_sections(const struct cv_layout_dm *dm, const struct cv_qemu_state *qemu,
+/* Every PCI device of dm's layout entry that QEMU keeps state of has a section in its device state.
+ * pv: the guest has PV devices, and may have unplugged the default emulator's network cards for them. */
+int cv_image_check_sections(const struct cv_layout_dm *dm, const struct cv_qemu_state *qemu, bool pv,
                             struct cv_error *err) CV_CHECKED;
 
 /* Memory BARs, as the guest's firmware has set them; needs keep_states.  Returns how many were found, at most max. */

@@ -93,14 +93,23 @@ static int put_layout(struct cv_save *s, struct cv_error *err)
 }
 
 /* The list first: what changes while the text is read is noticed later. */
-static int put_devices(struct cv_save *s, struct cv_error *err)
+static int read_devices(struct cv_save *s, struct cv_error *err)
 {
     struct cv_host *h = s->g.host;
-    CV_AUTO_BUF body = { 0 };
 
     free(s->devices_list);
     s->devices_list = NULL;
-    if (h->ops->devices_list(h, s->g.domid, &s->devices_list, err) < 0 || cv_guest_devices_read(&s->g, err) < 0)
+    if (!s->g.adopted)
+        return h->ops->devices_list(h, s->g.domid, &s->devices_list, err) < 0 ? -1 : cv_guest_devices_read(&s->g, err);
+    s->devices_list = strdup(s->g.devices_list);
+    return s->devices_list != NULL ? 0 : cv_fail(err, CV_E_NOMEM, 0, "no memory for the list of PV devices");
+}
+
+static int put_devices(struct cv_save *s, struct cv_error *err)
+{
+    CV_AUTO_BUF body = { 0 };
+
+    if (read_devices(s, err) < 0)
         return -1;
     if (s->g.devices == NULL)
         return 0;

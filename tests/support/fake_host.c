@@ -89,7 +89,7 @@ static int fake_facts(struct cv_host *h, struct cv_host_facts *out, struct cv_er
 static void fill(const struct fake_domain *d, struct cv_domain_info *out)
 {
     *out = (struct cv_domain_info){ .domid = d->domid,
-                                    .hvm = true,
+                                    .hvm = !d->pv,
                                     .paused = d->paused,
                                     .shutdown = d->suspended || d->ended,
                                     .shutdown_reason = d->ended       ? d->end_reason
@@ -225,7 +225,7 @@ static int fake_introduce(struct cv_host *h, uint32_t domid, const struct cv_gue
 
 static int fake_destroy(struct cv_host *h, uint32_t domid, struct cv_error *err)
 {
-    char dom[64], dms[64];
+    char trees[3][64];
     const char *key;
     json_t *value;
     void *tmp;
@@ -233,11 +233,16 @@ static int fake_destroy(struct cv_host *h, uint32_t domid, struct cv_error *err)
     TRIP(h, err);
     forget_devices(domain(h, domid));
     domain(h, domid)->exists = false;
-    snprintf(dom, sizeof dom, "/local/domain/%u/", domid);
-    snprintf(dms, sizeof dms, "/local/domain/0/dms/%u/", domid);
-    json_object_foreach_safe(fake(h)->store, tmp, key,
-                             value) if (strncmp(key, dom, strlen(dom)) == 0 || strncmp(key, dms, strlen(dms)) == 0)
-        json_object_del(fake(h)->store, key);
+    snprintf(trees[0], sizeof trees[0], "/local/domain/%u/", domid);
+    snprintf(trees[1], sizeof trees[1], "/local/domain/0/dms/%u/", domid);
+    snprintf(trees[2], sizeof trees[2], "/local/domain/0/device-model/%u/", domid);
+    json_object_foreach_safe(fake(h)->store, tmp, key, value) for (size_t i = 0; i < 3; i++)
+    {
+        if (strncmp(key, trees[i], strlen(trees[i])) == 0) {
+            json_object_del(fake(h)->store, key);
+            break;
+        }
+    }
     return 0;
 }
 

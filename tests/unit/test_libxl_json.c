@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "../support/run_suite.h"
-#include "convert/libxl_json.h"
+#include "guest/libxl_json.h"
 
 static struct cv_error err;
 
@@ -59,17 +59,29 @@ static const struct row taken[] = {
     { "", "", "",
       ",\"disks\":[{\"pdev_path\":\"/"
       "d\",\"vdev\":\"xvda\",\"backend\":\"qdisk\",\"format\":\"qcow2\",\"readwrite\":1}]",
-      "\"model=ide,vdev=hda,access=rw,format=qcow2,target=/d\"" },
+      "\"vdev=xvda,access=rw,backendtype=qdisk,format=qcow2,target=/d\"" },
     { "", "", "", ",\"disks\":[{\"vdev\":\"hdc\",\"format\":\"empty\",\"removable\":1,\"is_cdrom\":1}]",
-      "\"model=ide,vdev=hdc,access=ro,devtype=cdrom,target=\"" },
+      "\"model=ide,devtype=cdrom,vdev=hdc,access=ro,target=\"" },
     { "", "", ",\"hdtype\":\"ahci\"",
       ",\"disks\":[{\"pdev_path\":\"/"
       "d\",\"vdev\":\"hda\",\"format\":\"raw\",\"readwrite\":1,\"discard_enable\":\"False\"}]",
-      "\"model=ahci,vdev=hda,access=rw,no-discard,format=raw,target=/d\"" },
+      "\"vdev=hda,access=rw,no-discard,format=raw,target=/d\"" },
     { "", "", "",
       ",\"nics\":[{\"devid\":0,\"mtu\":1492,\"model\":\"e1000\",\"mac\":\"00:16:3e:01:02:03\",\"bridge\":\"br7\","
       "\"script\":\"/etc/xen/scripts/vif-bridge\",\"nictype\":\"vif_ioemu\"}]",
-      "\"type=ioemu,mac=00:16:3e:01:02:03,model=e1000,bridge=br7\"" },
+      "\"type=ioemu,mac=00:16:3e:01:02:03,model=e1000,script=/etc/xen/scripts/vif-bridge,bridge=br7\"" },
+    { "", "", "",
+      ",\"disks\":[{\"pdev_path\":\"/dev/vg/"
+      "e\",\"vdev\":\"xvde\",\"backend\":\"phy\",\"format\":\"raw\",\"readwrite\":1,\"removable\":1}]",
+      "\"vdev=xvde,access=rw,backendtype=phy,format=raw,target=/dev/vg/e\"" },
+    { "", "", "",
+      ",\"disks\":[{\"pdev_path\":\"pool/v\",\"vdev\":\"xvda\",\"format\":\"raw\",\"readwrite\":1,"
+      "\"script\":\"block-drbd\",\"backend_domid\":3}]",
+      "\"vdev=xvda,access=rw,script=block-drbd,backend=3,format=raw,target=pool/v\"" },
+    { "", "", "",
+      ",\"nics\":[{\"devid\":0,\"mac\":\"00:16:3e:01:02:03\",\"nictype\":\"vif\",\"bridge\":\"br7\","
+      "\"rate_bytes_per_interval\":625000,\"rate_interval_usecs\":50000,\"ip\":\"10.0.0.7\"}]",
+      "\"type=vif,mac=00:16:3e:01:02:03,model=rtl8139,ip=10.0.0.7,rate=12500000B/s@50000us,bridge=br7\"" },
     { "", "", ",\"sdl\":{},\"spice\":{}", ",\"vkbs\":[{\"devid\":0}],\"pcidevs\":[],\"on_watchdog\":null",
       "name = \"g\"\n" },
 };
@@ -82,7 +94,7 @@ START_TEST(rename_restart_is_carried_over_and_refused)
     struct cv_guest_config config;
     CV_AUTO_BUF cfg = { 0 };
 
-    ck_assert_msg(cv_libxl_to_cfg(json, strlen(json), &facts, &cfg, &err) == 0, "%s", err.text);
+    ck_assert_msg(cv_libxl_to_cfg(json, strlen(json), &facts, &cfg, NULL, &err) == 0, "%s", err.text);
     ck_assert_int_eq(cv_buf_put_u8(&cfg, 0, &err), 0);
     ck_assert_ptr_nonnull(strstr((char *)cfg.data, "on_reboot = \"rename-restart\"\n"));
     ck_assert_int_lt(cv_guest_config_parse((char *)cfg.data, cfg.len - 1, "test", &config, &err), 0);
@@ -99,7 +111,7 @@ START_TEST(known_members_are_taken)
     struct cv_guest_config config;
     CV_AUTO_BUF cfg = { 0 };
 
-    ck_assert_msg(cv_libxl_to_cfg(json, strlen(json), &facts, &cfg, &err) == 0, "%s", err.text);
+    ck_assert_msg(cv_libxl_to_cfg(json, strlen(json), &facts, &cfg, NULL, &err) == 0, "%s", err.text);
     ck_assert_int_eq(cv_buf_put_u8(&cfg, 0, &err), 0);
     ck_assert_msg(strstr((char *)cfg.data, r->expected) != NULL, "no '%s' in\n%s", r->expected, (char *)cfg.data);
     ck_assert_msg(cv_guest_config_parse((char *)cfg.data, cfg.len - 1, "test", &config, &err) == 0, "%s\n%s", err.text,
@@ -139,19 +151,13 @@ static const struct row refused[] = {
     { "", "", "", ",\"pcidevs\":[{\"dev\":3}]", "passed-through" },
     { "", "", "", ",\"p9s\":[{}, 1]", "PV devices" },
     { "", "", "", ",\"on_crash\":\"explode\"", "on_crash" },
-    { "", "", "", ",\"disks\":[{\"pdev_path\":\"/d\",\"vdev\":\"sda\",\"format\":\"raw\"}]", "disks[0].vdev" },
-    { "", "", "", ",\"disks\":[{\"pdev_path\":\"/d\",\"vdev\":\"xvdq\",\"format\":\"raw\"}]", "disks[0].vdev" },
-    { "", "", "", ",\"disks\":[{\"pdev_path\":\"/d\",\"vdev\":\"hda\",\"script\":\"block-x\"}]", "block scripts" },
-    { "", "", "", ",\"disks\":[{\"pdev_path\":\"/d\",\"vdev\":\"hda\",\"backend_domid\":3}]", "driver domains" },
+    { "", "", "", ",\"disks\":[{\"pdev_path\":\"/d\",\"vdev\":\"xvda,x\"}]", "disks[0].vdev: has characters" },
+    { "", "", "", ",\"disks\":[{\"pdev_path\":\"/d\",\"vdev\":\"xvda\",\"backend\":\"tap\"}]", "disks[0].backend" },
     { "", "", "", ",\"disks\":[{\"pdev_path\":\"/d\\n\",\"vdev\":\"hda\"}]", "control characters" },
-    { "", "", "", ",\"nics\":[{\"devid\":0,\"mac\":\"00:16:3e:01:02:03\",\"nictype\":\"vif\"}]", "nics[0].nictype" },
     { "", "", "", ",\"nics\":[{\"devid\":1,\"mac\":\"00:16:3e:01:02:03\",\"nictype\":\"vif_ioemu\"}]",
       "nics[0].devid" },
     { "", "", "", ",\"nics\":[{\"devid\":0,\"mac\":\"00:16:3e:01:02:03,x\",\"nictype\":\"vif_ioemu\"}]",
       "nics[0].mac" },
-    { "", "", "",
-      ",\"nics\":[{\"devid\":0,\"mac\":\"00:16:3e:01:02:03\",\"nictype\":\"vif_ioemu\",\"rate_bytes_per_interval\":9}]",
-      "rate_bytes" },
 };
 
 START_TEST(what_cannot_be_served_is_refused_by_name)
@@ -161,7 +167,7 @@ START_TEST(what_cannot_be_served_is_refused_by_name)
     struct cv_libxl_facts facts;
     CV_AUTO_BUF cfg = { 0 };
 
-    ck_assert_int_eq(cv_libxl_to_cfg(json, strlen(json), &facts, &cfg, &err), -1);
+    ck_assert_int_eq(cv_libxl_to_cfg(json, strlen(json), &facts, &cfg, NULL, &err), -1);
     ck_assert_int_eq(err.code, CV_E_UNSUPPORTED);
     ck_assert_msg(strstr(err.text, r->expected) != NULL, "'%s', not '%s'", err.text, r->expected);
     free(json);
@@ -177,7 +183,7 @@ START_TEST(facts_without_a_key)
     struct cv_libxl_facts f;
     CV_AUTO_BUF cfg = { 0 };
 
-    ck_assert_msg(cv_libxl_to_cfg(json, strlen(json), &f, &cfg, &err) == 0, "%s", err.text);
+    ck_assert_msg(cv_libxl_to_cfg(json, strlen(json), &f, &cfg, NULL, &err) == 0, "%s", err.text);
     ck_assert_uint_eq(f.timer_mode, 3);
     ck_assert_uint_eq(f.shadow_kb, 5120);
     ck_assert_uint_eq(f.target_kb, 262144);
@@ -194,7 +200,7 @@ START_TEST(no_json_at_all)
     CV_AUTO_BUF cfg = { 0 };
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        ck_assert_int_eq(cv_libxl_to_cfg(texts[i], strlen(texts[i]), &f, &cfg, &err), -1);
+        ck_assert_int_eq(cv_libxl_to_cfg(texts[i], strlen(texts[i]), &f, &cfg, NULL, &err), -1);
         ck_assert_int_eq(err.code, CV_E_STREAM);
     }
 }

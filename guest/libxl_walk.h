@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Walking libxl's JSON and writing xl.cfg text from it.  Private to convert/.  After the first failure nothing is
+/* Walking libxl's JSON and writing xl.cfg text from it.  Private to guest/.  After the first failure nothing is
  * written any more, so that callers need not look after every step. */
-#ifndef CONVOY_CONVERT_LIBXL_WALK_H
-#define CONVOY_CONVERT_LIBXL_WALK_H
+#ifndef CONVOY_GUEST_LIBXL_WALK_H
+#define CONVOY_GUEST_LIBXL_WALK_H
 
 #include <jansson.h>
 
-#include "convert/libxl_json.h"
-#include "convert/libxl_members.h"
+#include "guest/libxl_json.h"
+#include "guest/libxl_members.h"
 
 struct cv_walk {
     struct cv_buf *cfg;
     struct cv_libxl_facts *facts;
     const char *at; /* "b_info.type.hvm": for messages */
     bool failed;
+    struct cv_findings *found; /* may be NULL */
     struct cv_error *err;
 };
 
@@ -34,7 +35,7 @@ const char *cv_walk_string_or(json_t *o, const char *name, const char *otherwise
 bool cv_walk_truth(json_t *o, const char *name);
 
 /* libxl_devices.c: disk = [...] and vif = [...]. */
-void cv_walk_disks(struct cv_walk *w, json_t *list, bool ahci);
+void cv_walk_disks(struct cv_walk *w, json_t *list);
 void cv_walk_nics(struct cv_walk *w, json_t *list);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "convert/libxl_members.h"
+#include "guest/libxl_members.h"
 
 #include <stddef.h>
 
@@ -12,7 +12,7 @@ static const char *const dm_words[] = { "unknown", "", "qemu_xen", "", NULL };
 static const char *const hvm_words[] = { "hvm", "hvm", NULL };
 
 const char cv_libxl_passed_through[] = "a guest with passed-through devices can be neither saved nor migrated";
-const char cv_libxl_pv_device[] = "PV devices are not supported yet";
+const char cv_libxl_pv_device[] = "PV devices of this kind are not supported";
 
 /* clang-format off */
 const struct cv_libxl_member cv_libxl_create_members[] = {
@@ -155,17 +155,17 @@ const struct cv_libxl_member cv_libxl_vga_members[] = { { "kind", WORD, "vga", v
                                                         { NULL, IGNORE, NULL, NULL } };
 
 const struct cv_libxl_member cv_libxl_disk_members[] = {
-    { "backend_domid", REFUSE, "disks of driver domains are not supported", NULL },
-    { "backend_domname", REFUSE, NULL, NULL },
+    { "backend_domid", ELSEWHERE, NULL, NULL },
+    { "backend_domname", ELSEWHERE, NULL, NULL },
     { "pdev_path", ELSEWHERE, NULL, NULL },
     { "vdev", ELSEWHERE, NULL, NULL },
     { "backend", ELSEWHERE, NULL, NULL },
     { "format", ELSEWHERE, NULL, NULL },
-    { "script", REFUSE, "block scripts belong to PV disks", NULL },
+    { "script", ELSEWHERE, NULL, NULL },
     { "removable", IGNORE, NULL, NULL },
     { "readwrite", ELSEWHERE, NULL, NULL },
     { "is_cdrom", ELSEWHERE, NULL, NULL },
-    { "direct_io_safe", IGNORE, NULL, NULL },
+    { "direct_io_safe", ELSEWHERE, NULL, NULL },
     { "discard_enable", ELSEWHERE, NULL, NULL },
     { "specification", ELSEWHERE, NULL, NULL },
     { "transport", REFUSE, NULL, NULL },
@@ -178,11 +178,12 @@ const struct cv_libxl_member cv_libxl_disk_members[] = {
 
 /* clang-format off */
 const struct cv_libxl_member cv_libxl_nic_members[] = {
-    { "backend_domid", REFUSE, "network cards of driver domains are not supported", NULL },
-    { "backend_domname", REFUSE, NULL, NULL }, { "devid", ELSEWHERE, NULL, NULL }, { "mtu", IGNORE, NULL, NULL },
-    { "model", ELSEWHERE, NULL, NULL }, { "mac", ELSEWHERE, NULL, NULL }, { "ip", IGNORE, NULL, NULL },
-    { "bridge", ELSEWHERE, NULL, NULL }, { "ifname", ELSEWHERE, NULL, NULL }, { "script", ELSEWHERE, NULL, NULL },
-    { "nictype", ELSEWHERE, NULL, NULL }, { "trusted", IGNORE, NULL, NULL }, { NULL, IGNORE, NULL, NULL },
+    { "backend_domid", ELSEWHERE, NULL, NULL }, { "backend_domname", ELSEWHERE, NULL, NULL },
+    { "devid", ELSEWHERE, NULL, NULL }, { "mtu", ELSEWHERE, NULL, NULL }, { "model", ELSEWHERE, NULL, NULL },
+    { "mac", ELSEWHERE, NULL, NULL }, { "ip", ELSEWHERE, NULL, NULL }, { "bridge", ELSEWHERE, NULL, NULL },
+    { "ifname", ELSEWHERE, NULL, NULL }, { "script", ELSEWHERE, NULL, NULL }, { "nictype", ELSEWHERE, NULL, NULL },
+    { "rate_bytes_per_interval", ELSEWHERE, NULL, NULL }, { "rate_interval_usecs", ELSEWHERE, NULL, NULL },
+    { "gatewaydev", ELSEWHERE, NULL, NULL }, { "trusted", ELSEWHERE, NULL, NULL }, { NULL, IGNORE, NULL, NULL },
 };
 /* clang-format on */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "convert/libxl_walk.h"
+#include "guest/libxl_walk.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,8 +9,12 @@
 
 void cv_walk_refuse(struct cv_walk *w, const char *name, const char *why)
 {
+    struct cv_error e = CV_ERROR_INIT;
+
+    cv_fail(&e, CV_E_UNSUPPORTED, 0, "configuration: %s%s%s: %s", w->at, *w->at ? "." : "", name, why);
+    cv_findings_add(w->found, "configuration", &e, NULL);
     if (!w->failed)
-        cv_fail(w->err, CV_E_UNSUPPORTED, 0, "configuration: %s%s%s: %s", w->at, *w->at ? "." : "", name, why);
+        cv_fail_as(w->err, &e);
     w->failed = true;
 }
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "convert/libxl_walk.h"
+#include "guest/libxl_walk.h"
 
 /* ---- what needs more than a table ---- */
 
@@ -187,7 +187,7 @@ static void walk_all(struct cv_walk *w, json_t *o)
     }
     if (json_object_get(c, "uuid") == NULL || json_object_get(c, "name") == NULL)
         cv_walk_refuse(w, "c_info", "name or uuid is missing");
-    cv_walk_put(w, "# converted from xl's save file\n");
+    cv_walk_put(w, "# of a guest that libxl has made\n");
     cv_walk_object(w, "", o, cv_libxl_top_members);
     put_actions(w, o);
     cv_walk_object(w, "c_info", c, cv_libxl_create_members);
@@ -199,14 +199,14 @@ static void walk_all(struct cv_walk *w, json_t *o)
     put_vcpus(w, b);
     put_extra(w, b);
     put_hvm(w, h);
-    cv_walk_disks(w, json_object_get(o, "disks"), strcmp(cv_walk_string_or(h, "hdtype", "ide"), "ahci") == 0);
+    cv_walk_disks(w, json_object_get(o, "disks"));
     cv_walk_nics(w, json_object_get(o, "nics"));
 }
 
 int cv_libxl_to_cfg(const char *json, size_t len, struct cv_libxl_facts *facts, struct cv_buf *cfg,
-                    struct cv_error *err)
+                    struct cv_findings *found, struct cv_error *err)
 {
-    struct cv_walk w = { .cfg = cfg, .facts = facts, .at = "", .err = err };
+    struct cv_walk w = { .cfg = cfg, .facts = facts, .at = "", .found = found, .err = err };
     json_error_t e;
     json_t *o = json_loadb(json, len, JSON_REJECT_DUPLICATES, &e);
 

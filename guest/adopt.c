@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "guest/adopt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "emulators/adopted.h"
+#include "emulators/paths.h"
+#include "guest/devices.h"
+#include "guest/libxl_json.h"
+
+/* 0: xenstore names none. */
+static int read_pid(struct cv_guest *g, int *pid_out, struct cv_error *err)
+{
+    CV_AUTO_FREE char *text = NULL;
+    char path[80];
+
+    snprintf(path, sizeof path, "/local/domain/%u/image/device-model-pid", g->domid);
+    if (g->host->ops->xs_read(g->host, path, &text, err) < 0)
+        return -1;
+    *pid_out = text != NULL ? atoi(text) : 0;
+    return 0;
+}
+
+/* The program as it was called, which is how a restored one is called, too. */
+static int read_arguments(struct cv_guest *g, struct cv_strings *argv, struct cv_pool *pool, struct cv_error *err)
+{
+    int pid;
+
+    if (read_pid(g, &pid, err) < 0)
+        return -1;
+    if (pid <= 0)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0,
+                       "xenstore names no emulator of it (image/device-model-pid): it is being built, or its emulator "
+                       "is in another domain");
+    if (cv_emulator_arguments(pid, pool, argv, err) < 0)
+        return -1;
+    if (argv->count == 0 || argv->items[0][0] != '/')
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "its emulator's program is '%.80s', which is no path",
+                       argv->count ? argv->items[0] : "");
+    return 0;
+}
+
+/* What p has becomes g's. */
+static int take_plan(struct cv_guest *g, struct cv_libxl_guest *p, struct cv_error *err)
+{
+    g->spec = p->spec;
+    g->config_text = strdup((const char *)p->cfg.data);
+    if (g->config_text == NULL)
+        return cv_fail(err, CV_E_NOMEM, 0, "no memory for the guest's configuration");
+    g->layout = p->layout;
+    g->has_layout = true;
+    p->has_layout = false;
+    g->adopted = true;
+    return 0;
+}
+
+/* Of a step that names everything it finds by itself, nothing is said twice. */
+static int note(struct cv_findings *found, size_t before, const char *check, const struct cv_error *why)
+{
+    if (found != NULL && found->count == before)
+        cv_findings_add(found, check, why, NULL);
+    return -1;
+}
+
+static int plan(struct cv_guest *g, struct cv_findings *found, struct cv_error *err)
+{
+    struct cv_error e = CV_ERROR_INIT, why = CV_ERROR_INIT;
+    struct cv_libxl_guest p = { 0 };
+    struct cv_strings argv = { 0 };
+    struct cv_pool pool = { 0 };
+    size_t before = found != NULL ? found->count : 0;
+
+    int rc = read_arguments(g, &argv, &pool, &e);
+    if (rc < 0)
+        note(found, before, "emulators", &e);
+    /* Whatever the emulator is: what is in the way in the configuration is to be named, too. */
+    const char *model = rc == 0 ? argv.items[0] : "/usr/bin/qemu-system-i386";
+    before = found != NULL ? found->count : 0;
+    if (cv_libxl_guest_plan(&p, g->devices, strlen(g->devices), model, found, &why) < 0)
+        rc = note(found, before, "configuration", &why);
+    else if (rc == 0 && (rc = cv_emulator_check_arguments(&argv, &p.layout, &why)) < 0)
+        rc = note(found, before, "emulators", &why);
+    if (rc < 0)
+        cv_fail_as(err, e.code != CV_OK ? &e : &why);
+    else
+        rc = take_plan(g, &p, err);
+    cv_libxl_guest_dispose(&p);
+    cv_pool_dispose(&pool);
+    return rc;
+}
+
+/* A guest that xl creates, restores or receives has all of this before it is whole. */
+static int check_whole(struct cv_guest *g, struct cv_error *err)
+{
+    CV_AUTO_FREE char *state = NULL;
+    char path[80];
+
+    snprintf(path, sizeof path, "/local/domain/0/device-model/%u/state", g->domid);
+    if (g->host->ops->xs_read(g->host, path, &state, err) < 0)
+        return -1;
+    if (state != NULL && strcmp(state, "running") == 0)
+        return 0;
+    return cv_fail(err, CV_E_BUSY, 0, "domain %u is being built: its emulator does not run yet (%s is '%.20s')",
+                   g->domid, path, state ? state : "");
+}
+
+int cv_guest_adopt(struct cv_guest *g, struct cv_findings *found, struct cv_error *err)
+{
+    /* The list first: what changes while the text is read is noticed later. */
+    if (g->host->ops->devices_list(g->host, g->domid, &g->devices_list, err) < 0 || cv_guest_devices_read(g, err) < 0)
+        return -1;
+    if (g->devices == NULL)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0,
+                       "domain %u was made neither by convoy nor by xl or libvirt (libxl has no record of it)",
+                       g->domid);
+    if (check_whole(g, err) < 0)
+        return -1;
+    return plan(g, found, err) < 0 ? cv_context(err, "domain %u, made by xl or libvirt", g->domid) : 0;
+}
+
+int cv_guest_adopt_emulator(struct cv_guest *g, bool dead_ok, struct cv_error *err)
+{
+    char path[108];
+    int pid;
+
+    if (read_pid(g, &pid, err) < 0)
+        return -1;
+    cv_path_qmp_xl(g->host->dirs->run, g->domid, path, sizeof path);
+    if (cv_emuset_attach(&g->set, 0, pid, path, dead_ok ? NULL : err) < 0 && !dead_ok)
+        return -1;
+    return 0;
+}
+
+int cv_guest_look_adopted(struct cv_guest *g, const struct cv_emu_wait *w, struct cv_error *err)
+{
+    struct cv_pool pool = { 0 };
+    struct cv_strings argv;
+    int rc = read_arguments(g, &argv, &pool, err);
+
+    if (rc == 0)
+        rc = cv_emuset_check_adopted(&g->set, &g->layout, w, err);
+    if (rc == 0)
+        rc = cv_emuset_now(&g->set, &g->layout, CV_NOW_ALL, w, &g->now, err);
+    if (rc == 0) {
+        g->now.started_with = &argv;
+        rc = cv_now_take(&g->now, &g->layout, err);
+        g->now.started_with = NULL;
+    }
+    /* Whoever restores it is to know what has saved it. */
+    if (rc == 0)
+        g->layout.dms[0].version = cv_pool_string(&g->layout.pool, g->set.emus[0].version);
+    cv_pool_dispose(&pool);
+    return rc;
+}
