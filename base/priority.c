@@ -18,6 +18,12 @@ int cv_nice_own(void)
     return first;
 }
 
+void cv_nice_thread_own(void)
+{
+    if (cv_process_is_own())
+        setpriority(PRIO_PROCESS, 0, cv_nice_own()); /* Linux: 0 is this thread */
+}
+
 void cv_nice(pid_t pid, int nice)
 {
     char path[32];

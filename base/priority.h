@@ -20,4 +20,8 @@ void cv_nice(pid_t pid, int nice);
  */
 int cv_nice_own(void);
 
+/* The calling thread alone, if the process is ours, goes at that value again, whatever it was sent to since: what it
+ * starts takes its value over, and a hotplug script that others wait for is not work in the background. */
+void cv_nice_thread_own(void);
+
 #endif

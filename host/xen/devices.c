@@ -16,6 +16,7 @@
 #include <libxl_utils.h>
 
 #include "base/fd.h"
+#include "base/priority.h"
 #include "host/xen/xen.h"
 
 #define RECORD "libxl-json" /* userdata that libxl keeps up to date itself, once it is there */
@@ -94,6 +95,7 @@ static int begin(struct session *s, struct xen_host *x, uint32_t domid, struct c
     *s = (struct session){ .x = x, .domid = domid, .cancel = cancel };
     s->reasons.vtable = (xentoollog_logger){ .vmessage = vmessage, .progress = no_progress, .destroy = no_destroy };
     s->reasons.sink = x->sink;
+    cv_nice_thread_own(); /* libxl gives a hotplug script 40 s: behind a busy guest's emulators they are soon over */
     if (libxl_ctx_alloc(&s->ctx, LIBXL_VERSION, 0, &s->reasons.vtable) != 0)
         return cv_fail(err, CV_E_HYPERVISOR, 0, "libxl cannot be used here");
     libxl_childproc_setmode(s->ctx, &hooks, NULL);
@@ -133,6 +135,7 @@ static int turn(struct session *s, bool aborted)
     if (poll(fds, (nfds_t)(n + watch), timeout) < 0 && errno != EINTR)
         return -1;
     gettimeofday(&now, NULL);
+    cv_nice_thread_own(); /* a migration's source on this very host sends us to the background at any time */
     libxl_osevent_afterpoll(s->ctx, n, fds, now);
     return 0;
 }

@@ -275,6 +275,20 @@ START_TEST(a_program_of_our_own_goes_to_the_background)
 }
 END_TEST
 
+START_TEST(what_others_wait_for_is_not_started_in_the_background)
+{
+    int before = getpriority(PRIO_PROCESS, 0);
+
+    cv_nice_thread_own();
+    ck_assert_int_eq(getpriority(PRIO_PROCESS, 0), before);
+    cv_process_own();
+    before = cv_nice_own();
+    setpriority(PRIO_PROCESS, 0, CV_NICE_BACKGROUND); /* as a source on this host does with its transport */
+    cv_nice_thread_own();
+    ck_assert_int_eq(getpriority(PRIO_PROCESS, 0), geteuid() == 0 ? before : CV_NICE_BACKGROUND);
+}
+END_TEST
+
 START_TEST(a_program_of_our_own_dies_where_a_test_says)
 {
     cv_process_own();
@@ -308,6 +322,7 @@ int main(void)
     TCase *p = tcase_create("process");
     tcase_add_test(p, a_library_leaves_the_process_alone);
     tcase_add_test(p, a_program_of_our_own_goes_to_the_background);
+    tcase_add_test(p, what_others_wait_for_is_not_started_in_the_background);
     tcase_add_test_raise_signal(p, a_program_of_our_own_dies_where_a_test_says, SIGKILL);
     const char *fork_mode = getenv("CK_FORK");
     if (fork_mode == NULL || strcmp(fork_mode, "no") != 0)
