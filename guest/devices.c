@@ -186,7 +186,7 @@ int cv_devices_walk(const char *devices, int (*disk)(void *user, const struct cv
     if (o == NULL)
         return cv_fail(err, CV_E_STREAM, 0, "the list of PV devices is no JSON");
     int rc = walk_disks(json_object_get(o, "disks"), disk, user, err);
-    if (rc == 0)
+    if (rc == 0 && bridge != NULL)
         rc = walk_nics(json_object_get(o, "nics"), bridge, user, err);
     json_decref(o);
     return rc;

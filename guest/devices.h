@@ -28,8 +28,8 @@ struct cv_pv_disk {
     bool readonly, raw;
     bool elsewhere; /* a script or another domain makes a disk of path */
 };
-/* Calls disk for each PV disk and bridge for the bridge of each PV card; stops at the first that is not 0.
- * devices NULL: none.  CV_E_STREAM: no such text. */
+/* Calls disk for each PV disk and bridge (may be NULL) for the bridge of each PV card; stops at the first that is not
+ * 0. devices NULL: none.  CV_E_STREAM: no such text. */
 int cv_devices_walk(const char *devices, int (*disk)(void *user, const struct cv_pv_disk *d, struct cv_error *err),
                     int (*bridge)(void *user, const char *name, struct cv_error *err), void *user,
                     struct cv_error *err) CV_CHECKED;

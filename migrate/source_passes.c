@@ -7,15 +7,17 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "guest/devices.h"
 #include "migrate/source_internal.h"
 
 #define LOOK_MS 50
 #define NAP_MS 20
 /* Messages at one look: memory is what is to be sent. */
 #define HEARD_MAX 64
-/* A destination that is silent is lost, which the silence limit finds; one that beats and beats is just slow, and its
- * emulators have 60 s to start. */
-#define ARRIVAL_MS 60000
+/* A destination that is silent is lost, which the silence limit finds.  One that beats and beats is slow: it starts
+ * emulators and runs hotplug scripts one after the other, each with a limit of its own there. The guest runs meanwhile;
+ * it is not stopped for somebody who is not ready for it. */
+#define ARRIVAL_MS (15 * 60000)
 
 /* The destination may have given up: better heard now than at the end of a full pipe. */
 static int listen_in(struct cv_source *s, struct cv_error *err)
@@ -107,11 +109,12 @@ static int await_arrival(struct cv_source *s, struct cv_error *err)
     uint64_t written = cv_writer_bytes(s->save.writer), arrived = 0;
     int64_t deadline = cv_after_ms(ARRIVAL_MS);
 
-    while (arrived < written && cv_now_ms() < deadline) {
+    while (arrived < written) {
         struct cv_error why = CV_ERROR_INIT;
         struct cv_msg m;
         if (cv_chan_recv(&s->chan, &m, deadline, s->opt->cancel, &why) < 0) {
-            return why.code == CV_E_TIMEOUT ? 0 : cv_fail_as(err, &why);
+            cv_fail_as(err, &why);
+            return why.code == CV_E_TIMEOUT ? cv_context(err, "the destination's emulators and devices") : -1;
         }
         bool failed = m.type != CV_MSG_PROGRESS;
         if (m.type == CV_MSG_FAILED)
@@ -184,21 +187,35 @@ void cv_source_passes_init(struct cv_source *s)
     s->save_opt.between_user = s;
 }
 
+/* Only to be early: what fails here is done, and reported, when the emulator stops, or when the disk settles. */
+static void flush_early(struct cv_source *s, const char *path)
+{
+    CV_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+    if (fd >= 0 && fdatasync(fd) < 0)
+        cv_log(s->sink, CV_LOG_DEBUG, "flush %s: %s", path, strerror(errno));
+}
+
+static int flush_pv_disk(void *user, const struct cv_pv_disk *d, struct cv_error *err)
+{
+    (void)err;
+    if (!d->readonly && !d->elsewhere)
+        flush_early(user, d->path);
+    return 0;
+}
+
 int cv_source_flush_disks(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_source *s = op;
     const struct cv_layout *l = &s->save.g.layout;
 
-    (void)deadline_ms, (void)err;
+    (void)deadline_ms;
     for (unsigned i = 0; s->opt->live && i < l->count; i++)
         for (unsigned k = 0; k < l->dms[i].device_count; k++) {
             const struct cv_layout_device *dev = &l->dms[i].devices[k];
             if (dev->kind != CV_DEV_DISK || dev->readonly || dev->path == NULL || *dev->path == '\0')
                 continue;
-            /* Only to be early: what fails here is done, and reported, when the emulator stops. */
-            CV_AUTO_FD fd = open(dev->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-            if (fd >= 0 && fdatasync(fd) < 0)
-                cv_log(s->sink, CV_LOG_DEBUG, "flush %s: %s", dev->path, strerror(errno));
+            flush_early(s, dev->path);
         }
-    return 0;
+    return s->opt->live ? cv_devices_walk(s->save.g.devices, flush_pv_disk, NULL, s, err) : 0;
 }
