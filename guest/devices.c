@@ -151,6 +151,7 @@ static int walk_disks(json_t *list, int (*disk)(void *, const struct cv_pv_disk 
     {
         struct cv_pv_disk d = { .vdev = text_of(o, "vdev"),
                                 .path = text_of(o, "pdev_path"),
+                                .format = text_of(o, "format"),
                                 .readonly = !is_set(o, "readwrite"),
                                 .raw = strcmp(text_of(o, "format"), "raw") == 0,
                                 .elsewhere = *text_of(o, "script") != '\0' || in_another_domain(o) };

@@ -24,7 +24,7 @@ int cv_guest_devices_add(struct cv_guest *g, struct cv_cancel *cancel, struct cv
 void cv_guest_unguard(struct cv_host *host, uint32_t domid);
 
 struct cv_pv_disk {
-    const char *vdev, *path;
+    const char *vdev, *path, *format; /* format: as in libxl ("raw", "qcow2", ...) */
     bool readonly, raw;
     bool elsewhere; /* a script or another domain makes a disk of path */
 };

@@ -103,7 +103,7 @@ static int check_state(const struct cv_layout_dm *dm, const struct cv_image_stat
 static int check_states(const struct cv_image *img, struct cv_error *err)
 {
     for (unsigned i = 0; i < img->layout.count; i++)
-        if (check_state(&img->layout.dms[i], &img->states[i], img->has_devices, err) < 0)
+        if (check_state(&img->layout.dms[i], &img->states[i], img->devices_json != NULL, err) < 0)
             return cv_context(err, "record DEVICE_STATE dmid %u: emulator '%s'", i, img->layout.dms[i].name);
     return 0;
 }

@@ -53,6 +53,14 @@ static int take_layout(struct cv_image *img, struct cv_buf *b, struct cv_error *
     return 0;
 }
 
+static int take_devices(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+{
+    struct cv_rec_devices d;
+
+    return cv_rec_devices_decode(&d, b->data, b->len, err) < 0 ? -1
+                                                               : keep_text(&img->devices_json, d.json, d.json_len, err);
+}
+
 static int take_memory(struct cv_image_reading *t, struct cv_buf *b, struct cv_error *err)
 {
     struct cv_image *img = t->img;
@@ -203,14 +211,6 @@ static int take_index(struct cv_image *img, struct cv_buf *b, struct cv_error *e
     return 0;
 }
 
-static int take_devices(struct cv_image *img, const struct cv_buf *b, struct cv_error *err)
-{
-    struct cv_rec_devices d;
-
-    img->has_devices = cv_rec_devices_decode(&d, b->data, b->len, err) == 0;
-    return img->has_devices ? 0 : -1;
-}
-
 /* One record that is neither PAGES nor PASS_END. */
 static int take_other(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
@@ -221,13 +221,13 @@ static int take_other(struct cv_image_reading *t, struct cv_record *rec, struct 
     case CV_REC_HOST: return take_host(img, b, err);
     case CV_REC_GUEST: return take_guest(img, b, err);
     case CV_REC_LAYOUT: return take_layout(img, b, err);
+    case CV_REC_DEVICES: return take_devices(img, b, err);
     case CV_REC_VCPUS: return (img->has_vcpus = cv_rec_vcpus_decode(&img->vcpus, b->data, b->len, err) == 0) ? 0 : -1;
     case CV_REC_MEMORY: return take_memory(t, b, err);
     case CV_REC_CPU_POLICY: return keep_body(&img->cpu_policy, rec);
     case CV_REC_TSC_INFO: return (img->has_tsc = cv_rec_tsc_info_decode(&img->tsc, b->data, b->len, err) == 0) ? 0 : -1;
     case CV_REC_HVM_CONTEXT: return keep_body(&img->hvm_context, rec);
     case CV_REC_HVM_PARAMS: return keep_body(&img->hvm_params, rec);
-    case CV_REC_DEVICES: return take_devices(img, b, err);
     case CV_REC_XENSTORE: return keep_body(&img->xenstore, rec);
     case CV_REC_DEVICE_STATE: return take_state(t, rec, err);
     case (uint32_t)CV_REC_NOTE: return take_note(img, b, err);
@@ -306,6 +306,7 @@ void cv_image_dispose(struct cv_image *img)
     free(img->guest_json);
     free(img->config);
     free(img->layout_json);
+    free(img->devices_json);
     if (img->has_layout)
         cv_layout_dispose(&img->layout);
     cv_buf_dispose(&img->cpu_policy);

@@ -55,6 +55,7 @@ struct cv_image {
     bool has_layout; /* as has_spec */
     struct cv_layout layout;
     struct cv_error layout_error;
+    char *devices_json; /* the PV devices, in libxl's words; NULL = no record of them */
     bool has_vcpus, has_memory, has_tsc;
     struct cv_rec_vcpus vcpus;
     struct cv_rec_memory memory;
@@ -65,8 +66,7 @@ struct cv_image {
     char *notes[CV_IMAGE_NOTES_MAX];
     unsigned note_count;
     uint64_t notes_seen, unknown_records;
-    bool has_devices; /* PV devices are listed */
-    bool has_parent;  /* incremental: what map and passes show is what differs, unless the parents were read */
+    bool has_parent; /* incremental: what map and passes show is what differs, unless the parents were read */
     struct cv_rec_parent parent; /* its name: parent_name */
     char *parent_name;
     unsigned parents_read;  /* images below this one, read with it */

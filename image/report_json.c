@@ -344,6 +344,8 @@ json_t *cv_report_json(const struct cv_image *img, struct cv_error *err)
         set(&b, o, "guest", report_guest(&b, img));
     if (img->has_layout_record)
         set(&b, o, "layout", report_layout(&b, img));
+    if (img->devices_json != NULL)
+        set(&b, o, "devices", embedded(img->devices_json));
     if (img->has_vcpus)
         set(&b, o, "vcpus", report_vcpus(&b, img));
     if (img->has_memory)

@@ -232,6 +232,64 @@ static void put_devices(const struct cv_layout *l, FILE *out)
     }
 }
 
+/* Cleaned; "" if it is not there. */
+static const char *word(json_t *o, const char *key, char *buf, size_t len)
+{
+    const char *text = json_string_value(json_object_get(o, key));
+    return clean(text != NULL ? text : "", buf, len);
+}
+
+static bool flag(json_t *o, const char *key)
+{
+    json_t *v = json_object_get(o, key);
+    return json_is_true(v) || json_integer_value(v) != 0;
+}
+
+static void put_pv_where(json_t *o, FILE *out)
+{
+    char script[200], domain[80];
+
+    word(o, "script", script, sizeof script);
+    word(o, "backend_domname", domain, sizeof domain);
+    fprintf(out, "%s%s%s%s\n", *script ? ", script " : "", script, *domain ? ", back end in domain " : "", domain);
+}
+
+static void put_pv_disk(json_t *o, FILE *out)
+{
+    char vdev[40], path[200], format[40], kind[40];
+
+    fprintf(out, "  disk %-8s %s %s%s by %s", word(o, "vdev", vdev, sizeof vdev),
+            *word(o, "format", format, sizeof format) ? format : "-",
+            *word(o, "pdev_path", path, sizeof path) ? path : "empty", flag(o, "readwrite") ? "" : " ro",
+            *word(o, "backend", kind, sizeof kind) ? kind : "libxl's choice");
+    put_pv_where(o, out);
+}
+
+static void put_pv_nic(json_t *o, FILE *out)
+{
+    char mac[40], bridge[80], type[40];
+
+    fprintf(out, "  vif %-9lld %s on %s%s%s", (long long)json_integer_value(json_object_get(o, "devid")),
+            *word(o, "mac", mac, sizeof mac) ? mac : "-", *word(o, "bridge", bridge, sizeof bridge) ? bridge : "-",
+            *word(o, "nictype", type, sizeof type) ? ", " : "", type);
+    put_pv_where(o, out);
+}
+
+/* What a restore has libxl add: its scripts run as root. */
+static void put_pv_devices(const char *text, FILE *out)
+{
+    json_t *all = json_loads(text, 0, NULL), *o;
+    size_t i;
+
+    heading(out, "PV devices");
+    if (all == NULL)
+        row(out, "list", "not readable");
+    json_array_foreach(json_object_get(all, "disks"), i, o) put_pv_disk(o, out);
+    json_array_foreach(json_object_get(all, "nics"), i, o) put_pv_nic(o, out);
+    json_array_foreach(json_object_get(all, "vkbs"), i, o) fprintf(out, "  keyboard and pointer\n");
+    json_decref(all);
+}
+
 static void put_space(const struct cv_layout *l, FILE *out)
 {
     char size[32], what[80];
@@ -391,6 +449,8 @@ void cv_report_text(const struct cv_image *img, FILE *out)
         put_guest(img, out);
     if (img->has_layout_record)
         put_layout(img, out);
+    if (img->devices_json != NULL)
+        put_pv_devices(img->devices_json, out);
     if (img->has_memory)
         put_memory(img, out);
     if (img->cpu_policy.len != 0 || img->has_tsc)

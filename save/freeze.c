@@ -12,12 +12,14 @@
 #include <jansson.h>
 
 #include "base/fd.h"
+#include "guest/devices.h"
 #include "save/report.h"
 #include "save/write.h"
 #include "stream-format/bodies.h"
 
 #define FREEZE_TIMEOUT_MS 10000
 #define GO_ON_MS 30000
+#define SETTLE_MS 5000
 
 /* QEMU's "stop" drains and flushes every disk (do_vm_stop), but does not say when a flush has failed.  Synced once more
  * here: nothing is left to write, or the fault is known before the command copies what is not there. */
@@ -39,6 +41,36 @@ static json_t *describe(const struct cv_layout_dm *dm, const struct cv_layout_de
                      "emulator", dm->name);
 }
 
+static bool is_listed(json_t *list, const char *vdev)
+{
+    json_t *o;
+    size_t i;
+
+    json_array_foreach(list, i, o) if (strcmp(json_string_value(json_object_get(o, "vdev")), vdev) == 0) return true;
+    return false;
+}
+
+static int list_pv_disk(void *user, const struct cv_pv_disk *d, struct cv_error *err)
+{
+    json_t *list = user;
+
+    (void)err;
+    if (!is_listed(list, d->vdev))
+        json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s,s:b,s:b,s:n,s:n}", "vdev", d->vdev, "target", d->vdev,
+                                              "path", d->path, "format", d->format, "readonly", d->readonly, "cdrom",
+                                              false, "dmid", "emulator"));
+    return 0;
+}
+
+/* Those that no emulator has.  What the guest's own drivers had handed to a back end is on the disk, too, before the
+ * command copies it. */
+static int take_pv_disks(struct cv_save *s, json_t *list, struct cv_error *err)
+{
+    if (cv_devices_walk(s->g.devices, list_pv_disk, NULL, list, err) < 0)
+        return -1;
+    return s->g.host->ops->devices_settle(s->g.host, s->g.domid, cv_after_ms(SETTLE_MS), err);
+}
+
 /* Every disk that has an image: synced, and listed for the command. */
 static json_t *take_disks(struct cv_save *s, struct cv_error *err)
 {
@@ -56,6 +88,10 @@ static json_t *take_disks(struct cv_save *s, struct cv_error *err)
             }
             json_array_append_new(list, describe(dm, dev));
         }
+    }
+    if (take_pv_disks(s, list, err) < 0) {
+        json_decref(list);
+        return NULL;
     }
     return list;
 }
@@ -139,7 +175,7 @@ static int preflight_run(void *op, int64_t deadline_ms, struct cv_error *err)
     if (d.shutdown)
         return cv_fail(err, CV_E_BUSY, 0, "domain %u '%s' is suspended already: is another save under way?", d.domid,
                        d.name);
-    return 0;
+    return cv_guest_devices_read(&s->g, err); /* for the list of disks */
 }
 
 static int go_on_run(void *op, int64_t deadline_ms, struct cv_error *err)

@@ -205,10 +205,15 @@ START_TEST(what_it_printed_is_in_the_image)
 
     one_host_begin(&w, NULL);
     snprintf(path, sizeof path, "%s/disk", w.dir);
-    snprintf(line, sizeof line, "disk=[\"format=raw,vdev=hda,access=rw,target=%s\"]", path);
-    int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-    ck_assert_int_eq(ftruncate(fd, 1 << 20), 0);
-    close(fd);
+    /* hda: an emulator's, and PV beside it; xvde: PV alone. */
+    snprintf(line, sizeof line, "disk=[\"format=raw,vdev=hda,access=rw,target=%s\",\"%s2,raw,xvde,w\"]", path, path);
+    for (int i = 0; i < 2; i++) {
+        int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+        ck_assert_int_eq(ftruncate(fd, 1 << 20), 0);
+        close(fd);
+        strcat(path, i == 0 ? "2" : "");
+    }
+    path[strlen(path) - 1] = '\0';
     one_host_lines(&w, line);
     struct fake_domain *d = one_host_guest(&w);
     ck_assert_msg(cv_save_to(&w.host->base, "g", w.image, -1, CV_SAVE_CONTINUE, &o, NULL, &report, &err) == 0, "%s",
@@ -221,7 +226,11 @@ START_TEST(what_it_printed_is_in_the_image)
     ck_assert_msg(strncmp(printed, line, strlen(line)) == 0, "%s", printed);
     snprintf(line, sizeof line, "\"path\":\"%s\"", path);
     ck_assert_msg(strstr(printed, line) != NULL, "%s", printed);
-    ck_assert_ptr_nonnull(strstr(printed, "\"vdev\":\"hda\""));
+    const char *hda = strstr(printed, "\"vdev\":\"hda\""), *xvde = strstr(printed, "\"vdev\":\"xvde\"");
+    ck_assert_ptr_nonnull(hda);
+    ck_assert_ptr_null(strstr(hda + 1, "\"vdev\":\"hda\""));
+    ck_assert_ptr_nonnull(xvde);
+    ck_assert_ptr_nonnull(strstr(xvde, "\"dmid\":null,\"emulator\":null"));
     ck_assert_ptr_nonnull(strstr(printed, "\"format\":\"raw\""));
     ck_assert_int_eq(printed[strlen(printed) - 1], '?');
     one_host_destroy(&w);
