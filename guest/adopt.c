@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "base/fd.h"
 #include "emulators/adopted.h"
 #include "emulators/paths.h"
@@ -92,6 +94,21 @@ static int plan(struct cv_guest *g, struct cv_findings *found, struct cv_error *
     return rc;
 }
 
+static int check_type(const struct cv_guest *g, struct cv_error *err)
+{
+    json_t *o = json_loads(g->devices, 0, NULL);
+    const char *type = json_string_value(json_object_get(json_object_get(o, "c_info"), "type"));
+
+    int rc = type == NULL || strcmp(type, "pvh") != 0
+                 ? 0
+                 : cv_fail(err, CV_E_UNSUPPORTED, 0,
+                           "domain %u is a PVH guest, which has no emulators and is not supported yet: xl save and xl "
+                           "migrate are for it",
+                           g->domid);
+    json_decref(o);
+    return rc;
+}
+
 /* A guest that xl creates, restores or receives has all of this before it is whole. */
 static int check_whole(struct cv_guest *g, struct cv_error *err)
 {
@@ -116,7 +133,7 @@ int cv_guest_adopt(struct cv_guest *g, struct cv_findings *found, struct cv_erro
         return cv_fail(err, CV_E_UNSUPPORTED, 0,
                        "domain %u was made neither by convoy nor by xl or libvirt (libxl has no record of it)",
                        g->domid);
-    if (check_whole(g, err) < 0)
+    if (check_type(g, err) < 0 || check_whole(g, err) < 0)
         return -1;
     return plan(g, found, err) < 0 ? cv_context(err, "domain %u, made by xl or libvirt", g->domid) : 0;
 }

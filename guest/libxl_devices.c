@@ -13,8 +13,10 @@
 static void put_word(struct cv_walk *w, const char *name, const char *key, const char *value)
 {
     for (const char *p = value; *p != '\0'; p++)
-        if ((uint8_t)*p <= 0x20 || *p == 0x7f || strchr(",\"\\", *p) != NULL)
+        if ((uint8_t)*p <= 0x20 || *p == 0x7f || strchr(",\"\\", *p) != NULL) {
             cv_walk_refuse(w, name, "has characters that it cannot have");
+            return;
+        }
     if (*value != '\0')
         cv_walk_put(w, "%s=%s,", key, value);
 }
@@ -33,8 +35,10 @@ static void put_backend(struct cv_walk *w, json_t *o)
 static void put_path(struct cv_walk *w, const char *path)
 {
     for (const char *p = path; *p != '\0'; p++)
-        if ((uint8_t)*p < 0x20 || *p == 0x7f)
+        if ((uint8_t)*p < 0x20 || *p == 0x7f) {
             cv_walk_refuse(w, "pdev_path", "has control characters");
+            return;
+        }
     cv_walk_put(w, "target=");
     for (const char *p = path; *p != '\0'; p++)
         cv_walk_put(w, "%s%c", *p == '"' || *p == '\\' ? "\\" : "", *p);

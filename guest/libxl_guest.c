@@ -37,6 +37,17 @@ static int parse(struct cv_libxl_guest *p, size_t len, struct cv_findings *found
                          : cv_guest_config_parse(text, len, source, &p->config, err);
 }
 
+/* libxl's record was refused; what convoy.cfg(5) has against the rest of it is to be named as well. */
+static int find_more(struct cv_libxl_guest *p, struct cv_findings *found)
+{
+    struct cv_error e = CV_ERROR_INIT;
+    size_t len = p->cfg.len;
+
+    if (found != NULL && cv_buf_put_u8(&p->cfg, 0, &e) == 0)
+        p->has_config = parse(p, len, found, &e) == 0;
+    return -1;
+}
+
 int cv_libxl_guest_plan(struct cv_libxl_guest *p, const char *json, size_t len, const char *default_model,
                         struct cv_findings *found, struct cv_error *err)
 {
@@ -47,7 +58,7 @@ int cv_libxl_guest_plan(struct cv_libxl_guest *p, const char *json, size_t len, 
     if (p->devices == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for libxl's configuration");
     if (cv_libxl_to_cfg(json, len, &p->facts, &p->cfg, found, err) < 0)
-        return -1;
+        return find_more(p, found);
     size_t cfg_len = p->cfg.len;
     if (cv_buf_put_u8(&p->cfg, 0, err) < 0)
         return -1;

@@ -218,5 +218,5 @@ int cv_libxl_to_cfg(const char *json, size_t len, struct cv_libxl_facts *facts, 
     }
     walk_all(&w, o);
     json_decref(o);
-    return w.failed ? -1 : 0;
+    return w.failed || w.refused ? -1 : 0;
 }

@@ -13,9 +13,9 @@ void cv_walk_refuse(struct cv_walk *w, const char *name, const char *why)
 
     cv_fail(&e, CV_E_UNSUPPORTED, 0, "configuration: %s%s%s: %s", w->at, *w->at ? "." : "", name, why);
     cv_findings_add(w->found, "configuration", &e, NULL);
-    if (!w->failed)
+    if (!w->failed && !w->refused)
         cv_fail_as(w->err, &e);
-    w->failed = true;
+    *(w->found != NULL ? &w->refused : &w->failed) = true;
 }
 
 void cv_walk_put(struct cv_walk *w, const char *fmt, ...)

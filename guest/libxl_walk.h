@@ -12,9 +12,10 @@
 struct cv_walk {
     struct cv_buf *cfg;
     struct cv_libxl_facts *facts;
-    const char *at; /* "b_info.type.hvm": for messages */
-    bool failed;
+    const char *at;            /* "b_info.type.hvm": for messages */
     struct cv_findings *found; /* may be NULL */
+    bool refused;              /* something was, and found has it: the rest is written all the same */
+    bool failed;
     struct cv_error *err;
 };
 

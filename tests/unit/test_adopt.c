@@ -159,6 +159,7 @@ START_TEST(what_cannot_be_served_is_named_all_at_once)
     char *whole = strdup(d->devices);
     json_t *pid = json_incref(json_object_get(w.host->store, "/local/domain/1/image/device-model-pid"));
     record(d, NULL, "pcidevs", "[{\"dev\":3}]");
+    record(d, NULL, "disks", "[{\"vdev\":\"sda\",\"pdev_path\":\"/d\",\"format\":\"raw\",\"readwrite\":1}]");
     record(d, NULL, "vtpms", "[{\"devid\":0}]");
     record(d, "b_info", "vnuma_nodes", "[{\"memkb\":1}]");
     record(d, "b_info", "nested_hvm", "\"True\"");
@@ -166,18 +167,18 @@ START_TEST(what_cannot_be_served_is_named_all_at_once)
     json_object_del(w.host->store, "/local/domain/1/image/device-model-pid");
     check(&w, &found);
     is(&found, 0, "emulators", "image/device-model-pid");
-    const char *names[] = { "vnuma_nodes", "nested", "service domains", "pcidevs", "vtpms" };
-    for (size_t i = 0; i < 5; i++) {
+    const char *names[] = { "vnuma_nodes", "nested", "service domains", "pcidevs", "vtpms", "SCSI" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         bool any = false;
         for (size_t k = 0; k < found.count; k++)
             any = any || strstr(found.items[k].text, names[i]) != NULL;
         ck_assert_msg(any, "%s is not named", names[i]);
     }
-    ck_assert_uint_eq(found.count, 6);
+    ck_assert_uint_eq(found.count, 7);
     cv_findings_dispose(&found);
     ck_assert_int_lt(save(&w, CV_SAVE_DESTROY, &err), 0);
     ck_assert_int_eq(err.code, CV_E_UNSUPPORTED);
-    ck_assert_msg(strstr(err.text, "and 5 more") != NULL, "%s", err.text);
+    ck_assert_msg(strstr(err.text, "and 6 more") != NULL, "%s", err.text);
 
     free(d->devices);
     d->devices = whole;
@@ -190,6 +191,13 @@ START_TEST(what_cannot_be_served_is_named_all_at_once)
     ck_assert_int_lt(save(&w, CV_SAVE_DESTROY, &err), 0);
     ck_assert_msg(strstr(err.text, "device-model-pid") != NULL, "%s", err.text);
     json_object_set_new(w.host->store, "/local/domain/1/image/device-model-pid", pid);
+    whole = strdup(d->devices);
+    record(d, "c_info", "type", "\"pvh\"");
+    err = (struct cv_error)CV_ERROR_INIT;
+    ck_assert_int_lt(save(&w, CV_SAVE_DESTROY, &err), 0);
+    ck_assert_msg(strstr(err.text, "PVH guest") != NULL && strstr(err.text, "xl save") != NULL, "%s", err.text);
+    free(d->devices);
+    d->devices = whole;
     d->pv = true;
     err = (struct cv_error)CV_ERROR_INIT;
     ck_assert_int_lt(save(&w, CV_SAVE_DESTROY, &err), 0);
