@@ -65,8 +65,11 @@ static int on_domain(struct cli *c, int argc, char **argv, enum action action)
     if (rc == 0 && action == DESTROY) {
         struct cv_guest g;
         rc = cv_guest_open_domain(&g, h, d.domid, &c->sink, &err);
-        /* Torn nodes are no reason to keep a domain that is to be ended. */
-        if (rc < 0 && err.code != CV_E_UNSUPPORTED)
+        /* Torn nodes are no reason to keep a domain that is to be ended; somebody else's may be one that is being
+         * built. */
+        if (rc < 0 && !cv_guest_is_ours(h, d.domid))
+            cv_context(&err, "xl destroy is for it");
+        else if (rc < 0 && err.code != CV_E_UNSUPPORTED)
             g = (struct cv_guest){ .host = h, .sink = &c->sink, .domid = d.domid }, rc = 0;
         if (rc == 0) {
             rc = cv_guest_destroy(&g, &err);
