@@ -90,10 +90,15 @@ int cv_output_open(struct cv_output *o, const char *path, struct cv_error *err)
     return 0;
 }
 
+int cv_output_sync(struct cv_output *o, struct cv_error *err)
+{
+    return fsync(o->fd) < 0 ? cv_fail(err, CV_E_IO, errno, "sync %s", o->name) : 0;
+}
+
 int cv_output_commit(struct cv_output *o, struct cv_error *err)
 {
-    if (fsync(o->fd) < 0)
-        return cv_fail(err, CV_E_IO, errno, "sync %s", o->name);
+    if (cv_output_sync(o, err) < 0)
+        return -1;
     if (renameat(o->dir_fd, o->aside, o->dir_fd, o->name) < 0)
         return cv_fail(err, CV_E_IO, errno, "rename to %s", o->name);
     o->aside[0] = '\0';

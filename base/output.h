@@ -14,6 +14,8 @@ struct cv_output {
 /* Makes the file beside path (same folder, so that the rename is atomic); a symbolic link is followed where the
  * kernel follows it.  CV_E_IO, CV_E_INVALID (path is a folder, a device, a pipe, or no name). */
 int cv_output_open(struct cv_output *o, const char *path, struct cv_error *err) CV_CHECKED;
+/* fsync alone: what takes its time.  Then cv_output_commit's is quick. */
+int cv_output_sync(struct cv_output *o, struct cv_error *err) CV_CHECKED;
 /* fsync, rename, fsync of the folder: when this has returned 0 the image survives a power cut.  When the last
  * of them fails the new file is in its place all the same, and the error says so. */
 int cv_output_commit(struct cv_output *o, struct cv_error *err) CV_CHECKED;

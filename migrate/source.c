@@ -93,44 +93,6 @@ static const struct cv_step prepare[] = {
     { "journal", journal_run, NULL, CV_NEVER, true },
 };
 
-/* ---- is it still what we believe of it?
- * ------------------------------------------------------------------------------------------------------------ */
-
-struct ours {
-    const struct cv_source *s;
-    struct cv_domain_info found;
-};
-
-static int see_ours(void *user, const struct cv_domain_info *d)
-{
-    struct ours *o = user;
-
-    if (d->domid != o->s->save.domid)
-        return 0;
-    o->found = *d;
-    return 1;
-}
-
-/* 1: it stands suspended.  0: it is gone, or has ended by itself; -1; err in both cases. */
-static int peek(struct cv_source *s, struct cv_domain_info *out, struct cv_error *err)
-{
-    struct cv_host *h = s->save.g.host;
-    struct ours o = { .s = s };
-
-    if (h->ops->peek(h, see_ours, &o, err) < 0)
-        return -1;
-    *out = o.found;
-    if (o.found.domid == 0 || o.found.dying || memcmp(o.found.uuid, s->save.g.spec.uuid, 16) != 0 ||
-        cv_effect_ended(&o.found)) {
-        cv_fail(err, CV_E_NOT_FOUND, 0, "the guest (domain %u) was ended here by somebody else", s->save.domid);
-        return 0;
-    }
-    if (o.found.shutdown)
-        return 1;
-    return cv_fail(err, CV_E_INTERNAL, 0, "domain %u was resumed by somebody else while it was being moved",
-                   s->save.domid);
-}
-
 /* ---- move
  * ------------------------------------------------------------------------------------------------------------ */
 
@@ -185,19 +147,6 @@ static int ready_run(void *op, int64_t deadline_ms, struct cv_error *err)
     return cv_journal_prepare(&s->journal, CV_J_COMMITTING, err);
 }
 
-/* After the emulators have stopped: since then its vcpus must not have run. */
-static int still_run(void *op, int64_t deadline_ms, struct cv_error *err)
-{
-    struct cv_source *s = op;
-    struct cv_domain_info d;
-
-    (void)deadline_ms;
-    if (peek(s, &d, err) <= 0)
-        return -1;
-    s->ran_ns = d.cpu_time_ns;
-    return 0;
-}
-
 /* Its PV disks are the other host's from the moment when the guest runs there. */
 static int settle_run(void *op, int64_t deadline_ms, struct cv_error *err)
 {
@@ -225,7 +174,7 @@ static const struct cv_step move[] = {
     { "ready", ready_run, NULL, 20 * 1000, false },
     { "suspend", cv_save_suspend, NULL, CV_NEVER, false },
     { "stop", cv_save_stop, NULL, 20 * 1000, false },
-    { "still", still_run, NULL, CV_NEVER, false },
+    { "still", cv_save_note_still, NULL, CV_NEVER, false },
     { "states-begin", cv_save_states_begin, NULL, CV_NEVER, false },
     { "last-pages", cv_save_last_pages, NULL, CV_NEVER, false },
     { "states", cv_save_states, NULL, 60 * 1000, false },
@@ -326,16 +275,10 @@ static enum cv_effect resume(void *user, const struct cv_journal_record *rec, in
 static enum cv_effect look(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_source *s = user;
-    struct cv_domain_info d;
 
     (void)rec, (void)deadline_ms;
-    int n = peek(s, &d, err);
-    if (n <= 0)
-        return n < 0 ? CV_EFFECT_FAILED : CV_EFFECT_GONE;
-    if (d.cpu_time_ns == s->ran_ns)
-        return CV_EFFECT_DONE;
-    cv_fail(err, CV_E_INTERNAL, 0, "domain %u was resumed by somebody else after its last page was read", d.domid);
-    return CV_EFFECT_FAILED;
+    int n = cv_save_still(&s->save, err);
+    return n > 0 ? CV_EFFECT_DONE : n == 0 ? CV_EFFECT_GONE : CV_EFFECT_FAILED;
 }
 
 /* Killed, not asked: they gave their disks away, so there is nothing that they could still write. */

@@ -35,7 +35,6 @@ struct cv_source {
     bool capped;
     int64_t moved_ns; /* when the first pass began */
     int64_t looked_ms;
-    uint64_t ran_ns; /* what its vcpus had used when the last pages were asked for */
 };
 
 /* Sets save_opt's callbacks: policy, pacing, hearing. */

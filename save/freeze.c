@@ -181,11 +181,12 @@ static int preflight_run(void *op, int64_t deadline_ms, struct cv_error *err)
 static int go_on_run(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_save *s = op;
+    int still = cv_save_still(s, err) > 0 ? 0 : -1;
 
     s->report.down_ns = cv_now_ns() - s->down_since_ns;
-    if (cv_save_go_on(s, deadline_ms, err) < 0)
+    if (cv_save_go_on(s, deadline_ms, cv_if_first(err, still)) < 0 && still == 0)
         return cv_context(err, "the command has done its work, but the guest does not go on");
-    return 0;
+    return still < 0 ? cv_context(err, "what the command has made is not of one moment") : 0;
 }
 
 static const struct cv_step quiesce_steps[] = {
@@ -193,6 +194,7 @@ static const struct cv_step quiesce_steps[] = {
     { "preflight", preflight_run, NULL, 60 * 1000, false },
     { "suspend", cv_save_suspend, cv_save_suspend_undo, CV_NEVER, false },
     { "stop", cv_save_stop, cv_save_stop_undo, 60 * 1000, false },
+    { "still", cv_save_note_still, NULL, CV_NEVER, false },
     { "freeze", cv_save_freeze, NULL, CV_NEVER, false },
     { "go-on", go_on_run, NULL, GO_ON_MS, true },
 };

@@ -41,14 +41,44 @@ static int open_undo(void *op, int64_t deadline_ms, struct cv_error *err)
     return cv_output_abandon(&((struct save_to *)op)->out, err);
 }
 
+/* A guest that is gone has left nothing but this image: it stays. */
+static int look(struct save_to *t, bool tell, struct cv_error *err)
+{
+    struct cv_error why = CV_ERROR_INIT;
+    int n = cv_save_still(&t->save, &why);
+
+    if (n == 0 && tell)
+        cv_log(t->save.sink, CV_LOG_WARN, "%s: the image is whole", why.text);
+    return n < 0 ? cv_fail_as(err, &why) : 0;
+}
+
 static int durable_run(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct save_to *t = op;
 
     (void)deadline_ms;
+    /* The sync may take long, and so the look is after it. */
+    if (t->fd < 0 && cv_output_sync(&t->out, err) < 0)
+        return -1;
+    if (look(t, true, err) < 0)
+        return -1;
     if (t->fd >= 0 || cv_output_commit(&t->out, err) == 0)
         return 0;
     return *t->out.aside ? -1 : cv_context(err, "the guest goes on, and the image is not to be restored any more");
+}
+
+/* Whatever has run since its last page was read stays. */
+static int end_guest(struct save_to *t, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = &t->save;
+
+    if (look(t, false, err) < 0) {
+        (void)!cv_save_go_on(s, deadline_ms, NULL);
+        return cv_context(err, "the image is complete, but is not to be restored: the guest was not ended");
+    }
+    if (cv_guest_destroy(&s->g, err) < 0)
+        return cv_context(err, "the image is complete, but the guest could not be ended");
+    return 0;
 }
 
 /* After the commit point: nothing here may lose the guest and its image both. */
@@ -58,17 +88,12 @@ static int after_run(void *op, int64_t deadline_ms, struct cv_error *err)
     struct cv_save *s = &t->save;
     int rc = 0;
 
-    if (t->after == CV_SAVE_DESTROY) {
-        if (cv_guest_destroy(&s->g, err) < 0)
-            rc = cv_context(err, "the image is complete, but the guest could not be ended");
-    } else {
-        if (t->after == CV_SAVE_LEAVE_PAUSED)
-            rc = s->g.host->ops->pause(s->g.host, s->g.domid, err);
-        rc |= cv_save_go_on(s, deadline_ms, cv_if_first(err, rc));
-        if (rc < 0)
-            cv_context(err, "the image is complete, but the guest does not go on as asked");
-    }
-    return rc < 0 ? -1 : 0;
+    if (t->after == CV_SAVE_DESTROY)
+        return end_guest(t, deadline_ms, err);
+    if (t->after == CV_SAVE_LEAVE_PAUSED)
+        rc = s->g.host->ops->pause(s->g.host, s->g.domid, err);
+    rc |= cv_save_go_on(s, deadline_ms, cv_if_first(err, rc));
+    return rc < 0 ? cv_context(err, "the image is complete, but the guest does not go on as asked") : 0;
 }
 
 static const struct cv_step steps[] = {
@@ -80,6 +105,7 @@ static const struct cv_step steps[] = {
     { "passes", cv_save_passes, NULL, CV_NEVER, false },
     { "suspend", cv_save_suspend, cv_save_suspend_undo, CV_NEVER, false },
     { "stop", cv_save_stop, cv_save_stop_undo, 60 * 1000, false },
+    { "still", cv_save_note_still, NULL, CV_NEVER, false },
     { "freeze", cv_save_freeze, NULL, CV_NEVER, false },
     { "last-pages", cv_save_last_pages, NULL, CV_NEVER, false },
     { "states", cv_save_states, cv_save_states_undo, 60 * 1000, false },

@@ -10,6 +10,7 @@
  *   passes       (live) memory, again and again, while the guest runs
  *   suspend      the guest has suspended
  *   stop         every emulator has stopped, and has the vCPUs and discs that the head says
+ *   still        since now its vCPUs must not run; what they have used is noted
  *   freeze       (if asked for) a command runs: copies of disks made now are of the same moment as the memory
  *   states-begin (migration) the device states are asked for while the last pages are on their way
  *   last-pages   what is dirty after the last emulator has stopped; not live: all of memory
@@ -103,6 +104,7 @@ struct cv_save {
     struct cv_hook_result hook; /* what the command printed, from "freeze" on */
     int64_t frozen_at;          /* seconds since 1970 when it began */
     struct cv_save_report report;
+    uint64_t ran_ns; /* what its vcpus had used in "still" */
     int64_t down_since_ns;
     int64_t start_ns;
     /* the thread of "states-begin"; it has the emulators to itself until "states" joins it */
@@ -136,6 +138,7 @@ int cv_save_suspend(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_suspend_undo(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_stop(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_stop_undo(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_save_note_still(void *op, int64_t deadline_ms, struct cv_error *err);
 /* opt->at_freeze; nothing without it.  What it has made is its own to take back when it fails. */
 int cv_save_freeze(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_last_pages(void *op, int64_t deadline_ms, struct cv_error *err);
@@ -145,6 +148,10 @@ int cv_save_states_begin(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_states(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_states_undo(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_tail(void *op, int64_t deadline_ms, struct cv_error *err);
+/* For the commit point, one hypercall: 1: it has stood suspended since "still".  0: it is gone, or has ended by itself.
+ * -1: somebody has let it run, so that the image is of no moment, or nobody knows (CV_E_INTERNAL).  err in both cases.
+ */
+int cv_save_still(struct cv_save *s, struct cv_error *err) CV_CHECKED;
 /* The guest goes on: emulators first, then the domain (H-4). */
 int cv_save_go_on(struct cv_save *s, int64_t deadline_ms, struct cv_error *err);
 
