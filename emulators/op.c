@@ -19,6 +19,7 @@ struct run {
     unsigned mask;
     unsigned step[CV_DM_MAX];
     int64_t retry_at[CV_DM_MAX]; /* ms; 0 = waits for an answer */
+    int64_t watch_at;            /* ms */
     int64_t start_ns;
     int first_failed; /* dmid of the failure that came first, -1 */
     unsigned failures;
@@ -30,8 +31,10 @@ static void settle_emulator(struct run *r, unsigned dmid, enum cv_emu_state stat
 
     res->state = state;
     res->ns = cv_now_ns() - r->start_ns;
-    if (state == CV_EMU_DONE)
+    if (state == CV_EMU_DONE) {
+        res->err = (struct cv_error)CV_ERROR_INIT; /* of what it had to wait for */
         return;
+    }
     r->failures++;
     if (r->first_failed < 0)
         r->first_failed = (int)dmid;
@@ -147,6 +150,10 @@ static void settle_all(struct run *r, enum cv_emu_state state, enum cv_code code
         struct cv_qmp *q = r->set->emus[i].qmp;
         if (!pending(r, i))
             continue;
+        if (state == CV_EMU_TIMED_OUT && r->retry_at[i] != 0 && r->results->emu[i].err.code != CV_OK) {
+            settle_emulator(r, i, state);
+            continue;
+        }
         bool mute = q != NULL && q->state == CV_QMP_GREETING && state == CV_EMU_TIMED_OUT;
         if (mute)
             cv_fail(&r->results->emu[i].err, CV_E_BUSY, 0,
@@ -165,9 +172,21 @@ static int wait_ms(const struct run *r)
     for (unsigned i = 0; i < r->set->count; i++)
         if (pending(r, i) && r->retry_at[i] != 0 && r->retry_at[i] < until)
             until = r->retry_at[i];
+    if (r->op->watch != NULL && r->watch_at < until)
+        until = r->watch_at;
     if (until == CV_NEVER)
         return -1;
     return until <= now ? 0 : until - now > 60000 ? 60000 : (int)(until - now);
+}
+
+static void watch(struct run *r)
+{
+    if (r->op->watch == NULL || cv_now_ms() < r->watch_at)
+        return;
+    for (unsigned i = 0; i < r->set->count; i++)
+        if (pending(r, i) && r->op->watch(r->op, &r->set->emus[i], &r->results->emu[i].err) < 0)
+            settle_emulator(r, i, CV_EMU_FAILED);
+    r->watch_at = cv_now_ms() + CV_OP_WATCH_MS;
 }
 
 /* Waits for anything, then lets everything that happened happen. */
@@ -200,6 +219,7 @@ static int turn(struct run *r)
     for (unsigned i = 0; i < r->set->count; i++)
         if (pending(r, i) && r->retry_at[i] != 0 && r->retry_at[i] <= cv_now_ms())
             advance(r, &r->set->emus[i]);
+    watch(r);
     return 0;
 }
 

@@ -14,7 +14,7 @@ enum cv_op_step {
     CV_STEP_SENT,
     CV_STEP_DONE,
     CV_STEP_FAILED,
-    CV_STEP_LATER /* call again after retry_ms, or at an event */
+    CV_STEP_LATER /* call again after retry_ms, or at an event; err: why it is taking so long, if it does */
 };
 
 struct cv_op {
@@ -24,8 +24,12 @@ struct cv_op {
     bool sees_refusals;
     bool needs_connection; /* emulators without one fail at once */
     int retry_ms;
+    /* If not NULL: called about every CV_OP_WATCH_MS while an answer is outstanding.  -1 with err ends its part. */
+    int (*watch)(struct cv_op *op, struct cv_emu *emu, struct cv_error *err);
     struct cv_emuset *set;
 };
+
+#define CV_OP_WATCH_MS 20
 
 /* Runs op on all emulators of w->mask and joins them; see set.h for results and errors. */
 int cv_op_run(struct cv_emuset *set, struct cv_op *op, const struct cv_emu_wait *w, struct cv_emu_results *results,

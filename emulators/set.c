@@ -180,17 +180,18 @@ static int check_version(struct cv_emu *emu, struct cv_error *err)
     return 0;
 }
 
-/* Dials; an emulator that is being started by somebody else may not listen yet. */
+/* Dials; an emulator that is being started by somebody else may not listen yet, and before one whose queue is full
+ * (xl, a monitor, somebody's script: each for a moment) there is nothing to do but to wait, as long as the step may. */
 static enum cv_op_step dial(struct cv_emu *emu, struct cv_error *err)
 {
     struct cv_error why = CV_ERROR_INIT;
 
     if (cv_qmp_dial(emu->qmp, emu->qmp_path, &why) == 0)
         return CV_STEP_SENT;
-    if (emu->await && (why.sys == ENOENT || why.sys == ECONNREFUSED || why.code == CV_E_BUSY))
+    if (emu->await && (why.sys == ENOENT || why.sys == ECONNREFUSED))
         return CV_STEP_LATER;
     cv_fail_as(err, &why);
-    return CV_STEP_FAILED;
+    return why.code == CV_E_BUSY ? CV_STEP_LATER : CV_STEP_FAILED;
 }
 
 static enum cv_op_step connect_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)

@@ -144,6 +144,13 @@ static enum cv_op_step save_step(struct cv_op *op, struct cv_emu *emu, unsigned 
     }
 }
 
+static int watch_state(struct cv_op *op, struct cv_emu *emu, struct cv_error *err)
+{
+    const struct save *s = op->ctx;
+
+    return cv_state_watch(s->fds[emu->dmid], err);
+}
+
 static enum cv_op_step prepare_save_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
     const int *fds = op->ctx;
@@ -189,7 +196,12 @@ int cv_emuset_save_state(struct cv_emuset *set, const int fds[CV_DM_MAX], bool l
                          const struct cv_emu_wait *w, struct cv_emu_results *results, struct cv_error *err)
 {
     struct save s = { .fds = fds, .live = live, .sizes = sizes_out };
-    struct cv_op op = { .name = "save", .step = save_step, .ctx = &s, .needs_connection = true, .sees_refusals = true };
+    struct cv_op op = { .name = "save",
+                        .step = save_step,
+                        .ctx = &s,
+                        .needs_connection = true,
+                        .sees_refusals = true,
+                        .watch = watch_state };
 
     return cv_op_run(set, &op, w, results, err);
 }

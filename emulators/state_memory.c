@@ -54,6 +54,30 @@ static int seal(int fd, off_t size, struct cv_error *err)
     return 0;
 }
 
+/* Growth first: who writes without end is not to win the race.  (Nor may it hold on to what it has mapped.) */
+static int shut(int fd, long long size, struct cv_error *err)
+{
+    int rc = fcntl(fd, F_GET_SEALS) < 0 ? 0 : fcntl(fd, F_ADD_SEALS, F_SEAL_GROW);
+
+    if (rc < 0 || ftruncate(fd, 0) < 0)
+        return cv_fail(err, CV_E_IO, errno, "its state of %lld bytes cannot be given back", size);
+    return cv_fail(err, CV_E_EMULATOR, 0, "its state of %lld bytes is too large: at most %u MiB", size,
+                   CV_STATE_BYTES_MAX >> 20);
+}
+
+int cv_state_watch(int fd, struct cv_error *err)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return cv_fail(err, CV_E_IO, errno, "size of its state file");
+    /* What is set aside behind its end is taken, too. */
+    long long taken = (long long)st.st_blocks * 512;
+    if (taken < st.st_size)
+        taken = st.st_size;
+    return taken > (long long)CV_STATE_BYTES_MAX ? shut(fd, taken, err) : 0;
+}
+
 int cv_state_close(int fd, int written, uint64_t *size_out, struct cv_error *err)
 {
     static const uint8_t magic[8] = { 'Q', 'E', 'V', 'M', 0, 0, 0, 3 };
@@ -62,11 +86,8 @@ int cv_state_close(int fd, int written, uint64_t *size_out, struct cv_error *err
 
     if (size < 0)
         return cv_fail(err, CV_E_IO, errno, "size of its state file");
-    if (size > (off_t)CV_STATE_BYTES_MAX) {
-        (void)!seal(fd, 0, NULL); /* gives back what it took, and it gets no more */
-        return cv_fail(err, CV_E_EMULATOR, 0, "its state of %lld bytes is too large: at most %u MiB", (long long)size,
-                       CV_STATE_BYTES_MAX >> 20);
-    }
+    if (size > (off_t)CV_STATE_BYTES_MAX)
+        return shut(fd, (long long)size, err);
     if (seal(fd, size, err) < 0)
         return -1;
     if (size > 8 && (pread(fd, head, 8, 0) != 8 || pread(fd, &tail, 1, size - 1) != 1))

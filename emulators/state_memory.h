@@ -18,6 +18,9 @@ int cv_state_memory_to_load(unsigned dmid, struct cv_error *err) CV_CHECKED;
 /* Another open file of the same inode, close-on-exec: QEMU wants exactly the access mode that it opens with, and an
  * offset of its own. */
 int cv_state_reopen(int fd, int mode, struct cv_error *err) CV_CHECKED;
+/* Before it says so, now and then: CV_E_EMULATOR when it has taken more than CV_STATE_BYTES_MAX already; then all of it
+ * is given back, and it gets no more. */
+int cv_state_watch(int fd, struct cv_error *err) CV_CHECKED;
 /* The emulator says that it has saved.  written: the description that it was given, whose offset is the state's size.
  * fd is cut to that and cannot be changed any more by anybody, unless it is no memory file.  CV_E_EMULATOR: too large,
  * not whole (H-6), or still being written. */

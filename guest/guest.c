@@ -55,6 +55,7 @@ static int open_found(struct cv_guest *g, struct cv_host *host, const struct cv_
         cv_guest_dispose(g);
         return -1;
     }
+    snprintf(g->made_as, sizeof g->made_as, "%s", g->spec.name);
     /* xl rename changes only the xenstore node. */
     if (d->name[0] != '\0')
         snprintf(g->spec.name, sizeof g->spec.name, "%s", d->name);

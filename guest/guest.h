@@ -38,6 +38,7 @@ struct cv_guest {
     struct cv_sink *sink; /* borrowed, may be NULL */
     uint32_t domid;       /* 0 = there is no domain (yet) */
     struct cv_domain_spec spec;
+    char made_as[CV_NAME_MAX]; /* the name that it had then, and that its emulators' logs have; "" = not known */
     struct cv_layout layout;
     bool has_layout;
     bool adopted;       /* libxl made it: it carries none of our nodes (adopt.h) */
@@ -119,6 +120,10 @@ int cv_guest_check_boot(const struct cv_guest *g, const struct cv_guest_config *
  */
 int cv_guest_may(struct cv_host *host, enum cv_gate_verb verb, const struct cv_domain_info *d, struct cv_sink *sink,
                  struct cv_error *err) CV_CHECKED;
+/* And is it ours at all?  CV_E_UNSUPPORTED: somebody else's, who may be building or moving it; xl_verb does it.  A
+ * migration's copy has not all its nodes from the beginning: the journals are asked first. */
+int cv_guest_may_touch(struct cv_host *host, enum cv_gate_verb verb, const struct cv_domain_info *d,
+                       const char *xl_verb, struct cv_sink *sink, struct cv_error *err) CV_CHECKED;
 /* The same of g, whose domain need not be there yet. */
 int cv_guest_may_run(const struct cv_guest *g, enum cv_gate_verb verb, struct cv_error *err) CV_CHECKED;
 /* CV_E_INVALID: no name for a guest. */

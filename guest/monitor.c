@@ -20,6 +20,7 @@
 #include "emulators/paths.h"
 #include "guest/devices.h"
 #include "guest/guest.h"
+#include "guest/logs.h"
 #include "guest/sweep.h"
 
 /* The domain's shell stays until the last foreign mapping is gone; we look again after every release event. */
@@ -107,7 +108,9 @@ static int wait_for_end(struct cv_host *host, const struct cv_guest *g, bool pre
             return 0;
         /* An emulator that answers again makes no event. */
         bool again = go_on_if_asked(host, g->domid, g->sink);
-        if (cv_poll_one(fd, POLLIN, again ? cv_after_ms(AGAIN_MS) : CV_NEVER, cancel, &e) < 0 && e.code != CV_E_TIMEOUT)
+        cv_guest_bound_logs(g);
+        if (cv_poll_one(fd, POLLIN, cv_after_ms(again ? AGAIN_MS : CV_GUEST_LOGS_MS), cancel, &e) < 0 &&
+            e.code != CV_E_TIMEOUT)
             return cv_fail_as(err, &e);
     }
 }

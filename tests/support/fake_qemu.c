@@ -17,6 +17,7 @@
  *     --block NAME@OFFSET:SIZE (hex)   one more RAM block    --pci SLOT       one more PCI function
  *     --version X.Y.Z    (7.2.0)                             --no-eof         its states lack the last byte
  *     --state-bytes N    its states say that they have so many, whatever it takes
+ *     --state-grows      its states have no end
  *     --leak-fdset       remove-fd fails                     --no-events      says nothing of migrations by itself */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +57,7 @@ struct fake {
     int fdset[FDS_MAX]; /* by fdset id */
     int named_fd;       /* of getfd */
     int received_fd;    /* came with the last bytes */
-    bool dirty_log, no_eof, leak_fdset, no_events, negotiated;
+    bool dirty_log, no_eof, leak_fdset, no_events, negotiated, state_grows;
     long long state_bytes;
     struct fake_machine machine;
     int own_slot[32];
@@ -201,6 +202,12 @@ static int save_state(struct fake *f, int fd)
         data[n++] = 7;
     if (write(fd, data, n) != (ssize_t)n)
         return -1;
+    if (f->state_grows) {
+        static const char more[1 << 20];
+        while (write(fd, more, sizeof more) > 0)
+            rest(1);
+        return -1;
+    }
     if (f->state_bytes == 0)
         return 0;
     return ftruncate(fd, f->state_bytes) < 0 || lseek(fd, f->state_bytes, SEEK_SET) < 0 ? -1 : 0;
@@ -588,6 +595,7 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         f.no_eof = f.no_eof || strcmp(argv[i], "--no-eof") == 0;
         f.no_events = f.no_events || strcmp(argv[i], "--no-events") == 0;
+        f.state_grows = f.state_grows || strcmp(argv[i], "--state-grows") == 0;
         f.leak_fdset = f.leak_fdset || strcmp(argv[i], "--leak-fdset") == 0;
         if (i + 1 < argc)
             take_option(&f, argv[i], argv[i + 1]);

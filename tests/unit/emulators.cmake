@@ -9,9 +9,11 @@ convoy_program(fake-qemu SOURCES "${PROJECT_SOURCE_DIR}/tests/support/fake_qemu.
 convoy_test(test_config SOURCES "${emu_tests}/test_config.c" LINKS convoy_config)
 convoy_test(test_layout SOURCES "${emu_tests}/test_layout.c" LINKS convoy_emulators)
 convoy_test(test_qmp SOURCES "${emu_tests}/test_qmp.c" LINKS convoy_emulators)
-convoy_test(test_set SOURCES "${emu_tests}/test_set.c" "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c"
-  LINKS convoy_emulators TIMEOUT 600)
-if(CHECK_FOUND)
-  set_tests_properties(test_set PROPERTIES ENVIRONMENT "FAKE_QEMU=$<TARGET_FILE:fake-qemu>")
-  add_dependencies(test_set fake-qemu)
-endif()
+foreach(name set set_waits)
+  convoy_test(test_${name} SOURCES "${emu_tests}/test_${name}.c" "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c"
+    LINKS convoy_emulators TIMEOUT 600)
+  if(CHECK_FOUND)
+    set_tests_properties(test_${name} PROPERTIES ENVIRONMENT "FAKE_QEMU=$<TARGET_FILE:fake-qemu>")
+    add_dependencies(test_${name} fake-qemu)
+  endif()
+endforeach()

@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../support/one_host.h"
 #include "../support/run_suite.h"
+#include "guest/logs.h"
 #include "guest/monitor.h"
 #include "guest/sweep.h"
 
@@ -229,6 +231,51 @@ START_TEST(a_preserved_guest_is_watched_until_it_is_gone)
 }
 END_TEST
 
+static off_t log_size(const struct one_host *w, const char *dm, off_t grow)
+{
+    char path[200];
+    struct stat st;
+
+    snprintf(path, sizeof path, "%s/qemu-%s-g.log", w->dirs.log, dm);
+    if (grow > 0)
+        ck_assert_int_eq(truncate(path, grow), 0);
+    ck_assert_int_eq(stat(path, &st), 0);
+    return st.st_size;
+}
+
+/* An emulator that says too much, of a guest that has another name by now. */
+START_TEST(a_log_does_not_grow_for_ever)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    uint32_t next = 0;
+    struct one_host w;
+    char link[200];
+
+    one_host_begin(&w, NULL);
+    struct fake_domain *d = one_host_guest(&w);
+    snprintf(d->spec.name, CV_NAME_MAX, "renamed");
+    log_size(&w, "dm0", (off_t)CV_GUEST_LOG_MAX + 1);
+    log_size(&w, "dm1", (off_t)CV_GUEST_LOG_MAX);
+    /* What is no log is not touched. */
+    snprintf(link, sizeof link, "%s/qemu-dm2-g.log", w.dirs.log);
+    ck_assert_int_eq(unlink(link), 0);
+    ck_assert_int_eq(symlink(w.pv_disk, link), 0);
+    ck_assert_int_eq(truncate(w.pv_disk, (off_t)CV_GUEST_LOG_MAX + 1), 0);
+    w.host->watch_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    w.host->gone_at_drain = 2;
+    ck_assert_msg(cv_monitor_run(&w.host->base, d->domid, NULL, NULL, &next, &err) == 0, "%s", emu_text(&err));
+    off_t size = log_size(&w, "dm0", 0);
+    ck_assert(size > 0 && size < 200);
+    ck_assert_int_eq(log_size(&w, "dm1", 0), (off_t)CV_GUEST_LOG_MAX);
+    ck_assert_int_eq(log_size(&w, "dm2", 0), (off_t)CV_GUEST_LOG_MAX + 1);
+    close(w.host->watch_fd);
+    reap();
+    json_object_clear(w.host->store);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
 static void touch(const struct one_host *w, const char *name)
 {
     char path[200];
@@ -360,6 +407,7 @@ int main(void)
     tcase_add_test(t, every_emulator_has_its_event_channels);
     tcase_add_test(t, a_uuid_is_had_once);
     tcase_add_loop_test(t, the_monitor_carries_out_the_end, 0, sizeof ends / sizeof *ends);
+    tcase_add_test(t, a_log_does_not_grow_for_ever);
     tcase_add_test(t, a_preserved_guest_is_watched_until_it_is_gone);
     tcase_add_test(t, what_killed_processes_left_is_swept);
     tcase_add_test(t, a_monitor_sweeps_and_leaves_nothing);
