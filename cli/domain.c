@@ -17,7 +17,7 @@ static int unpause(struct cv_host *h, const struct cv_domain_info *d, struct cv_
     char path[96];
     struct cv_guest g;
 
-    if (cv_guest_may(h, CV_GATE_GO_ON, d, sink, err) < 0)
+    if (cv_guest_may_touch(h, CV_GATE_GO_ON, d, "unpause", sink, err) < 0)
         return -1;
     if (!d->shutdown || d->shutdown_reason != CV_SHUTDOWN_SUSPEND)
         return h->ops->unpause(h, d->domid, err);
@@ -34,21 +34,10 @@ static int unpause(struct cv_host *h, const struct cv_domain_info *d, struct cv_
 enum action { DESTROY, PAUSE, UNPAUSE };
 static int pause_it(struct cv_host *h, const struct cv_domain_info *d, struct cv_sink *sink, struct cv_error *err)
 {
-    return cv_guest_may(h, CV_GATE_HOLD, d, sink, err) < 0 ? -1 : h->ops->pause(h, d->domid, err);
+    return cv_guest_may_touch(h, CV_GATE_HOLD, d, "pause", sink, err) < 0 ? -1 : h->ops->pause(h, d->domid, err);
 }
 
 static const char *const actions[] = { "destroy", "pause", "unpause" };
-
-/* Of a guest that xl or libvirt made: one that convoy could save, too. */
-static bool is_whole(struct cv_host *h, uint32_t domid, struct cv_sink *sink, struct cv_error *err)
-{
-    struct cv_guest g;
-
-    if (cv_guest_open_domain(&g, h, domid, sink, err) < 0)
-        return false;
-    cv_guest_dispose(&g);
-    return true;
-}
 
 static int on_domain(struct cli *c, int argc, char **argv, enum action action)
 {
@@ -75,9 +64,6 @@ static int on_domain(struct cli *c, int argc, char **argv, enum action action)
             rc = cv_guest_destroy(&g, &err);
             cv_guest_dispose(&g);
         }
-    } else if (rc == 0 && !cv_guest_is_ours(h, d.domid) && !is_whole(h, d.domid, &c->sink, &err)) {
-        /* somebody else's, who may be building or moving it */
-        rc = cv_context(&err, "xl %s is for it", actions[action]);
     } else if (rc == 0) {
         rc = (action == PAUSE ? pause_it : unpause)(h, &d, &c->sink, &err);
     }

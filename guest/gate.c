@@ -37,6 +37,21 @@ int cv_guest_may(struct cv_host *host, enum cv_gate_verb verb, const struct cv_d
     return cv_gate_answer(host->gate, &q, sink, err);
 }
 
+int cv_guest_may_touch(struct cv_host *host, enum cv_gate_verb verb, const struct cv_domain_info *d,
+                       const char *xl_verb, struct cv_sink *sink, struct cv_error *err)
+{
+    if (cv_guest_may(host, verb, d, sink, err) < 0)
+        return -1;
+    if (cv_guest_is_ours(host, d->domid))
+        return 0;
+    /* Of a guest that xl or libvirt made: one that convoy could save, too.  Others may be being built or moved. */
+    struct cv_guest g;
+    if (cv_guest_open_domain(&g, host, d->domid, sink, err) < 0)
+        return cv_context(err, "xl %s is for it", xl_verb);
+    cv_guest_dispose(&g);
+    return 0;
+}
+
 int cv_guest_may_run(const struct cv_guest *g, enum cv_gate_verb verb, struct cv_error *err)
 {
     struct cv_domain_info d = { .domid = g->domid };

@@ -447,6 +447,24 @@ END_TEST
 #define YES 1
 #define NO 0
 
+/* A copy of which only the domain is there yet: nobody is told to try it with xl. */
+static void half_made(const struct fake_domain *d, int go_on)
+{
+    struct cv_error e = CV_ERROR_INIT;
+    struct cv_domain_info info;
+    struct cv_host *h = &w.src.host->base;
+    json_t *store = w.src.host->store;
+
+    ck_assert_int_eq(h->ops->info(h, d->domid, &info, &e), 0);
+    ck_assert(cv_guest_is_ours(h, d->domid));
+    w.src.host->store = json_object();
+    ck_assert(!cv_guest_is_ours(h, d->domid));
+    ck_assert_int_lt(cv_guest_may_touch(h, CV_GATE_GO_ON, &info, "unpause", NULL, &e), 0);
+    ck_assert_msg(e.code == (go_on ? CV_E_UNSUPPORTED : CV_E_BUSY), "%s", emu_text(&e));
+    json_decref(w.src.host->store);
+    w.src.host->store = store;
+}
+
 START_TEST(who_may_do_what)
 {
     static const struct {
@@ -474,6 +492,7 @@ START_TEST(who_may_do_what)
     ck_assert_int_eq(may(&w.src, CV_GATE_RESTART, d, &e) == 0, cases[_i].restart);
     ck_assert_int_eq(may(&w.src, CV_GATE_GO_ON, d, &e) == 0, cases[_i].go_on);
     ck_assert_int_eq(may(&w.src, CV_GATE_HOLD, d, &e) == 0, cases[_i].hold);
+    half_made(d, cases[_i].go_on);
     end_guest(&w.src);
     world_end(&w);
 }
