@@ -178,7 +178,8 @@ struct cv_host_ops {
     int (*populated)(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_t count, uint64_t *pages_out,
                      int64_t deadline_ms, struct cv_cancel *cancel, struct cv_error *err);
     int (*dirty_log)(struct cv_host *h, uint32_t domid, bool on, struct cv_error *err);
-    /* Reads and clears.  bitmap: at least ceil(count/64) words; bit i = pfn i.
+    /* Reads and clears.  bitmap: at least ceil(count/64) words; bit i = pfn i.  One domain's log at a time.
+     * CV_E_BUSY: somebody else has read it or switched it off, so that what was written is not known.
      * final: the guest and all emulators are stopped; pages that Xen itself holds are counted as dirty too. */
     int (*dirty_take)(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_t count, bool final,
                       struct cv_dirty_stats *stats, struct cv_error *err);

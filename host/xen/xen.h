@@ -22,6 +22,7 @@ struct xen_host {
     xenforeignmemory_handle *fmem; /* thread-safe */
     struct xs_handle *xs;          /* requests */
     struct cv_sink *sink;          /* borrowed, may be NULL */
+    uint64_t canary;               /* dirty.c: gfn, of the domain whose log is on; 0 = none */
     struct xs_handle *watches;     /* opened on first use: @releaseDomain, and watch_path's */
 };
 

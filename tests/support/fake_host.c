@@ -438,6 +438,9 @@ static int fake_dirty_take(struct cv_host *h, uint32_t domid, uint64_t *bitmap, 
     struct fake_domain *d = domain(h, domid);
 
     contract(d->logging && count == FAKE_PFNS, "dirty bitmap read without a log");
+    if (d->log_taken)
+        return cv_fail(err, CV_E_BUSY, 0, "somebody else has read or switched off the log of what domain %u writes",
+                       domid);
     contract(!final || d->suspended, "final bitmap of a guest that runs");
     guest_writes(d);
     memcpy(bitmap, d->dirty, sizeof d->dirty);

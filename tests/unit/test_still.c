@@ -20,6 +20,8 @@ static const struct cv_host_ops *real;
 static enum act act;
 static unsigned peeks, act_at; /* before the n-th look; 0: when the emulators' states are taken */
 
+static uint32_t last_pass;
+
 static void do_act(struct cv_host *h, uint32_t domid)
 {
     struct cv_error e = CV_ERROR_INIT;
@@ -132,6 +134,42 @@ START_TEST(what_was_ended_keeps_its_image)
 }
 END_TEST
 
+static int switch_off(void *user, const struct cv_pass_stats *p, enum cv_pass_verdict *out, struct cv_error *err)
+{
+    struct fake_domain *d = user;
+
+    (void)err;
+    if (p->pass == 0)
+        d->log_taken = true;
+    *out = p->pass >= last_pass ? CV_PASS_STOP_NOW : CV_PASS_AGAIN;
+    return 0;
+}
+
+/* "xl save" of any kind switches Xen's log off at its end: what the guest has written since is not known. */
+START_TEST(a_log_that_somebody_else_has_taken)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    struct fake_domain *d = one_host_guest(&w);
+    last_pass = (uint32_t)_i;
+    struct cv_save_options o = { .live = true,
+                                 .emulator_timeout_ms = 5000,
+                                 .decide = switch_off,
+                                 .decide_user = d,
+                                 .mem = { .threads = 1, .codec = CV_CODEC_NONE } };
+    ck_assert_int_lt(cv_save_to(&w.host->base, "g", w.image, -1, CV_SAVE_DESTROY, &o, NULL, NULL, &err), 0);
+    ck_assert_int_eq(err.code, CV_E_BUSY);
+    ck_assert_msg(strstr(err.text, "somebody else") != NULL, "%s", err.text);
+    ck_assert(d->exists && !d->suspended && !d->paused && !d->logging);
+    ck_assert_int_ne(access(w.image, F_OK), 0);
+    one_host_destroy(&w);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
 /* A command's snapshots are of one moment, or the error says that they are not. */
 START_TEST(a_freeze_that_was_none)
 {
@@ -163,6 +201,7 @@ int main(void)
     tcase_add_loop_test(t, what_has_run_is_no_image, 0, 8);
     tcase_add_loop_test(t, what_has_run_is_not_ended, 0, 2);
     tcase_add_loop_test(t, what_was_ended_keeps_its_image, 2, 4);
+    tcase_add_loop_test(t, a_log_that_somebody_else_has_taken, 0, 2);
     tcase_add_loop_test(t, a_freeze_that_was_none, 0, 2);
     return run_suite(s);
 }
