@@ -131,10 +131,13 @@ void cv_gate_see(struct cv_gate_question *q, const struct cv_gate_domain *d)
 int cv_gate_answer(const struct cv_gate *gate, const struct cv_gate_question *q, struct cv_sink *sink,
                    struct cv_error *err)
 {
-    if (q->twice)
-        return cv_fail(err, CV_E_BUSY, 0,
-                       "domain %u '%s' has the same uuid: one guest must not run twice (end one of them, or give "
-                       "this one another uuid)",
-                       q->other.domid, q->other.name);
-    return gate != NULL && gate->store != NULL ? ask_journals(gate->store, q, sink, err) : 0;
+    /* The journals first: they know more of a migration's copy than that there are two. */
+    if (gate != NULL && gate->store != NULL && ask_journals(gate->store, q, sink, err) < 0)
+        return -1;
+    if (!q->twice)
+        return 0;
+    return cv_fail(err, CV_E_BUSY, 0,
+                   "domain %u '%s' has the same uuid: one guest must not run twice (end one of them, or give this one "
+                   "another uuid)",
+                   q->other.domid, q->other.name);
 }
