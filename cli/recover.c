@@ -49,7 +49,7 @@ static const char *const meaning[] = {
                           "there), start it afresh",
     [CV_OUT_LOST] = "the guest was here and has ended (this host rebooted, or it was destroyed); start it afresh if it "
                     "does not run",
-    [CV_OUT_UNKNOWN] = "nobody knows yet; the guest stands still here",
+    [CV_OUT_UNKNOWN] = "nobody knows yet; the guest does not run here",
     [CV_OUT_STUCK] = "decided, but not done here",
     [CV_OUT_RUNNING] = "the guest runs here",
     [CV_OUT_ABORTED] = "the guest is not ours; nothing is left here",

@@ -257,7 +257,7 @@ static enum cv_ho_event perform(struct cv_handover_run *r, enum cv_ho_act act, i
     case CV_ACT_WAIT: return wait(r);
     case CV_ACT_JOURNAL: return journal(r, (enum cv_journal_state)arg);
     case CV_ACT_SEND: return send(r, (enum cv_ho_say)arg);
-    case CV_ACT_ASK: return cv_handover_ask(r);
+    case CV_ACT_ASK: return r->assumed != CV_EV_OK ? r->assumed : cv_handover_ask(r);
     case CV_ACT_LOOK:
     case CV_ACT_RESUME:
     case CV_ACT_UNPAUSE:
@@ -305,8 +305,10 @@ enum cv_ho_outcome cv_handover_run(struct cv_handover_run *r)
         char first[300];
         memcpy(first, r->why.text, sizeof first - 1);
         first[sizeof first - 1] = '\0';
-        cv_fail(&r->why, CV_E_OUTCOME_UNKNOWN, 0,
-                "the guest stands still here until %s answers ('convoy recover' asks at once): %s",
+        cv_fail(&r->why, CV_E_OUTCOME_UNKNOWN, 0, "%s until %s answers ('convoy recover' asks at once): %s",
+                r->journal->rec.state == CV_J_COMMITTING
+                    ? "the guest stands still here"
+                    : "the guest is not here any more, and nobody knows whether it is at the other side",
                 r->journal->rec.peer[0] ? r->journal->rec.peer : "the destination", first);
     }
     return out == CV_OUT_NONE ? CV_OUT_STUCK : out;

@@ -10,6 +10,8 @@ enum ho_state {
     S_MOVING, S_INTEND, S_LOADING, S_CHECK, S_COMMIT, S_ANSWER, S_ASK, S_UNKNOWN,
     S_TAKEN, S_DESTROY, S_TAKEN_SETTLE, S_TAKEN_TELL, S_TAKEN_END, S_LEFT_END,
     S_DROP, S_ABORT_TELL, S_RESUME, S_KEPT_SETTLE, S_KEPT_TELL, S_KEPT_END, S_LOST_SETTLE, S_LOST_END, S_STUCK,
+    /* source, from its journal */
+    S_AGAIN_DROP, S_AGAIN, S_LOST_ASK,
     /* destination */
     D_LOADING, D_READY_TELL, D_READY, D_CHECK, D_DECIDE, D_UNPAUSE, D_YES_TELL, D_RUN_SETTLE, D_RUN_END,
     D_TAKE_BACK, D_DROP, D_DESTROY, D_DROP_SETTLE, D_NO_TELL, D_ABORT_END, D_STUCK,
@@ -76,6 +78,15 @@ static const struct row rows[HO_STATES] = {
     [S_LOST_END] = { "LOST_END", END(LOST), false, { 0 } },
     [S_STUCK] = { "STUCK", END(STUCK), false, { 0 } },
 
+    /* ---- source, from its journal.  Before COMMIT was sent the guest goes on here, if it is here.  If it is not, this
+     * host was rebooted, and may have come back with an older record (a disk that was put back): it is not said to be
+     * lost, and to be started afresh, before the destination was asked. */
+    [S_AGAIN_DROP] = { "AGAIN_DROP", JOURNAL(ABORTED), false, { BOTH(S_AGAIN) } },
+    [S_AGAIN] = { "AGAIN", CV_ACT_RESUME, 0, false, { OK(S_KEPT_SETTLE), FAIL(S_STUCK), ON(GONE, S_LOST_ASK) } },
+    [S_LOST_ASK] = { "LOST_ASK", CV_ACT_ASK, 0, true,
+                     { ON(YES, S_TAKEN), ON(GONE, S_TAKEN), ON(NO, S_LOST_SETTLE), FAIL(S_LOST_ASK),
+                       ON(GIVE_UP, S_UNKNOWN) } },
+
     /* ---- destination.  Nobody can have been told yes before YES_TELL. */
     [D_LOADING] = { "LOADING", CV_ACT_WAIT, 0, false,
                     { ON(LOADED, D_READY_TELL), ON(ABORT, D_DROP), ON(LOST, D_DROP), ON(TROUBLE, D_DROP) } },
@@ -126,9 +137,8 @@ struct cv_handover cv_ho_destination(void) { return (struct cv_handover){ .state
 struct cv_handover cv_ho_source_recover(enum cv_journal_state journal)
 {
     static const uint8_t from[CV_J_STATES] = {
-        [CV_J_OPEN] = S_DROP,      [CV_J_COMMITTING] = S_ASK,
-        [CV_J_ABORTED] = S_RESUME, [CV_J_ABORTED_SETTLED] = S_KEPT_END,
-        [CV_J_TAKEN] = S_DESTROY,  [CV_J_TAKEN_SETTLED] = S_TAKEN_END,
+        [CV_J_OPEN] = S_AGAIN_DROP,          [CV_J_COMMITTING] = S_ASK, [CV_J_ABORTED] = S_AGAIN,
+        [CV_J_ABORTED_SETTLED] = S_KEPT_END, [CV_J_TAKEN] = S_DESTROY,  [CV_J_TAKEN_SETTLED] = S_TAKEN_END,
     };
     return (struct cv_handover){ .state = from[journal] };
 }
@@ -169,7 +179,7 @@ bool cv_ho_step(struct cv_handover *h, enum cv_ho_event event)
 {
     if (!cv_ho_expects(h, event))
         return false;
-    if (h->state == S_ASK && event == CV_EV_GONE)
+    if ((h->state == S_ASK || h->state == S_LOST_ASK) && event == CV_EV_GONE)
         h->gone = 1;
     h->state = rows[h->state].next[event];
     return true;

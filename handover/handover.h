@@ -57,7 +57,7 @@ enum cv_ho_outcome {
     CV_OUT_TAKEN_LEFT, /* source: it runs there, our suspended copy could not be destroyed: recover again */
     CV_OUT_TAKEN_GONE, /* source: it was there and died there; start it afresh */
     CV_OUT_LOST,       /* source: it was ours and died with a reboot of this host; may be started afresh here */
-    CV_OUT_UNKNOWN,    /* source: CV_E_OUTCOME_UNKNOWN; it stands still here; recover */
+    CV_OUT_UNKNOWN,    /* source: CV_E_OUTCOME_UNKNOWN; it stands still here, or is not here any more; recover */
     CV_OUT_STUCK,      /* either: decided, but the local effect failed; recover again */
     CV_OUT_RUNNING,    /* destination: the guest runs here */
     CV_OUT_ABORTED,    /* destination: nothing is left here */

@@ -75,7 +75,8 @@ struct cv_handover_run {
     bool answering;             /* destination: chan is a recovery connection, answers are ANSWER messages */
     const struct cv_guest_ports *guest;
     const struct cv_connect_port *connect; /* source only */
-    struct cv_cancel *cancel;              /* before COMMIT it aborts; after it only asking again is cut short */
+    enum cv_ho_event assumed; /* source: a person's answer (YES, NO) in the place of a question; OK: none */
+    struct cv_cancel *cancel; /* before COMMIT it aborts; after it only asking again is cut short */
     struct cv_sink *sink;
     struct cv_handover_times times;
     uint8_t boot[16];                       /* this boot: cv_journal_boot_id */

@@ -90,6 +90,16 @@ static struct cv_handover machine_for(const struct cv_journal_record *rec, enum 
     return cv_ho_source_recover(rec->state);
 }
 
+/* Of a guest that is not here any more, and is not said to be lost unless somebody knows where it is. */
+static enum cv_ho_event assumed_for(const struct cv_journal_record *rec, enum cv_assume assume)
+{
+    bool open = rec->state == CV_J_OPEN || rec->state == CV_J_ABORTED;
+
+    if (rec->role != CV_ROLE_SOURCE || !open || assume == CV_ASSUME_NOTHING)
+        return CV_EV_OK;
+    return assume == CV_ASSUME_RUNNING ? CV_EV_YES : CV_EV_NO;
+}
+
 static void say_hello(struct cv_msg_hello *h, const struct cv_journal_record *rec, const uint8_t boot[16],
                       const char *host)
 {
@@ -123,6 +133,7 @@ static int settle_record(struct cv_host *host, struct cv_journal *j, const struc
                                    .journal = j,
                                    .guest = &ports,
                                    .connect = &link.port,
+                                   .assumed = assumed_for(&j->rec, opt->assume),
                                    .cancel = opt->cancel,
                                    .sink = sink,
                                    .times = opt->times,

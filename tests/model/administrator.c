@@ -92,6 +92,10 @@ static void at_the_source(struct explorer *x, const struct world *w,
         w->s_copy == COPY_NONE && w->s_state == 0 &&
             ((settled && w->s_vis != CV_J_TAKEN_SETTLED) || x->mutation == M_CREATE_ASKS_NOBODY),
         run_at_source(x, &n, true));
+    ACT("source: its host comes back with the record of yesterday", w->s_vis != CV_J_NONE && w->s_vis != CV_J_OPEN,
+        (reboot_source(&n), n.s_vis = n.s_dur = CV_J_OPEN, n.s_old = 1));
+    ACT("source: the record is lost", w->s_state == 0 && w->s_vis != CV_J_NONE,
+        (n.s_vis = n.s_dur = CV_J_NONE, n.s_lost = 1));
     ACT("source: recover --assume", true, if (!told_at_source(&n)) continue);
 }
 
@@ -102,12 +106,32 @@ void administrator(struct explorer *x, const struct world *w,
     at_the_source(x, w, emit);
 }
 
-/* Only where recovery by itself has come to its end: the destination has lost its record. */
+/* No record speaks of what stands here: the person looks where the guest is, and says convoy destroy or convoy unpause.
+ */
+static bool without_a_record(struct world *w)
+{
+    if (!w->s_lost || w->s_vis != CV_J_NONE || w->s_copy != COPY_PAUSED || w->d_state != 0 || w->h_state != 0)
+        return false;
+    if (w->d_ran || w->d_vis == CV_J_RUNNING || w->d_vis == CV_J_RUNNING_SETTLED)
+        w->s_copy = COPY_NONE;
+    else if (w->d_copy == COPY_NONE)
+        w->s_copy = COPY_RUN;
+    else
+        return false;
+    return true;
+}
+
+/* Only where recovery by itself has come to its end: the destination has no record any more. */
 bool told_at_source(struct world *w)
 {
-    bool lost = w->d_vis == CV_J_NONE || w->d_vis == CV_J_NEVER;
+    bool none = (w->d_vis == CV_J_NONE || w->d_vis == CV_J_NEVER) && (w->d_lost || w->s_old);
+    bool asks = w->s_vis == CV_J_COMMITTING || (w->s_vis == CV_J_ABORTED && w->s_copy == COPY_NONE);
 
-    if (w->s_state != 0 || w->s_vis != CV_J_COMMITTING || !lost || !w->d_lost || w->d_state != 0 || w->h_state != 0)
+    if (w->s_state != 0 || w->d_state != 0 || w->h_state != 0)
+        return false;
+    if (without_a_record(w))
+        return true;
+    if (!asks || !none)
         return false;
     if (!w->d_ran && w->d_copy != COPY_NONE) /* convoy destroy */
         w->d_copy = COPY_NONE;

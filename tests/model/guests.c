@@ -98,8 +98,8 @@ void source_finished(struct explorer *x, struct world *w)
             bad(x, "the source said taken and the destination never ran");
         break;
     case CV_OUT_UNKNOWN:
-        if (w->s_vis != CV_J_COMMITTING)
-            bad(x, "the source said unknown, and no COMMIT was ever sent");
+        if (w->s_vis != CV_J_COMMITTING && w->s_copy != COPY_NONE)
+            bad(x, "the source said unknown, has the guest, and no COMMIT was ever sent");
         break;
     case CV_OUT_STUCK:
         if (!w->failed)

@@ -65,8 +65,9 @@ static void run_source(struct closing *c, struct world *w)
 static const char *verdict(const struct world *w)
 {
     /* By an administrator, who may unpause it again. */
-    bool paused_there =
-        w->d_copy == COPY_PAUSED && w->d_ran && (w->d_vis == CV_J_RUNNING_SETTLED || w->s_vis == CV_J_TAKEN_SETTLED);
+    bool forgotten = w->s_lost && w->d_vis == CV_J_NONE;
+    bool paused_there = w->d_copy == COPY_PAUSED && w->d_ran &&
+                        (w->d_vis == CV_J_RUNNING_SETTLED || w->s_vis == CV_J_TAKEN_SETTLED || forgotten);
     unsigned running = (w->s_copy == COPY_RUN) + (w->d_copy == COPY_RUN || paused_there);
 
     if (running > 1)
@@ -75,7 +76,8 @@ static const char *verdict(const struct world *w)
         return "none runs after recover, and no host lost it";
     if (w->s_copy == COPY_PAUSED || (w->d_copy == COPY_PAUSED && !paused_there))
         return "a paused copy is left after recover";
-    if (!cv_journal_settled(w->s_vis) || !(w->d_vis == CV_J_NONE || cv_journal_settled(w->d_vis)))
+    if (!(cv_journal_settled(w->s_vis) || (w->s_lost && w->s_vis == CV_J_NONE)) ||
+        !(w->d_vis == CV_J_NONE || cv_journal_settled(w->d_vis)))
         return "a journal is unsettled after recover";
     return NULL;
 }

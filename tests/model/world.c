@@ -31,6 +31,7 @@ const char *mutation_name(enum mutation m)
         [M_LEFT_BY_DOMID] = "left-by-domid",
         [M_CREATE_ASKS_NOBODY] = "create-asks-nobody",
         [M_UNPAUSE_ASKS_NOBODY] = "unpause-asks-nobody",
+        [M_LOST_ASKS_NOBODY] = "lost-asks-nobody",
     };
     return names[m];
 }

@@ -30,7 +30,7 @@ struct world {
     /* an administrator, with xl or with convoy: acts that are left; the guest ended there and was made anew under
      * another domid; another domain of its uuid is there; its record was put back to an earlier one, or lost */
     uint64_t admin : 2, d_moved : 1, d_other : 1, d_old : 1, d_lost : 1;
-    uint64_t spare0 : 2;
+    uint64_t s_old : 1, s_lost : 1; /* so the source's */
     uint64_t to_s : 9;
     /* recovery connections: a query may be under way (again) long after its asker is gone */
     uint64_t queries : 3, answers : 9, asks_used : 2;
@@ -71,6 +71,7 @@ enum mutation {
     M_LEFT_BY_DOMID,           /* and nothing is left of it */
     M_CREATE_ASKS_NOBODY,      /* convoy create, restore: without the journals */
     M_UNPAUSE_ASKS_NOBODY,     /* so convoy unpause, cycle */
+    M_LOST_ASKS_NOBODY,        /* a guest that is not here any more is lost, whatever the other side has */
     M_COUNT
 };
 const char *mutation_name(enum mutation m);

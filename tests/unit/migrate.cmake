@@ -20,7 +20,7 @@ foreach(mutation source-skips-journal source-skips-fsync destination-skips-fsync
         destination-ignores-write-error resume-on-lost-channel resume-on-send-error source-destroys-early
         destination-aborts-late no-lock read-without-sync running-is-no-decision wrong-host-is-no destination-forgets
         no-hold source-looks-not destination-looks-not failed-is-never-ran paused-is-never-ran old-record-is-believed
-        gone-by-domid left-by-domid create-asks-nobody unpause-asks-nobody)
+        gone-by-domid left-by-domid create-asks-nobody unpause-asks-nobody lost-asks-nobody)
   add_test(NAME handover_model_finds_${mutation} COMMAND handover_model mutation ${mutation})
   set_tests_properties(handover_model_finds_${mutation} PROPERTIES LABELS quick TIMEOUT 300)
 endforeach()

@@ -133,6 +133,44 @@ START_TEST(a_record_of_yesterday_is_no_definite_no)
 }
 END_TEST
 
+/* The source's host comes back with a disk of yesterday: its record says that nothing was decided, and the guest runs
+ * at the destination.  0: it is asked; 1: it cannot be, 2: and a person has looked there; 3, 4: it says no. */
+START_TEST(a_guest_that_is_not_here_is_not_lost_before_the_other_side_was_asked)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    bool there = _i < 3;
+
+    world_begin(&w);
+    make_guest(&w.dst, NULL);
+    record(&w.src, &w.dst, CV_ROLE_SOURCE, _i & 1 ? CV_J_ABORTED : CV_J_OPEN, guest_of(&w.dst), 9);
+    if (_i == 0 || !there)
+        record(&w.dst, &w.src, CV_ROLE_DESTINATION, there ? CV_J_RUNNING : CV_J_ABORTED_SETTLED, guest_of(&w.dst),
+               guest_of(&w.dst)->domid);
+    int rc = recover_as(&w.src, CV_ASSUME_NOTHING, &err);
+    if (_i == 0) {
+        ck_assert_msg(rc == 0, "%s", emu_text(&err));
+        ck_assert_int_eq(heard, CV_OUT_TAKEN);
+    } else if (there) {
+        struct cv_guest g;
+        ck_assert_int_eq(err.code, CV_E_OUTCOME_UNKNOWN);
+        ck_assert_msg(strstr(err.text, "is not here any more") != NULL, "%s", err.text);
+        err = (struct cv_error)CV_ERROR_INIT;
+        ck_assert_int_lt(one_host_create(&w.src, &g, &err), 0); /* nor is it started */
+        ck_assert_int_eq(err.code, CV_E_BUSY);
+        err = (struct cv_error)CV_ERROR_INIT;
+        ck_assert_int_eq(recover_as(&w.src, _i == 1 ? CV_ASSUME_RUNNING : CV_ASSUME_ABORTED, &err), 0);
+        ck_assert_int_eq(heard, _i == 1 ? CV_OUT_TAKEN : CV_OUT_LOST);
+    } else {
+        ck_assert_msg(rc == 0, "%s", emu_text(&err));
+        ck_assert_int_eq(heard, CV_OUT_LOST);
+    }
+    ck_assert(cv_journal_settled(state_of(&w.src, CV_ROLE_SOURCE)));
+    ck_assert(runs(guest_of(&w.dst)));
+    end_guest(&w.dst);
+    world_end(&w);
+}
+END_TEST
+
 /* The source's host rebooted in COMMITTING, and the guest is started there, by its configuration or from an image. */
 START_TEST(nothing_is_made_of_a_guest_whose_migration_is_open)
 {
@@ -538,6 +576,7 @@ int main(void)
     tcase_set_timeout(t, 120);
     tcase_add_test(t, a_guest_that_was_restarted_there_is_not_gone);
     tcase_add_loop_test(t, a_record_of_yesterday_is_no_definite_no, 0, 2);
+    tcase_add_loop_test(t, a_guest_that_is_not_here_is_not_lost_before_the_other_side_was_asked, 0, 5);
     tcase_add_test(t, nothing_is_made_of_a_guest_whose_migration_is_open);
     tcase_add_test(t, a_guest_that_was_handed_over_is_started_with_a_warning);
     tcase_add_test(t, an_empty_store_is_not_one_without_records);

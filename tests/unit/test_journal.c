@@ -127,7 +127,11 @@ START_TEST(transitions)
                     ck_assert(!cv_journal_legal((enum cv_journal_role)role, a, b));
     ck_assert(!cv_journal_legal(CV_ROLE_DESTINATION, CV_J_OPEN, CV_J_COMMITTING));
     ck_assert(!cv_journal_legal(CV_ROLE_DESTINATION, CV_J_ABORTED_SETTLED, CV_J_RUNNING));
-    ck_assert(!cv_journal_legal(CV_ROLE_SOURCE, CV_J_OPEN, CV_J_TAKEN));
+    ck_assert(!cv_journal_legal(CV_ROLE_SOURCE, CV_J_TAKEN, CV_J_ABORTED));
+    ck_assert(!cv_journal_legal(CV_ROLE_SOURCE, CV_J_COMMITTING, CV_J_OPEN));
+    /* A record that is older than what has happened: the other side has the guest. */
+    ck_assert(cv_journal_legal(CV_ROLE_SOURCE, CV_J_OPEN, CV_J_TAKEN));
+    ck_assert(cv_journal_legal(CV_ROLE_SOURCE, CV_J_ABORTED, CV_J_TAKEN));
 }
 END_TEST
 
