@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "migrate/effects.h"
 #include "migrate/recover.h"
 #include "migrate/watch.h"
 
@@ -76,16 +77,6 @@ struct telling {
     unsigned domains;
 };
 
-static const char *run_state(const struct cv_domain_info *d)
-{
-    return d->dying                                                   ? "is being ended"
-           : d->shutdown && d->shutdown_reason == CV_SHUTDOWN_SUSPEND ? "stands suspended"
-           : d->shutdown                                              ? "has ended"
-           : !d->paused                                               ? "runs"
-           : d->cpu_time_ns == 0                                      ? "is paused, and has never run"
-                                                                      : "is paused, and has run";
-}
-
 static int tell_domain(void *user, const struct cv_domain_info *d)
 {
     struct telling *t = user;
@@ -93,7 +84,7 @@ static int tell_domain(void *user, const struct cv_domain_info *d)
     if (memcmp(d->uuid, t->rec->guest, sizeof d->uuid) != 0)
         return 0;
     t->domains++;
-    printf("    here: domain %u '%s' %s\n", d->domid, d->name, run_state(d));
+    printf("    here: domain %u '%s' %s\n", d->domid, d->name, cv_effect_state_name(d));
     return 0;
 }
 

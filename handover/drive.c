@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Performs what the hand-over machines ask for.  No decision about who owns the guest is made here. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,6 +91,16 @@ static struct cv_msg answer_of(enum cv_ho_say say, const char *text)
     return (struct cv_msg){ .type = CV_MSG_ANSWER, .answer = { .outcome = outcome[say], .text = text } };
 }
 
+/* Why, and what of the guest is here: a person at the other side may have to decide.  Older ones print it, too. */
+static void tell_what_is_here(const struct cv_handover_run *r, char *buf, size_t size)
+{
+    char here[400] = "";
+
+    if (r->guest != NULL && r->guest->tell != NULL)
+        r->guest->tell(r->guest->user, r->asked_guest, here, sizeof here);
+    snprintf(buf, size, "%s%s%s%s", r->why.text, *here && *r->why.text ? "; " : "", *here ? "there:" : "", here);
+}
+
 static struct cv_msg message_of(struct cv_handover_run *r, enum cv_ho_say say)
 {
     struct cv_msg m = { 0 };
@@ -130,7 +141,10 @@ static enum cv_ho_event say_it(struct cv_handover_run *r, enum cv_ho_say say)
         return CV_EV_OK;
     if (r->chan == NULL)
         return CV_EV_FAIL;
-    struct cv_msg m = r->answering ? answer_of(say, r->why.text) : message_of(r, say);
+    char text[sizeof r->why.text + 400] = "";
+    if (r->answering && (say == CV_SAY_NEVER || say == CV_SAY_STUCK))
+        tell_what_is_here(r, text, sizeof text);
+    struct cv_msg m = r->answering ? answer_of(say, *text ? text : r->why.text) : message_of(r, say);
     int courtesy = say == CV_SAY_ABORT || say == CV_SAY_DONE || say == CV_SAY_NO;
     if (courtesy && cv_chan_next(r->chan->state, r->chan->role, m.type) < 0)
         return CV_EV_OK;

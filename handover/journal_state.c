@@ -11,9 +11,10 @@ static const struct { const char *name; uint16_t source, destination; } states[C
     [CV_J_OPEN] = { "open", TO(COMMITTING) | TO(ABORTED) | TO(ABORTED_SETTLED) | TO(TAKEN) | TO(TAKEN_SETTLED),
                     TO(RUNNING) | TO(ABORTED) | TO(ABORTED_SETTLED) },
     [CV_J_COMMITTING] = { "committing", TO(TAKEN) | TO(TAKEN_SETTLED) | TO(ABORTED) | TO(ABORTED_SETTLED), 0 },
-    /* Nothing but a person's word turns aborted into running.  At the source open and aborted become taken when the other
-     * side has the guest and it is not here any more: then the record is older than what has happened. */
-    [CV_J_ABORTED] = { "aborted", TO(ABORTED_SETTLED) | TO(TAKEN) | TO(TAKEN_SETTLED), TO(ABORTED_SETTLED) | TO(RUNNING) },
+    /* Nothing but a person's word turns aborted into running.  At the source open and aborted become taken when the
+     * other side has the guest and it is not here any more: then the record is older than what has happened. */
+    [CV_J_ABORTED] = { "aborted", TO(ABORTED_SETTLED) | TO(TAKEN) | TO(TAKEN_SETTLED),
+                       TO(ABORTED_SETTLED) | TO(RUNNING) },
     [CV_J_ABORTED_SETTLED] = { "aborted-settled", 0, 0 },
     [CV_J_TAKEN] = { "taken", TO(TAKEN_SETTLED), 0 },
     [CV_J_TAKEN_SETTLED] = { "taken-settled", 0, 0 },

@@ -35,6 +35,9 @@ struct cv_guest_ports {
      * has ever run) but fail. */
     enum cv_effect (*destroy)(void *user, const struct cv_journal_record *rec, int64_t deadline_ms,
                               struct cv_error *err);
+    /* Destination: which domains of this guest are on this host, in words, for the person at the other side who may
+     * have to decide.  NULL: nothing is said. */
+    void (*tell)(void *user, const uint8_t guest[16], char *buf, size_t size);
     /* The processes of a migration only, just before COMMIT and before RUNNING: is the copy still what it was?
      * Source: suspended, and not resumed since its last page was read.  Destination: paused, never run, and nobody else
      * of this uuid.  NULL: not asked. */

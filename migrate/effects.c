@@ -221,6 +221,46 @@ bool cv_effect_ended(const struct cv_domain_info *d)
     return d->shutdown && d->shutdown_reason != CV_SHUTDOWN_SUSPEND;
 }
 
+const char *cv_effect_state_name(const struct cv_domain_info *d)
+{
+    return d->dying                                                   ? "is being ended"
+           : d->shutdown && d->shutdown_reason == CV_SHUTDOWN_SUSPEND ? "stands suspended"
+           : d->shutdown                                              ? "has ended"
+           : !d->paused                                               ? "runs"
+           : d->cpu_time_ns == 0                                      ? "is paused, and has never run"
+                                                                      : "is paused, and has run";
+}
+
+struct telling {
+    const uint8_t *guest;
+    char *buf;
+    size_t size;
+    unsigned count;
+};
+
+static int tell_domain(void *user, const struct cv_domain_info *d)
+{
+    struct telling *t = user;
+    size_t at = strlen(t->buf);
+
+    if (memcmp(d->uuid, t->guest, sizeof d->uuid) != 0)
+        return 0;
+    snprintf(t->buf + at, t->size - at, "%s domain %u '%.100s' %s", t->count++ > 0 ? "," : "", d->domid, d->name,
+             cv_effect_state_name(d));
+    return 0;
+}
+
+static void do_tell(void *user, const uint8_t guest[16], char *buf, size_t size)
+{
+    struct cv_effects *e = user;
+    struct telling t = { .guest = guest, .buf = buf, .size = size };
+    struct cv_error ignored;
+
+    buf[0] = '\0';
+    if (e->host->ops->list(e->host, tell_domain, &t, &ignored) == 0 && t.count == 0)
+        snprintf(buf, size, " no domain of this guest");
+}
+
 static enum cv_effect do_resume(void *user, const struct cv_journal_record *rec, int64_t deadline_ms,
                                 struct cv_error *err)
 {
@@ -328,5 +368,6 @@ static enum cv_effect do_destroy(void *user, const struct cv_journal_record *rec
 
 struct cv_guest_ports cv_effects_ports(struct cv_effects *e)
 {
-    return (struct cv_guest_ports){ .user = e, .resume = do_resume, .run = do_run, .destroy = do_destroy };
+    return (
+        struct cv_guest_ports){ .user = e, .resume = do_resume, .run = do_run, .destroy = do_destroy, .tell = do_tell };
 }

@@ -23,6 +23,9 @@ struct cv_guest_ports cv_effects_ports(struct cv_effects *e);
 /* The guest has ended by itself: power off, reboot, crash. */
 bool cv_effect_ended(const struct cv_domain_info *d);
 
+/* "runs", "stands suspended", ...: for a person who is to decide. */
+const char *cv_effect_state_name(const struct cv_domain_info *d);
+
 /* Source: no other domain of this uuid is here that runs or has run, but this migration's.  CV_E_BUSY. */
 int cv_effect_alone(struct cv_effects *e, const struct cv_journal_record *rec, struct cv_error *err) CV_CHECKED;
 

@@ -123,6 +123,7 @@ START_TEST(a_record_of_yesterday_is_no_definite_no)
     ck_assert_int_lt(recover_as(&w.src, CV_ASSUME_NOTHING, &err), 0);
     ck_assert_int_eq(err.code, CV_E_OUTCOME_UNKNOWN);
     ck_assert(guest_of(&w.src)->suspended && runs(guest_of(&w.dst)));
+    ck_assert_msg(strstr(err.text, "there: domain 2 'g' runs") != NULL, "%s", err.text);
     /* The way out: a person has seen it run there. */
     err = (struct cv_error)CV_ERROR_INIT;
     ck_assert_msg(recover_as(&w.dst, CV_ASSUME_RUNNING, &err) == 0, "%s", emu_text(&err));
@@ -153,7 +154,8 @@ START_TEST(a_guest_that_is_not_here_is_not_lost_before_the_other_side_was_asked)
     } else if (there) {
         struct cv_guest g;
         ck_assert_int_eq(err.code, CV_E_OUTCOME_UNKNOWN);
-        ck_assert_msg(strstr(err.text, "is not here any more") != NULL, "%s", err.text);
+        ck_assert_msg(strstr(err.text, "is not here any more") && strstr(err.text, "there: domain 2 'g' runs"), "%s",
+                      err.text);
         err = (struct cv_error)CV_ERROR_INIT;
         ck_assert_int_lt(one_host_create(&w.src, &g, &err), 0); /* nor is it started */
         ck_assert_int_eq(err.code, CV_E_BUSY);
