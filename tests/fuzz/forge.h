@@ -21,4 +21,7 @@ size_t forge_stream(uint8_t *data, size_t size, size_t max, unsigned seed);
  * now and then text that only looks like JSON. */
 void forge_json(const char *text, size_t len, struct cv_buf *out, struct rng *r);
 
+/* A configuration, in place.  Returns the new size. */
+size_t forge_config(uint8_t *data, size_t size, size_t max, unsigned seed);
+
 #endif

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "layout/layout.h"
+#include "tests/fuzz/forge.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
 
 /* libxlutil forgets some memory of files that it refuses; that is not ours to mend. */
 const char *__lsan_default_suppressions(void);
@@ -48,4 +50,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     cv_guest_config_dispose(&c);
     return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+    return forge_config(data, size, max, seed);
 }

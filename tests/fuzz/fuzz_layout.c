@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "layout/layout.h"
+#include "tests/fuzz/forge.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -28,4 +30,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     cv_layout_dispose(&l);
     cv_layout_dispose(&again);
     return 0;
+}
+
+/* Mostly JSON that stays JSON. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+    struct rng r = rng_seed(seed);
+    struct cv_buf out = { 0 };
+
+    if (rng_below(&r, 5) == 0)
+        return LLVMFuzzerMutate(data, size, max);
+    forge_json((const char *)data, size, &out, &r);
+    size_t n = out.len <= max ? out.len : max;
+    if (n > 0)
+        memcpy(data, out.data, n);
+    cv_buf_dispose(&out);
+    return n;
 }

@@ -65,7 +65,7 @@ static void run_source(struct closing *c, struct world *w)
 static const char *verdict(const struct world *w)
 {
     /* By an administrator, who may unpause it again. */
-    bool forgotten = w->s_lost && w->d_vis == CV_J_NONE;
+    bool forgotten = w->s_lost && (w->d_vis == CV_J_NONE || w->d_vis == CV_J_NEVER);
     bool paused_there = w->d_copy == COPY_PAUSED && w->d_ran &&
                         (w->d_vis == CV_J_RUNNING_SETTLED || w->s_vis == CV_J_TAKEN_SETTLED || forgotten);
     unsigned running = (w->s_copy == COPY_RUN) + (w->d_copy == COPY_RUN || paused_there);
