@@ -192,23 +192,40 @@ static const char *const values[] = {
     "['bridge=b,vifname=v,model=vmxnet3,pv=0','gatewaydev=g']",
     "['name=net,vifs=0']",
     "['name=net,vifs=0','name=st,disks=xvdb']",
-    "['name=ui,capabilities=ui','name=d,default=1']",
-    "['name=a,capabilities=serial+audio']",
-    "['name=a,device=edu,addr=9','name=b,device=edu,addr=9']",
+    "['name=m,default=1','name=d,default=1']",
+    "['name=m,default=1','name=u,caps=ui']",
+    "['name=a,default=1','name=b,default=1,caps=ide']",
+    "['name=m,default=1','name=n']",
+    "['name=a,caps=serial+audio']",
+    "['name=a,caps=usb','name=b,caps=usb']",
+    "['name=a,caps=all']",
+    "['name=u,caps=ui','name=i,caps=ide']",
+    "['name=a,device=edu','name=b,device=edu,rank=3']",
+    "['name=a,device=edu,rank=2','name=b,device=edu,rank=2']",
+    "['name=m,default=1,rank=0','name=a,device=edu,rank=5']",
     "['name=a,vifs=0+1,disks=hda+xvdb']",
-    "['model=/usr/bin/q,args=[-x y],name=m,version=7.2']",
-    "['name=q,socket=/tmp/s,slots=5,window=16']",
-    "['name=a,user=x,log=/tmp/y']",
-    "['dmid=1,name=x','dmid=1,name=y']",
-    "['name=default','name=default']",
+    "['name=a,vifs=0','name=b,vifs=0']",
+    "['name=a,disks=hda','name=b,disks=hda']",
     "['name=a,vifs=9']",
     "['name=a,disks=nosuch']",
-    "['name=a,capabilities=ui','name=b,capabilities=ui']",
-    "['name=a,capabilities=ide','name=b,capabilities=usb']",
+    "['name=default,device=edu']",
+    "['model=/usr/bin/q,args=[-x y],name=m,version=7.2']",
+    "['name=q,qmp=/tmp/s,pid=7,reserve=16']",
+    "['name=q,qmp=/tmp/s,default=1']",
+    "['name=m,default=1,model=/q']",
+    "['name=a,devices=[edu] [pci-bridge,chassis=1],machine=pc']",
+    "['name=a,arg=-x,arg=y,arg=@{domid}']",
+    "['name=a,devices=[edu']",
+    "['name=a,device=nvme']",
+    "['name=a','name=a']",
     "['x=y']",
     "'name=a'",
     "[1,2]",
-    "['1','2','3','4','5','6','7','8','9']",
+    "[['name=a',['b']]]",
+    "['name=a,device=edu','name=b,device=edu','name=c,device=edu','name=d,device=edu','name=e,device=edu','name=f,"
+    "device=edu','name=g,device=edu']",
+    "['name=a,device=edu','name=b,device=edu','name=c,device=edu','name=d,device=edu','name=e,device=edu','name=f,"
+    "device=edu','name=g,device=edu','name=h,device=edu','name=i,default=1']",
 };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -218,9 +235,10 @@ static void put(struct cv_buf *out, const char *text)
         abort();
 }
 
+/* Who serves what has more words than all else. */
 static void put_line(struct cv_buf *out, struct rng *r)
 {
-    put(out, keys[rng_below(r, COUNT(keys))]);
+    put(out, rng_below(r, 4) == 0 ? "device_models" : keys[rng_below(r, COUNT(keys))]);
     put(out, rng_below(r, 20) == 0 ? " += " : " = ");
     put(out, values[rng_below(r, COUNT(values))]);
     put(out, "\n");

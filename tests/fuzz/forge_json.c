@@ -77,17 +77,41 @@ static void change_object(json_t *v, struct rng *r)
         return;
     }
     const char *key = json_object_iter_key(member);
-    if (deeper(json_object_iter_value(member), r))
+    json_t *old = json_object_iter_value(member);
+    if (deeper(old, r))
         return;
+    if (json_is_integer(old) && one_in(r, 2)) { /* right in itself, and wrong beside the others */
+        json_object_set_new(v, key,
+                            json_integer((json_int_t)((uint64_t)json_integer_value(old) + rng_below(r, 4097) - 2048)));
+        return;
+    }
     if (one_in(r, 5))
         json_object_del(v, key);
     else
         json_object_set_new(v, key, odd_value(r));
 }
 
+/* Two that may not have the same: one gets a member of the other's. */
+static bool as_its_neighbour(json_t *v, struct rng *r)
+{
+    json_t *from = json_array_get(v, (size_t)rng_below(r, json_array_size(v)));
+    json_t *to = json_array_get(v, (size_t)rng_below(r, json_array_size(v)));
+    void *member = json_object_iter(from);
+
+    for (size_t at = (size_t)rng_below(r, json_object_size(from) + 1); member != NULL && at > 0; at--)
+        member = json_object_iter_next(from, member);
+    if (member == NULL || !json_is_object(to) || from == to)
+        return false;
+    json_object_set(to, json_object_iter_key(member), json_object_iter_value(member));
+    return true;
+}
+
 static void change_array(json_t *v, struct rng *r)
 {
     size_t n = json_array_size(v);
+
+    if (n > 1 && one_in(r, 4) && as_its_neighbour(v, r))
+        return;
 
     if (n == 0) {
         json_array_append_new(v, odd_value(r));

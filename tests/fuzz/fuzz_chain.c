@@ -27,8 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
 
 #define LINKS 4u
-/* As many pages as the model of a guest's memory below has; an image with more is read by verify and merge only. */
-#define PFNS 4096u
+/* Up to 4 GiB, where a guest's last pages are; an image with more is read by verify and merge only. */
+#define PFNS (1u << 20)
 
 static FILE *nowhere;
 static struct fake_host *host;
@@ -65,14 +65,21 @@ static int judged(int rc, const struct cv_error *err)
 /* ---- the chain ----------------------------------------------------------------------------------------------------
  */
 
-/* PARENT's ids become those of the link below. */
-static void fit(struct raw_stream *s, const uint8_t stream_id[16], const uint8_t digest[16])
+/* PARENT's ids become those of the link below; what was decoded is written again. */
+static void fit(struct raw_record *rec, const uint8_t stream_id[16], const uint8_t digest[16])
 {
-    for (size_t i = 0; i < s->count; i++)
-        if (s->record[i].type == CV_REC_PARENT && s->record[i].body.len >= 32) {
-            memcpy(s->record[i].body.data, stream_id, 16);
-            memcpy(s->record[i].body.data + 16, digest, 16);
-        }
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_buf body = { 0 };
+    struct cv_rec_parent p;
+
+    if (rec->type != CV_REC_PARENT || cv_rec_parent_decode(&p, rec->body.data, rec->body.len, &err) < 0)
+        return;
+    memcpy(p.stream_id, stream_id, 16);
+    memcpy(p.digest, digest, 16);
+    if (cv_rec_parent_encode(&p, &body, &err) < 0)
+        abort();
+    cv_buf_dispose(&rec->body);
+    rec->body = cv_buf_take(&body);
 }
 
 static void write_link(unsigned i, const struct cv_buf *b)
@@ -101,8 +108,8 @@ static unsigned make_chain(const uint8_t *data, size_t size)
         bool ok = raw_parse(s, data, len) == 0;
         if (ok) {
             s->header.version = 1;
-            if (n > 0 && (len & 3) != 3)
-                fit(s, stream_id, digest);
+            for (size_t i = 0; n > 0 && (len & 3) != 3 && i < s->count; i++)
+                fit(&s->record[i], stream_id, digest);
             raw_emit(s, &sealed);
             memcpy(stream_id, sealed.data + 32, 16);
             if (sealed.len >= 16)
@@ -163,15 +170,19 @@ static void merge(const struct cv_chain_places *places, unsigned child)
 /* Its memory, and that of all below, into a guest of PFNS pages. */
 static void fill(struct cv_restore *r, struct cv_error *err)
 {
-    static uint8_t pages[PFNS * CV_PAGE_SIZE];
     const struct cv_mem_options mem = { 0 };
+    size_t size = (size_t)r->pfn_count * CV_PAGE_SIZE;
     struct cv_ram ram;
 
-    if (r->pfn_count > PFNS || cv_cancel_init(&r->fill_cancel, err) < 0)
+    if (r->pfn_count == 0 || r->pfn_count > PFNS || cv_cancel_init(&r->fill_cancel, err) < 0)
         return;
+    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (pages == MAP_FAILED)
+        abort();
     cv_ram_init(&ram, pages, r->pfn_count);
     judged(cv_restore_fill_parents(r, &ram.sink, &mem, err), err);
     cv_cancel_dispose(&r->fill_cancel);
+    munmap(pages, size);
 }
 
 static void restore(const struct cv_chain_places *places, unsigned child, bool moved)

@@ -64,6 +64,11 @@ static void verify(int fd)
 
     if (rc == 0)
         judged(cv_image_check(img, &err), &err);
+    if (img->has_freeze) {
+        CV_AUTO_BUF again = { 0 };
+        if (cv_rec_freeze_encode(&img->freeze, &again, &err) < 0)
+            abort();
+    }
     free_image(img);
 }
 

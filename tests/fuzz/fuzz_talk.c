@@ -43,13 +43,53 @@ static bool runs_a_program(struct cv_strs list)
     return false;
 }
 
+/* A layout that is one, in the place of what none is: else nothing behind it would be looked at. */
+static const char *good_layout(void)
+{
+    static const char config[] = "type='hvm'\nname='x'\nmemory=32\ndisk=['/x,raw,hda,w']\n";
+    static const struct cv_layout_host there = { .default_model = "/nowhere/qemu" };
+    static char *json;
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_guest_config c;
+    struct cv_layout l;
+
+    if (json != NULL)
+        return json;
+    if (cv_guest_config_parse(config, sizeof config - 1, "fuzz", &c, &err) < 0 ||
+        cv_layout_decide(&c, &there, &l, &err) < 0 || cv_layout_encode(&l, &json, &err) < 0)
+        abort();
+    cv_layout_dispose(&l);
+    cv_guest_config_dispose(&c);
+    return json;
+}
+
+static void take_good_layout(struct cv_msg_offer *o)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_layout l;
+
+    if (cv_layout_decode(o->layout.data, o->layout.len, &l, &err) == 0) {
+        cv_layout_dispose(&l);
+        return;
+    }
+    o->layout.data = (const void *)good_layout();
+    o->layout.len = (uint32_t)strlen(good_layout());
+}
+
 static void judge(const struct cv_msg_offer *offer)
 {
+    /* Every program: none of those that are named is there to be run. */
+    static const struct cv_host_dirs dirs = {
+        .run = "/nowhere", .log = "/nowhere", .lib = "/nowhere", .model_emulators = true
+    };
     struct cv_offer_check c = { .host = &host->base };
     struct cv_error err = CV_ERROR_INIT;
     struct cv_msg_offer o = *offer;
     uint32_t refusal = 0;
 
+    host->base.dirs = &dirs;
+    if (o.memory_bytes % 4 != 1)
+        take_good_layout(&o);
     if (runs_a_program(o.emulators))
         o.emulators = (struct cv_strs){ 0 };
     if (cv_offer_check(&c, &o, &refusal, &err) < 0 && (refusal == 0 || err.code == CV_OK || err.text[0] == '\0'))

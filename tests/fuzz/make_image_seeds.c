@@ -69,8 +69,60 @@ static const char without_vga[] = GUEST "vga = 'none'\nnographic = 1\n";
 static const char with_virtio[] =
     GUEST "disk = [ 'format=raw,vdev=xvdb,access=rw,model=virtio-blk,target=/dev/vg/b' ]\n";
 
+static const char devices[] =
+    "{\"c_info\":{\"type\":\"hvm\"},\"disks\":[{\"vdev\":\"xvdb\",\"pdev_path\":\"/dev/vg/b\","
+    "\"backend\":\"phy\"}],\"nics\":[{\"devid\":0}]}";
+
+/* Behind its length; what it is based on is made to fit by the target (fuzz_chain.c). */
+static void put_link(struct cv_buf *out, struct guest_image_options opt, bool based)
+{
+    struct raw_stream *s = calloc(1, sizeof *s);
+    struct cv_rec_parent p = { .name = "0.cvy", .name_len = 5 };
+    struct cv_buf b = { 0 }, body = { 0 };
+    struct cv_error err;
+    uint8_t len[4];
+
+    opt.small = true;
+    guest_image(&b, &opt);
+    if (s == NULL || raw_parse(s, b.data, b.len) < 0)
+        abort();
+    if (based) {
+        must(cv_rec_parent_encode(&p, &body, &err));
+        raw_insert(s, raw_find(s, CV_REC_MEMORY, 0), CV_REC_PARENT, 0, body.data, body.len);
+        s->header.required_features |= CV_FEATURE_INCREMENTAL;
+        cv_buf_dispose(&body);
+    }
+    const struct cv_rec_devices d = { .schema = 1, .json = devices, .json_len = sizeof devices - 1 };
+    if (opt.config != NULL) {
+        must(cv_rec_devices_encode(&d, &body, &err));
+        raw_insert(s, raw_find(s, CV_REC_VCPUS, 0), CV_REC_DEVICES, 0, body.data, body.len);
+    }
+    raw_emit(s, &b);
+    cv_store32(len, (uint32_t)b.len);
+    must(cv_buf_append(out, len, sizeof len, &err));
+    must(cv_buf_append(out, b.data, b.len, &err));
+    cv_buf_dispose(&body);
+    cv_buf_dispose(&b);
+    raw_dispose(s);
+    free(s);
+}
+
+static void chain(const char *name, unsigned links, struct guest_image_options opt)
+{
+    struct cv_buf out = { 0 };
+
+    for (unsigned i = 0; i < links; i++) {
+        opt.seed = 20 + i;
+        put_link(&out, opt, i > 0);
+    }
+    write_file("chain", name, out.data, out.len);
+    cv_buf_dispose(&out);
+}
+
 void images(void)
 {
+    chain("guests", 2, (struct guest_image_options){ .no_policy = true });
+    chain("guests-three", 3, (struct guest_image_options){ .config = with_virtio, .no_policy = true, .passes = 2 });
     image("one.cvy", (struct guest_image_options){ .seed = 1 });
     image("three.cvy", (struct guest_image_options){ .seed = 2, .config = guest_image_config3, .passes = 2 });
     image("usb.cvy", (struct guest_image_options){ .seed = 4, .config = with_usb, .no_policy = true });
