@@ -228,6 +228,22 @@ static const char *settle_halves(struct cv_reader *r, unsigned n, bool model_giv
     return "";
 }
 
+/* libxl has a QEMU serve it; which one, the QEMUs decide by themselves: each that sees the nodes.  Those that convoy
+ * starts are restricted to the domain by then and see none but the default one; one that is attached is what it is. */
+static const char *served_twice(const struct cv_guest_config *c, const struct cv_config_disk *d)
+{
+    bool attached = false;
+
+    for (unsigned i = 0; i < c->dm_count; i++)
+        attached = attached || c->dms[i].attach;
+    bool qemu = !elsewhere(d) && (strcmp(d->backend, "qdisk") == 0 || strcmp(d->format, "raw") != 0);
+    if (!attached || !d->pv || !qemu)
+        return "";
+    return "its PV half is served by a QEMU, and an emulator that is attached might serve it a second time: a raw "
+           "image "
+           "does without, or pv=0";
+}
+
 /* Its name asks for the PV disk, so that much can be had (xl starts no emulator with it). */
 static bool is_readonly_xvd(const struct cv_config_disk *d, int model)
 {
@@ -255,6 +271,8 @@ int cv_config_settle_disk(struct cv_reader *r, unsigned n, struct cv_error *err)
     d->model = (enum cv_disk_model)model;
     d->emulated = d->model != CV_DISK_UNDECIDED;
     why = settle_halves(r, n, model_given);
+    if (!*why)
+        why = served_twice(r->c, d);
     if (!*why)
         why = place_refusal(d);
     if (!*why && d->model == CV_DISK_IDE && d->owner > 0)
