@@ -9,7 +9,7 @@
 #include "base/fd.h"
 #include "convert/plan.h"
 #include "convert/xl_writer.h"
-#include "guest/spec.h"
+#include "vm/spec.h"
 #include "memory/pages_codec.h"
 #include "stream-format/bodies.h"
 #include "stream-format/qemu_state.h"

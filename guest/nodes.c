@@ -7,7 +7,7 @@
 
 #include "base/fd.h"
 #include "guest/guest.h"
-#include "guest/spec.h"
+#include "vm/spec.h"
 
 #define PIECE 2000u
 #define PIECES_MAX 256u

@@ -18,10 +18,8 @@
 #include "base/error.h"
 #include "memory/pages.h"
 #include "vm/policy.h"
+#include "vm/spec.h"
 #include "vm/state.h"
-
-#define CV_NAME_MAX 128
-#define CV_VCPU_WORDS 2 /* Xen takes 128 vCPUs of an HVM guest */
 
 struct cv_domain_info {
     uint32_t domid;
@@ -49,47 +47,6 @@ struct cv_host_facts {
     uint64_t free_pages, total_pages;
     uint32_t cpus;
 };
-
-/* What a domain is made of.  The part of the guest's identity that only the hypervisor needs;
- * it travels in the stream (JSON in the GUEST record, guest/spec.h) and is imposed again at restore. */
-struct cv_domain_spec {
-    char name[CV_NAME_MAX];
-    uint8_t uuid[16];
-    uint64_t ram_kb;                    /* what the guest's firmware sees as RAM: maxmem less video memory */
-    uint64_t ram_target_kb;             /* populated at boot; less than ram_kb: populate on demand */
-    uint64_t target_kb, max_kb;         /* xenstore memory/target (+video), memory/static-max */
-    uint64_t video_kb;                  /* xenstore memory/videoram */
-    uint64_t extra_pages;               /* ROM, VRAM and the like that emulators add behind the RAM */
-    uint64_t max_pages;                 /* what the domain may own; 0 = target, extra pages and a little slack */
-    uint32_t vcpus;                     /* at most */
-    uint32_t vcpus_online;              /* that the guest may use: at boot; of a guest that was saved: then */
-    uint64_t online_map[CV_VCPU_WORDS]; /* which they are, bit i % 64 of word i / 64; all 0: the first ones */
-    uint32_t tsc_mode;                  /* Xen's numbers: 0 default, 1 always emulate, 2 native */
-    bool hap, acpi, apic, nested_hvm, pae, hpet;
-    bool pirq;                   /* emulated interrupts over event channels: asked for, else avoided where Xen can */
-    bool nomigrate;              /* never to be saved or migrated */
-    bool no_acpi_s3, no_acpi_s4; /* sleep states that the firmware's tables leave out */
-    bool no_vpt_align;           /* do not let the timers of all vcpus fire together */
-    uint32_t viridian;           /* HVM_PARAM_VIRIDIAN value, 0 = none */
-    uint32_t timer_mode;
-    uint32_t max_evtchn_port, max_grant_frames, max_maptrack_frames;
-    uint32_t emulation_flags; /* XEN_X86_EMU_*; 0 = the best that this Xen takes; filled in by create */
-    uint64_t mmio_hole_kb;    /* 0 = default */
-    uint64_t paging_pool_kb;  /* HAP/shadow pool; 0 = as libxl computes it */
-    int64_t rtc_offset_s;
-    char firmware[256];   /* system firmware file; "" = SeaBIOS */
-    char loader[256];     /* hvmloader; "" = default */
-    char acpi_table[256]; /* acpi_firmware; "" = none */
-    char cpus[256];       /* hard affinity: a base/cpuset.h text for all vcpus, or one for each from the first
-                                          on, every one ended by ';'; "" = any CPU */
-    char cpus_soft[256];  /* soft affinity, in the same form */
-    char cpupool[32];     /* "" = dom0's */
-    uint32_t cpu_weight;  /* of the credit schedulers; 0 = the usual */
-    uint32_t cpu_cap;     /* percent of one CPU; 0 = no limit */
-};
-
-/* Is vCPU i one that the guest may use? */
-bool cv_spec_vcpu_online(const struct cv_domain_spec *spec, uint32_t i);
 
 struct cv_dirty_stats {
     uint64_t dirty_pages, fault_pages;

@@ -4,7 +4,7 @@
 #ifndef CONVOY_IMAGE_IMAGE_H
 #define CONVOY_IMAGE_IMAGE_H
 
-#include "guest/spec.h"
+#include "vm/spec.h"
 #include "image/pagemap.h"
 #include "memory/pipeline.h"
 #include "stream-format/chain.h"

@@ -8,7 +8,7 @@
 
 #include "base/fd.h"
 #include "emulators/state_memory.h"
-#include "guest/spec.h"
+#include "vm/spec.h"
 #include "restore/internal.h"
 #include "stream-format/bodies.h"
 #include "stream-format/qemu_state.h"

@@ -9,7 +9,7 @@
 #include "base/fd.h"
 #include "emulators/state_memory.h"
 #include "guest/devices.h"
-#include "guest/spec.h"
+#include "vm/spec.h"
 #include "memory/pages.h"
 #include "save/save.h"
 #include "save/write.h"

@@ -10,7 +10,7 @@
 #include "../support/run_suite.h"
 #include "base/fd.h"
 #include "layout/fields.h"
-#include "guest/spec.h"
+#include "vm/spec.h"
 #include "stream-format/stream.h"
 
 #define SPEC "docs/stream-format.md" /* ctest runs tests in the checkout */
