@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Images of other toolstacks to ours and back, in one pass with bounded memory.  docs/stream-format.md, 8, says what
- * becomes of each record; guest/libxl_json.h what of the configuration. */
+ * becomes of each record; libxl-json/json.h what of the configuration. */
 #ifndef CONVOY_CONVERT_CONVERT_H
 #define CONVOY_CONVERT_CONVERT_H
 

@@ -7,7 +7,7 @@
 #include <jansson.h>
 
 #include "base/fd.h"
-#include "guest/spec.h"
+#include "layout/spec.h"
 
 #define NODES_MAX CV_XS_NODES_MAX
 #define PARAM_PAE_ENABLED 4u /* obsolete: libxc passes over it as well */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The guest of a conversion, as libxl describes it (guest/libxl_json.h) and as an image does.  Private to convert/. */
+/* The guest of a conversion, as libxl describes it (libxl-json/json.h) and as an image does.  Private to convert/. */
 #ifndef CONVOY_CONVERT_PLAN_H
 #define CONVOY_CONVERT_PLAN_H
 
 #include "convert/convert.h"
-#include "guest/libxl_config.h"
-#include "guest/libxl_json.h"
+#include "libxl-json/config.h"
+#include "libxl-json/json.h"
 
 /* The highest pfn that the guest can have, + 1: libxc's stream does not say it in advance. */
 uint64_t cv_plan_pfn_count(const struct cv_libxl_guest *p);

@@ -11,7 +11,7 @@
 #include "emulators/adopted.h"
 #include "emulators/paths.h"
 #include "guest/devices.h"
-#include "guest/libxl_json.h"
+#include "libxl-json/json.h"
 
 /* 0: xenstore names none. */
 static int read_pid(struct cv_guest *g, int *pid_out, struct cv_error *err)

@@ -8,7 +8,7 @@
 #include "base/phases.h"
 #include "guest/devices.h"
 #include "guest/guest.h"
-#include "guest/spec.h"
+#include "layout/spec.h"
 
 #define CONFIG_FILE_MAX CV_GUEST_CONFIG_MAX
 

@@ -9,7 +9,7 @@
 
 #include "base/fd.h"
 #include "emulators/paths.h"
-#include "guest/libxl_config.h"
+#include "libxl-json/config.h"
 
 /* QEMU opens the file that it is told, follows the link, and finds no such folder. */
 #define GUARD "/nonexistent/xl-cannot-save-this-guest--use-convoy-save"

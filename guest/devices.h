@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The PV devices of a guest.  As text (struct cv_guest's devices) they are a whole domain in libxl's words
- * (libxl_config.h): planned from the configuration, read from the host when the guest is saved, carried by the stream,
- * and added again before the guest runs. */
+ * (libxl-json/config.h): planned from the configuration, read from the host when the guest is saved, carried by the
+ * stream, and added again before the guest runs. */
 #ifndef CONVOY_GUEST_DEVICES_H
 #define CONVOY_GUEST_DEVICES_H
 

@@ -3,7 +3,7 @@
  * the one truth about a running guest (nothing is kept in files):
  *
  *   /local/domain/0/dms/<domid>/schema              1
- *                              /spec/<n>            the domain's facts, JSON in pieces (spec.h)
+ *                              /spec/<n>            the domain's facts, JSON in pieces (vm/spec.h)
  *                              /layout/<n>          the layout, JSON in pieces (layout/layout.h)
  *                              /config/<n>          the xl.cfg text it was created from
  *                              /<dmid>/{name,role,rank,model,version,pid,qmp,caps,window}, device/<n>

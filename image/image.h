@@ -4,12 +4,13 @@
 #ifndef CONVOY_IMAGE_IMAGE_H
 #define CONVOY_IMAGE_IMAGE_H
 
-#include "vm/spec.h"
 #include "image/pagemap.h"
+#include "layout/layout.h"
 #include "memory/pipeline.h"
 #include "stream-format/chain.h"
 #include "stream-format/bodies.h"
 #include "stream-format/qemu_state.h"
+#include "vm/spec.h"
 
 #define CV_IMAGE_PASSES_MAX 256 /* remembered one by one; later ones are added to the last */
 #define CV_IMAGE_NOTES_MAX 64

@@ -9,7 +9,7 @@
 
 #include "base/fd.h"
 #include "convert/chunk.h"
-#include "guest/spec.h"
+#include "layout/spec.h"
 #include "memory/pipeline.h"
 #include "stream-format/bodies.h"
 #include "tests/support/rng.h"

@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "config/config.h"
 #include "layout/decide.h"
-#include "guest/spec.h"
+#include "layout/spec.h"
 
 static char *names[200];
 static int name_count;

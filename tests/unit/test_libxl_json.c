@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "../support/run_suite.h"
-#include "guest/libxl_json.h"
+#include "libxl-json/json.h"
 
 static struct cv_error err;
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "guest/libxl_config.h"
+#include "libxl-json/config.h"
 
 #define FIRST_SLOT 3u /* 0 and 1 are the chipset's, 2 the platform device's */
 #define EXPECTED_MAX 32

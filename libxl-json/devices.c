@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "guest/libxl_walk.h"
+#include "libxl-json/walk.h"
 
 #define DISKS_MAX 32
 #define VIFS_MAX 16

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A guest in libxl's words: libxl_domain_config in JSON (libxl_types.idl), as xl keeps it in a domain's userdata and in
  * the head of its save files, and as host/host.h's devices_add takes it. */
-#ifndef CONVOY_GUEST_LIBXL_CONFIG_H
-#define CONVOY_GUEST_LIBXL_CONFIG_H
+#ifndef CONVOY_LIBXL_JSON_CONFIG_H
+#define CONVOY_LIBXL_JSON_CONFIG_H
 
 #include "config/config.h"
 #include "layout/layout.h"
-#include "host/host.h"
+#include "vm/spec.h"
 
 /* CV_LIBXL_PV: disks and cards with a PV half, which libxl is to make.  CV_LIBXL_ALL: every one, for an emulator that
  * libxl starts. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "guest/libxl_members.h"
+#include "libxl-json/members.h"
 
 #include <stddef.h>
 

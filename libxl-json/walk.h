@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Walking libxl's JSON and writing xl.cfg text from it.  Private to guest/.  After the first failure nothing is
  * written any more, so that callers need not look after every step. */
-#ifndef CONVOY_GUEST_LIBXL_WALK_H
-#define CONVOY_GUEST_LIBXL_WALK_H
+#ifndef CONVOY_LIBXL_JSON_WALK_H
+#define CONVOY_LIBXL_JSON_WALK_H
 
 #include <jansson.h>
 
-#include "guest/libxl_json.h"
-#include "guest/libxl_members.h"
+#include "libxl-json/json.h"
+#include "libxl-json/members.h"
 
 struct cv_walk {
     struct cv_buf *cfg;
@@ -35,7 +35,7 @@ int64_t cv_walk_number(struct cv_walk *w, const char *name, const json_t *v);
 const char *cv_walk_string_or(json_t *o, const char *name, const char *otherwise);
 bool cv_walk_truth(json_t *o, const char *name);
 
-/* libxl_devices.c: disk = [...] and vif = [...]. */
+/* devices.c: disk = [...] and vif = [...]. */
 void cv_walk_disks(struct cv_walk *w, json_t *list);
 void cv_walk_nics(struct cv_walk *w, json_t *list);
 

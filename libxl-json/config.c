@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include <uuid/uuid.h>
 
-#include "guest/libxl_config.h"
+#include "libxl-json/config.h"
 
 struct build {
     const struct cv_guest_config *c;

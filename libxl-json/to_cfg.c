@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "guest/libxl_walk.h"
+#include "libxl-json/walk.h"
 
 /* ---- what needs more than a table ---- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The members of libxl_domain_config that are known, one table for each object.  Private to guest/. */
-#ifndef CONVOY_GUEST_LIBXL_MEMBERS_H
-#define CONVOY_GUEST_LIBXL_MEMBERS_H
+#ifndef CONVOY_LIBXL_JSON_MEMBERS_H
+#define CONVOY_LIBXL_JSON_MEMBERS_H
 
 enum cv_libxl_fate {
     IGNORE, /* of the old host, or of no weight for an emulated guest */

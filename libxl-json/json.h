@@ -2,8 +2,8 @@
 /* libxl's configuration of a domain (libxl_domain_config as JSON, libxl_types.idl) to xl.cfg text, and to the guest
  * that convoy makes of it.  What convoy cannot serve is refused by the name of its member, never dropped: an unknown
  * member may be left out only where it holds nothing (null, "", 0, "<default>", "False", [], {}). */
-#ifndef CONVOY_GUEST_LIBXL_JSON_H
-#define CONVOY_GUEST_LIBXL_JSON_H
+#ifndef CONVOY_LIBXL_JSON_H
+#define CONVOY_LIBXL_JSON_H
 
 #include <stdbool.h>
 
@@ -11,7 +11,7 @@
 #include "base/findings.h"
 #include "config/config.h"
 #include "layout/layout.h"
-#include "host/host.h"
+#include "vm/spec.h"
 
 /* What xl.cfg, as convoy reads it, has no key for. 0 = libxl's own choice. */
 struct cv_libxl_facts {

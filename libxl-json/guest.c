@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "guest/libxl_json.h"
+#include "libxl-json/json.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest/libxl_config.h"
-#include "guest/spec.h"
+#include "libxl-json/config.h"
+#include "layout/spec.h"
 
 /* XEN_X86_EMU_ALL without VPCI, with and without USE_PIRQ (xen/arch-x86/xen.h). */
 #define EMULATION_WITH_PIRQ 0x3ffu

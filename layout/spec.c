@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "guest/spec.h"
+#include "layout/spec.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The domain's facts (vm/spec.h), from a configuration and its layout. */
-#ifndef CONVOY_GUEST_SPEC_H
-#define CONVOY_GUEST_SPEC_H
+#ifndef CONVOY_LAYOUT_SPEC_H
+#define CONVOY_LAYOUT_SPEC_H
 
 #include "config/config.h"
 #include "layout/layout.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "guest/libxl_walk.h"
+#include "libxl-json/walk.h"
 
 #include <inttypes.h>
 #include <stdio.h>
