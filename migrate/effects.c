@@ -160,7 +160,9 @@ static int match(void *user, const struct cv_domain_info *d)
 
     if (d->dying || memcmp(d->uuid, c->rec->guest, sizeof d->uuid) != 0)
         return 0;
-    bool peer = d->domid == c->peer_domid && (d->paused || d->shutdown);
+    /* Where the copy is dropped, the source's guest may run, and does while its pages flow. */
+    bool dropped = c->rec->role == CV_ROLE_DESTINATION && c->rec->state != CV_J_RUNNING;
+    bool peer = d->domid == c->peer_domid && (d->paused || d->shutdown || dropped);
     if (d->domid != c->rec->domid && !peer && !is_copy(d)) {
         c->other = *d;
         c->any_other = true;
