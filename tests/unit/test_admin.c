@@ -108,6 +108,28 @@ START_TEST(a_guest_that_was_restarted_there_is_not_gone)
 }
 END_TEST
 
+/* Both ends on one host, both killed while pages flowed: the source's guest runs, and the half-made copy goes. */
+START_TEST(a_copy_beside_its_running_source_is_dropped)
+{
+    struct cv_error err = CV_ERROR_INIT;
+
+    world_begin(&w);
+    make_guest(&w.src, NULL);
+    struct fake_domain *d = guest_of(&w.src);
+    uint32_t copy = fake_host_add_guest(w.src.host, "g--incoming");
+    struct fake_domain *c = w.src.host->dom[copy];
+    memcpy(c->spec.uuid, d->spec.uuid, 16);
+    c->paused = true;
+    c->cpu_time_ns = 0;
+    record(&w.src, &w.src, CV_ROLE_SOURCE, CV_J_OPEN, d, d->domid);
+    record(&w.src, &w.src, CV_ROLE_DESTINATION, CV_J_OPEN, d, copy);
+    ck_assert_msg(recover_as(&w.src, CV_ASSUME_NOTHING, &err) == 0, "%s", emu_text(&err));
+    ck_assert(!c->exists && runs(d));
+    end_guest(&w.src);
+    world_end(&w);
+}
+END_TEST
+
 /* The destination's record was put back to an older one: what runs there under another number is no reason for a no. */
 START_TEST(a_record_of_yesterday_is_no_definite_no)
 {
@@ -577,6 +599,7 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     tcase_set_timeout(t, 120);
     tcase_add_test(t, a_guest_that_was_restarted_there_is_not_gone);
+    tcase_add_test(t, a_copy_beside_its_running_source_is_dropped);
     tcase_add_loop_test(t, a_record_of_yesterday_is_no_definite_no, 0, 2);
     tcase_add_loop_test(t, a_guest_that_is_not_here_is_not_lost_before_the_other_side_was_asked, 0, 5);
     tcase_add_test(t, nothing_is_made_of_a_guest_whose_migration_is_open);
