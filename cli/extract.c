@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/output.h"
 #include "cli/image.h"
+#include "image/range.h"
 #include "memory/file_sink.h"
 
 enum part { PART_NONE, PART_STATE, PART_MEMORY, PART_CONFIG, PART_LAYOUT };
@@ -18,6 +19,8 @@ enum part { PART_NONE, PART_STATE, PART_MEMORY, PART_CONFIG, PART_LAYOUT };
 struct extract {
     enum part part;
     unsigned dmid;
+    bool ranged;
+    uint64_t first, last; /* --range */
     const char *out_path, *path;
     struct cv_mem_options mem;
     struct cv_output out;
@@ -34,6 +37,17 @@ static int choose(struct extract *x, enum part part, char **argv)
     return 0;
 }
 
+static bool take_pfn(const char **text, char stop, uint64_t *out)
+{
+    char *end;
+
+    errno = 0;
+    *out = strtoull(*text, &end, 0);
+    bool good = **text >= '0' && **text <= '9' && errno == 0 && *end == stop && *out < CV_PFN_LIMIT;
+    *text = end + 1;
+    return good;
+}
+
 static int take_option(struct extract *x, int opt, char **argv)
 {
     struct cv_error err = CV_ERROR_INIT;
@@ -48,6 +62,11 @@ static int take_option(struct extract *x, int opt, char **argv)
     case 'c': return choose(x, PART_CONFIG, argv);
     case 'l': return choose(x, PART_LAYOUT, argv);
     case 'P': return cli_parents_add(&x->parents, optarg, &err) < 0 ? cli_error(&err) : 0;
+    case 'r': {
+        const char *text = optarg;
+        x->ranged = take_pfn(&text, '-', &x->first) && take_pfn(&text, '\0', &x->last) && x->first <= x->last;
+        return x->ranged ? 0 : cli_usage(argv, "--range takes FIRST-LAST, two numbers of pages");
+    }
     case 'o': x->out_path = optarg; return 0;
     case 'T': return cli_mem_option(&x->mem, opt, optarg, &err) < 0 ? cli_error(&err) : 0;
     default: return cli_usage(argv, NULL);
@@ -60,6 +79,7 @@ static int parse(int argc, char **argv, struct extract *x)
                                              { "memory", no_argument, NULL, 'm' },
                                              { "config", no_argument, NULL, 'c' },
                                              { "layout", no_argument, NULL, 'l' },
+                                             { "range", required_argument, NULL, 'r' },
                                              { "output", required_argument, NULL, 'o' },
                                              { "parents", required_argument, NULL, 'P' },
                                              { "threads", required_argument, NULL, 'T' },
@@ -74,6 +94,8 @@ static int parse(int argc, char **argv, struct extract *x)
         return cli_usage(argv, "a part and an output are wanted");
     if (optind + 1 != argc)
         return cli_usage(argv, "one image is wanted");
+    if (x->ranged && x->part != PART_MEMORY)
+        return cli_usage(argv, "--range goes with --memory");
     if (x->part == PART_MEMORY && strcmp(x->out_path, "-") == 0)
         return cli_usage(argv, "--memory writes a file with holes, which a pipe has not");
     x->path = argv[optind];
@@ -85,7 +107,7 @@ static int open_sink(void *user, const struct cv_rec_memory *m, struct cv_page_s
 {
     struct extract *x = user;
 
-    if (cv_file_sink_new(&x->sink, x->out.fd, m->pfn_count, err) < 0)
+    if (x->sink == NULL && cv_file_sink_new(&x->sink, x->out.fd, m->pfn_count, err) < 0)
         return -1;
     *sink_out = cv_file_sink_port(x->sink);
     return 0;
@@ -137,6 +159,18 @@ static int write_piece(struct cli *c, const struct extract *x, const struct cv_i
     return 0;
 }
 
+/* 1: done.  0: the image has to be read whole, with the sink that has been made for the range. */
+static int read_range(struct cli *c, struct extract *x, int fd, struct cv_error *err)
+{
+    struct cv_mem_options mem = x->mem;
+    uint64_t bytes;
+
+    mem.cancel = &c->cancel;
+    if (cv_file_sink_new_window(&x->sink, x->out.fd, x->first, x->last - x->first + 1, err) < 0)
+        return -1;
+    return cv_image_read_range(fd, x->first, x->last + 1, cv_file_sink_port(x->sink), &mem, &bytes, err);
+}
+
 static int extract(struct cli *c, struct extract *x, struct cv_image *img, struct cv_error *err)
 {
     struct cv_image_options opt = { .keep_states = x->part == PART_STATE,
@@ -146,12 +180,15 @@ static int extract(struct cli *c, struct extract *x, struct cv_image *img, struc
                                     .sink_user = x,
                                     .open_sink = x->part == PART_MEMORY ? open_sink : NULL };
     bool to_file = strcmp(x->out_path, "-") != 0;
+    int lazily = 0;
 
     CV_AUTO_FD fd = cli_image_open(x->path, err);
     if (fd < 0 ||
         (to_file && (cli_image_spare(fd, x->out_path, err) < 0 || cv_output_open(&x->out, x->out_path, err) < 0)))
         return -1;
-    if (cli_image_read(c, fd, &opt, "extracting", img, err) < 0)
+    if (x->ranged && (lazily = read_range(c, x, fd, err)) < 0)
+        return cv_context(err, "%s", x->path);
+    if (!lazily && cli_image_read(c, fd, &opt, "extracting", img, err) < 0)
         return cv_context(err, "%s", x->path);
     if (x->part != PART_MEMORY && write_piece(c, x, img, err) < 0)
         return -1;

@@ -41,7 +41,8 @@ int cli_image_read(struct cli *c, int fd, struct cv_image_options *opt, const ch
 {
     struct cv_reader_options ro = { .cancel = &c->cancel,
                                     .defer_hash_of_pages = opt->check_pages || opt->sink || opt->open_sink,
-                                    .accept_features = CV_FEATURE_MEMORY_ONLY | CV_FEATURE_INCREMENTAL };
+                                    .accept_features =
+                                        CV_FEATURE_MEMORY_ONLY | CV_FEATURE_INCREMENTAL | CV_FEATURE_FIXED_OFFSETS };
     struct cli_progress bar;
     struct cv_reader *r;
 

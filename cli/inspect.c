@@ -46,7 +46,8 @@ static int parse(int argc, char **argv, struct inspect_args *a)
 static int raw(struct cli *c, int fd, struct cv_error *err)
 {
     struct cv_reader_options ro = { .cancel = &c->cancel,
-                                    .accept_features = CV_FEATURE_MEMORY_ONLY | CV_FEATURE_INCREMENTAL };
+                                    .accept_features =
+                                        CV_FEATURE_MEMORY_ONLY | CV_FEATURE_INCREMENTAL | CV_FEATURE_FIXED_OFFSETS };
     struct cv_reader *r;
 
     if (cv_reader_new(&r, fd, &ro, err) < 0)

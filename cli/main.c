@@ -22,7 +22,8 @@ static const struct cli_command commands[] = {
     { "check", cmd_check, "[--json] [--command CMD] DOMAIN [[USER@]HOST]",
       "what stands in the way of a save or a migration" },
     { "save", cmd_save,
-      "[-c|-p] [--live] [--parent OLD [--parents DIR]|--page-hashes] [--at-freeze CMD [--freeze-timeout S]] "
+      "[-c|-p] [--live] [--layout stream|fixed] [--parent OLD [--parents DIR]|--page-hashes] [--at-freeze CMD "
+      "[--freeze-timeout S]] "
       "[--compress X] [--threads "
       "N]\n"
       "      [--emulator-timeout S] [--suspend-timeout S] [--stall-timeout S] [--json] DOMAIN FILE|-\n"
@@ -44,7 +45,8 @@ static const struct cli_command commands[] = {
 #endif
     { "inspect", cmd_inspect, "[--json|--raw] [--picture FILE.svg] FILE|-", "show what is in an image" },
     { "verify", cmd_verify, "[--parents DIR] [--threads N] FILE|-", "check the whole of an image" },
-    { "extract", cmd_extract, "--device-state DMID|--memory|--config|--layout [--parents DIR] -o OUT|- FILE|-",
+    { "extract", cmd_extract,
+      "--device-state DMID|--memory [--range FIRST-LAST]|--config|--layout [--parents DIR] -o OUT|- FILE|-",
       "write one part of an image to a file" },
 #ifdef CONVOY_WITH_CONVERT
     { "convert", cmd_convert, "[--to xl|convoy] [--model PATH] [--compress X] [--threads N] FILE|- [OUT|-]",

@@ -12,7 +12,7 @@ struct save_args {
     enum cv_save_after after;
     struct cv_chain_places parents;
     const char *who, *path; /* path NULL: --quiesce */
-    bool quiesce;
+    bool quiesce, compress_given;
 };
 
 /* What goes with what.  rest: arguments that are no options. */
@@ -27,10 +27,18 @@ static int check(struct save_args *a, int rest, char **argv)
     if (a->quiesce && (a->after != CV_SAVE_DESTROY || a->opt.live || a->opt.parent != NULL || a->opt.page_hashes))
         return cli_usage(argv,
                          "--quiesce saves no memory: it goes with none of -c, -p, --live, --parent, --page-hashes");
+    if (a->opt.layout == CV_SAVE_FIXED) {
+        if (a->quiesce || a->opt.parent != NULL || (a->compress_given && a->opt.mem.codec != CV_CODEC_NONE))
+            return cli_usage(argv,
+                             "--layout fixed goes with --compress none only, and with neither --parent nor --quiesce");
+        a->opt.mem.codec = CV_CODEC_NONE;
+    }
     if (rest != (a->quiesce ? 1 : 2))
         return cli_usage(argv, a->quiesce ? "--quiesce takes a domain, and no file" : "a domain and a file are wanted");
     a->who = argv[optind];
     a->path = a->quiesce ? NULL : argv[optind + 1];
+    if (a->opt.layout == CV_SAVE_FIXED && strcmp(a->path, "-") == 0)
+        return cli_usage(argv, "--layout fixed writes a file with holes, which a pipe has not");
     return 0;
 }
 
@@ -48,6 +56,7 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
                                              { "at-freeze", required_argument, NULL, 'F' },
                                              { "freeze-timeout", required_argument, NULL, 'O' },
                                              { "quiesce", no_argument, NULL, 'q' },
+                                             { "layout", required_argument, NULL, 'Y' },
                                              { "stall-timeout", required_argument, NULL, 'L' },
                                              { NULL, 0, NULL, 0 } };
     struct cv_error err = CV_ERROR_INIT;
@@ -73,6 +82,11 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
             break;
         case 'H': a->opt.page_hashes = true; break;
         case 'q': a->quiesce = true; break;
+        case 'Y':
+            if (strcmp(optarg, "fixed") != 0 && strcmp(optarg, "stream") != 0)
+                return cli_usage(argv, "--layout takes stream or fixed");
+            a->opt.layout = strcmp(optarg, "fixed") == 0 ? CV_SAVE_FIXED : CV_SAVE_STREAM;
+            break;
         case 'F': a->opt.at_freeze = optarg; break;
         case 'O':
             if (cli_seconds(optarg, "--freeze-timeout", &a->opt.freeze_timeout_ms, &err) < 0)
@@ -90,7 +104,7 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
             if (cli_seconds(optarg, "--stall-timeout", &a->opt.stall_ms, &err) < 0)
                 return cli_error(&err);
             break;
-        case 'C':
+        case 'C': a->compress_given = true; /* fall through */
         case 'T':
             if (cli_mem_option(&a->opt.mem, opt, optarg, &err) < 0)
                 return cli_error(&err);

@@ -71,7 +71,8 @@ static int open_sink(void *user, const struct cv_rec_memory *m, struct cv_page_s
 static int open_reader(int fd, bool defer, struct cv_reader **r, struct cv_error *err)
 {
     struct cv_reader_options ro = { .defer_hash_of_pages = defer,
-                                    .accept_features = CV_FEATURE_INCREMENTAL | CV_FEATURE_MEMORY_ONLY };
+                                    .accept_features =
+                                        CV_FEATURE_INCREMENTAL | CV_FEATURE_MEMORY_ONLY | CV_FEATURE_FIXED_OFFSETS };
 
     if (lseek(fd, 0, SEEK_SET) < 0)
         return cv_fail(err, CV_E_IO, errno, "rewind the image: is it a file?");
@@ -141,6 +142,7 @@ static int put(struct merge *t, const struct cv_record *rec, struct cv_error *er
 
     switch (rec->raw_type) {
     case CV_REC_PARENT:
+    case CV_REC_PLACES:
     case CV_REC_PAGES:
     case (uint32_t)CV_REC_PAGE_HASHES:
     case (uint32_t)CV_REC_INDEX: return 0;
@@ -160,7 +162,7 @@ static int write_all(struct merge *t, int in_fd, int out_fd, struct cv_error *er
     const struct cv_stream_header *h = cv_reader_header(r);
     struct cv_writer_options wo = {
         .cancel = t->opt->mem.cancel,
-        .required_features = h->required_features & ~CV_FEATURE_INCREMENTAL,
+        .required_features = h->required_features & ~(CV_FEATURE_INCREMENTAL | CV_FEATURE_FIXED_OFFSETS),
         .optional_features = (h->optional_features & CV_OPTIONAL_LIVE) | CV_OPTIONAL_PAGE_HASHES,
         .index = true,
     };

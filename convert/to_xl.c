@@ -9,10 +9,15 @@
 #include "base/fd.h"
 #include "convert/plan.h"
 #include "convert/xl_writer.h"
-#include "vm/spec.h"
+#include "memory/area.h"
+#include "memory/fixed.h"
+#include "memory/hashes.h"
 #include "memory/pages_codec.h"
 #include "stream-format/bodies.h"
 #include "stream-format/qemu_state.h"
+#include "vm/spec.h"
+
+#define RAW_BYTES ((size_t)CV_PAGES_MAX * CV_PAGE_SIZE)
 
 struct to_xl {
     const struct cv_convert_options *opt;
@@ -26,6 +31,7 @@ struct to_xl {
     uint32_t count, data;
     /* what is known before the memory */
     uint32_t xen_major, xen_minor;
+    struct cv_fixed fixed; /* open: of fixed layout */
     struct cv_domain_spec spec;
     struct cv_layout layout;
     bool has_layout, begun;
@@ -143,7 +149,8 @@ static int add(struct to_xl *t, uint64_t pfn, unsigned type, const uint8_t *page
     return t->count == CV_LIBXC_BATCH ? flush(t, err) : 0;
 }
 
-static int take_pages(struct to_xl *t, const struct cv_buf *b, struct cv_error *err)
+/* The contents of DATA pages are in t->raw. */
+static int add_runs(struct to_xl *t, const struct cv_pages *p, struct cv_error *err)
 {
     static const unsigned types[] = { [CV_RUN_DATA] = CV_LIBXC_NOTAB,
                                       [CV_RUN_ABSENT] = CV_LIBXC_XTAB,
@@ -152,18 +159,46 @@ static int take_pages(struct to_xl *t, const struct cv_buf *b, struct cv_error *
                                       [CV_RUN_ZERO] = CV_LIBXC_NOTAB };
     struct cv_run_walk at = { 0 };
     struct cv_run run;
-    struct cv_pages p;
     const uint8_t *page = t->raw;
 
-    if (cv_pages_decode(b->data, b->len, t->pfn_count, &p, err) < 0 || cv_pages_unpack(&p, t->dctx, t->raw, err) < 0)
-        return cv_context(err, "body");
-    while (cv_pages_next_run(&p, &at, &run))
+    while (cv_pages_next_run(p, &at, &run))
         for (uint64_t i = 0; i < run.length; i++) {
             if (add(t, run.pfn + i, types[run.kind], run.kind == CV_RUN_DATA ? page : NULL, err) < 0)
                 return -1;
             page += run.kind == CV_RUN_DATA ? CV_PAGE_SIZE : 0;
         }
     return 0;
+}
+
+static int take_pages(struct to_xl *t, const struct cv_buf *b, struct cv_error *err)
+{
+    struct cv_pages p;
+
+    if (cv_pages_decode(b->data, b->len, t->pfn_count, &p, err) < 0 || cv_pages_unpack(&p, t->dctx, t->raw, err) < 0)
+        return cv_context(err, "body");
+    return add_runs(t, &p, err);
+}
+
+/* Of fixed layout: behind the last PASS_END. */
+static int take_placed(struct to_xl *t, const struct cv_buf *b, struct cv_error *err)
+{
+    uint64_t pfns[CV_PAGES_MAX];
+    struct cv_run_walk at = { 0 };
+    const uint8_t *hashes;
+    struct cv_pages p;
+    struct cv_run run;
+    size_t n = 0;
+
+    if (!cv_fixed_is_open(&t->fixed))
+        return 0;
+    if (cv_hashes_decode(b->data, b->len, &p, &hashes, err) < 0)
+        return -1;
+    while (cv_pages_next_run(&p, &at, &run))
+        for (uint64_t i = 0; run.kind == CV_RUN_DATA && i < run.length; i++)
+            pfns[n++] = run.pfn + i;
+    if (cv_fixed_read(&t->fixed, pfns, n, t->raw, hashes, err) < 0 || add_runs(t, &p, err) < 0)
+        return -1;
+    return flush(t, err);
 }
 
 /* ---- behind the memory ---- */
@@ -235,6 +270,8 @@ static int take_record(struct to_xl *t, const struct cv_record *rec, struct cv_e
     case CV_REC_CPU_POLICY: return take_policy(t, b, err);
     case CV_REC_PAGES: return begin(t, err) < 0 ? -1 : take_pages(t, b, err);
     case CV_REC_PASS_END: return begin(t, err) < 0 ? -1 : flush(t, err);
+    case CV_REC_PLACES: return cv_fixed_take(&t->fixed, t->reader, rec, err);
+    case (uint32_t)CV_REC_PAGE_HASHES: return take_placed(t, b, err);
     case CV_REC_TSC_INFO: return put_record(t, CV_LIBXC_TSC_INFO, b->data, b->len, err);
     case CV_REC_HVM_CONTEXT: return put_record(t, CV_LIBXC_HVM_CONTEXT, b->data, b->len, err);
     case CV_REC_HVM_PARAMS: return put_params(t, b, err);
@@ -266,7 +303,8 @@ static void dispose(struct to_xl *t)
 {
     cv_reader_free(t->reader);
     ZSTD_freeDCtx(t->dctx);
-    free(t->raw);
+    cv_area_free(t->raw, RAW_BYTES);
+    cv_fixed_dispose(&t->fixed);
     free(t->pages);
     free(t->config);
     free(t->json);
@@ -278,7 +316,7 @@ static void dispose(struct to_xl *t)
 
 int cv_convert_to_xl(int in_fd, int out_fd, const struct cv_convert_options *opt, struct cv_error *err)
 {
-    const struct cv_reader_options ro = { .cancel = opt->mem.cancel };
+    const struct cv_reader_options ro = { .cancel = opt->mem.cancel, .accept_features = CV_FEATURE_FIXED_OFFSETS };
     struct to_xl *t = calloc(1, sizeof *t);
 
     if (t == NULL)
@@ -286,7 +324,7 @@ int cv_convert_to_xl(int in_fd, int out_fd, const struct cv_convert_options *opt
     t->opt = opt;
     t->out = (struct cv_xl_writer){ .fd = out_fd, .cancel = opt->mem.cancel };
     t->dctx = ZSTD_createDCtx();
-    t->raw = malloc((size_t)CV_PAGES_MAX * CV_PAGE_SIZE);
+    t->raw = cv_area_new(RAW_BYTES);
     t->pages = malloc((size_t)CV_LIBXC_BATCH * CV_PAGE_SIZE);
     int rc = t->dctx != NULL && t->raw != NULL && t->pages != NULL ? 0 : cv_fail(err, CV_E_NOMEM, 0, "no memory");
     if (rc == 0)

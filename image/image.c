@@ -116,6 +116,16 @@ static int decode_pages(struct cv_image *img, const struct cv_record *rec, struc
     return cv_record_context(rec, err);
 }
 
+static void count_pages(struct cv_image_pass *pass, const struct cv_pages *p)
+{
+    pass->records++;
+    pass->pages += p->listed;
+    for (unsigned i = 0; i < CV_RUN_KINDS; i++)
+        pass->counts[i] += p->counts[i];
+    pass->raw += p->raw_length;
+    pass->stored += p->payload_length;
+}
+
 static int take_pages(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
     struct cv_image *img = t->img;
@@ -125,13 +135,7 @@ static int take_pages(struct cv_image_reading *t, struct cv_record *rec, struct 
         return -1;
     if (cv_pagemap_take(&img->map, &p, err) < 0)
         return cv_record_context(rec, err);
-    struct cv_image_pass *pass = pass_of(img, p.pass);
-    pass->records++;
-    pass->pages += p.listed;
-    for (unsigned i = 0; i < CV_RUN_KINDS; i++)
-        pass->counts[i] += p.counts[i];
-    pass->raw += p.raw_length;
-    pass->stored += p.payload_length;
+    count_pages(pass_of(img, p.pass), &p);
     return t->loader != NULL ? cv_loader_record(t->loader, rec, err) : 0;
 }
 
@@ -175,15 +179,23 @@ static int take_parent(struct cv_image *img, struct cv_buf *b, struct cv_error *
     return 0;
 }
 
-static int take_hashes(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+/* Of fixed layout the pages themselves: what the last pass left. */
+static int take_hashes(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
+    struct cv_image *img = t->img;
     const uint8_t *hashes;
     struct cv_pages p;
 
-    if (cv_hashes_decode(b->data, b->len, &p, &hashes, err) < 0)
-        return -1;
+    if (cv_hashes_decode(rec->body.data, rec->body.len, &p, &hashes, err) < 0)
+        return cv_record_context(rec, err);
     img->hashes_listed += p.listed;
-    return 0;
+    if (!cv_fixed_is_open(&t->fixed))
+        return 0;
+    p.raw_length = p.payload_length = p.data_pages * CV_PAGE_SIZE;
+    if (cv_pagemap_take(&img->map, &p, err) < 0)
+        return cv_record_context(rec, err);
+    count_pages(&img->passes[img->pass_count - 1], &p); /* the last PASS_END has been there */
+    return t->loader != NULL ? cv_loader_record(t->loader, rec, err) : 0;
 }
 
 static int take_freeze(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
@@ -232,7 +244,7 @@ static int take_other(struct cv_image_reading *t, struct cv_record *rec, struct 
     case CV_REC_DEVICE_STATE: return take_state(t, rec, err);
     case (uint32_t)CV_REC_NOTE: return take_note(img, b, err);
     case CV_REC_PARENT: return take_parent(img, b, err);
-    case (uint32_t)CV_REC_PAGE_HASHES: return take_hashes(img, b, err);
+    case CV_REC_PLACES: return cv_fixed_take(&t->fixed, t->r, rec, err);
     case (uint32_t)CV_REC_FREEZE: return take_freeze(img, b, err);
     case (uint32_t)CV_REC_INDEX: return take_index(img, b, err);
     default: img->unknown_records++; return 0;
@@ -254,7 +266,9 @@ static int begin_memory(struct cv_image_reading *t, struct cv_error *err)
         return -1;
     if (!t->opt->check_pages && sink == NULL)
         return 0;
-    return cv_loader_new(&t->loader, sink, t->img->memory.pfn_count, &t->opt->mem, err);
+    struct cv_mem_options mem = t->opt->mem;
+    mem.fixed = cv_fixed_is_open(&t->fixed) ? &t->fixed : NULL;
+    return cv_loader_new(&t->loader, sink, t->img->memory.pfn_count, &mem, err);
 }
 
 static int take_record(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
@@ -265,6 +279,8 @@ static int take_record(struct cv_image_reading *t, struct cv_record *rec, struct
         return take_pages(t, rec, err);
     if (rec->raw_type == CV_REC_PASS_END)
         return take_pass_end(t, rec, err);
+    if (rec->raw_type == CV_REC_PAGE_HASHES)
+        return take_hashes(t, rec, err);
     return take_other(t, rec, err) < 0 ? cv_record_context(rec, err) : 0;
 }
 
@@ -296,7 +312,10 @@ int cv_image_read(struct cv_image *img, struct cv_reader *r, const struct cv_ima
 
     *img = (struct cv_image){ .header = *cv_reader_header(r), .bytes = cv_reader_bytes(r) };
     int rc = read_records(&t, err);
+    if (rc == 0 && t.loader != NULL)
+        rc = cv_loader_end(t.loader, err);
     cv_loader_free(t.loader);
+    cv_fixed_dispose(&t.fixed);
     return rc;
 }
 

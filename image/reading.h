@@ -4,12 +4,14 @@
 #define CONVOY_IMAGE_READING_H
 
 #include "image/image.h"
+#include "memory/fixed.h"
 
 struct cv_image_reading {
     struct cv_image *img;
     struct cv_reader *r;
     const struct cv_image_options *opt;
     struct cv_loader *loader; /* when pages are to be unpacked */
+    struct cv_fixed fixed;    /* open: of fixed layout */
     bool memory_begun;
     struct cv_error
         below;         /* without a sink: why the images below could not be read, told when this one is found right */

@@ -71,6 +71,8 @@ static json_t *report_stream(struct build *b, const struct cv_image *img)
     set(b, o, "bytes", number(img->bytes));
     set(b, o, "index_entries", img->has_index ? number(img->index_count) : json_null());
     set(b, o, "page_hashes", number(img->hashes_listed));
+    if (img->header.required_features & CV_FEATURE_FIXED_OFFSETS)
+        set(b, o, "area_pages", number(img->header.area_pages));
     set(b, o, "unknown_records", number(img->unknown_records));
     json_t *notes = json_array();
     for (unsigned i = 0; i < img->note_count; i++)

@@ -14,6 +14,8 @@ static int dump_runs(struct cv_dump *d, const struct cv_record *rec, struct cv_e
 
     const uint8_t *hashes;
 
+    if (rec->raw_type == CV_REC_PLACES)
+        return 0;
     if (rec->raw_type == CV_REC_PAGE_HASHES) {
         if (cv_hashes_decode(rec->body.data, rec->body.len, &p, &hashes, err) < 0)
             return -1;

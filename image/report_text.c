@@ -64,6 +64,8 @@ static void put_stream(const struct cv_image *img, FILE *out)
     row(out, "stream", "version %u, %" PRIu64 " records, %s%s%s%s", img->header.version, img->records,
         cv_report_size(img->bytes, size, sizeof size), cv_image_memory_only(img) ? ", memory only" : "",
         img->header.optional_features & CV_OPTIONAL_LIVE ? ", saved live" : "", img->has_index ? ", with index" : "");
+    if (img->header.required_features & CV_FEATURE_FIXED_OFFSETS)
+        row(out, "layout", "fixed: places for %" PRIu64 " pages, what is not in use is holes", img->header.area_pages);
     if (img->header.optional_features & CV_OPTIONAL_PAGE_HASHES)
         row(out, "hashes", "of %" PRIu64 " pages: it can be the parent of others", img->hashes_listed);
     if (img->has_parent) {

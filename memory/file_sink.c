@@ -25,7 +25,8 @@ struct stage {
 struct cv_file_sink {
     struct cv_page_sink sink; /* first member: the port */
     int fd;
-    uint64_t pfn_count;
+    uint64_t first, pfn_count; /* the pages that the file has */
+    bool window;               /* others are dropped */
     pthread_mutex_t lock;
     struct stage *stock; /* under the lock */
     uint64_t *written;   /* bit per pfn, set with atomics: only these need a hole to become zero again */
@@ -64,9 +65,11 @@ static void stage_put(struct cv_file_sink *s, struct stage *stage)
     pthread_mutex_unlock(&s->lock);
 }
 
+static bool has(const struct cv_file_sink *s, uint64_t pfn) { return pfn >= s->first && pfn - s->first < s->pfn_count; }
+
 static int check_range(const struct cv_file_sink *s, const uint64_t *pfns, size_t n, struct cv_error *err)
 {
-    if (n == 0 || n > CV_MAP_MAX || pfns[n - 1] >= s->pfn_count)
+    if (n == 0 || n > CV_MAP_MAX || (!s->window && pfns[n - 1] >= s->pfn_count))
         return cv_fail(err, CV_E_INVALID, 0, "pages beyond the end of the image");
     return 0;
 }
@@ -89,12 +92,12 @@ static int map(struct cv_page_sink *sink, const uint64_t *pfns, size_t n, void *
     return 0;
 }
 
-/* Length of the run of following pfns that starts at i. */
-static size_t run_length(const uint64_t *pfns, size_t n, size_t i)
+/* Length of the run of following pfns that starts at i, all of them in the file or none. */
+static size_t run_length(const struct cv_file_sink *s, const uint64_t *pfns, size_t n, size_t i)
 {
     size_t length = 1;
 
-    while (i + length < n && pfns[i + length] == pfns[i] + length)
+    while (i + length < n && pfns[i + length] == pfns[i] + length && has(s, pfns[i + length]) == has(s, pfns[i]))
         length++;
     return length;
 }
@@ -104,7 +107,7 @@ static size_t run_length(const uint64_t *pfns, size_t n, size_t i)
 
 static int write_run(struct cv_file_sink *s, uint64_t pfn, const uint8_t *data, size_t bytes, struct cv_error *err)
 {
-    uint64_t at = pfn * CV_PAGE_SIZE;
+    uint64_t at = (pfn - s->first) * CV_PAGE_SIZE;
 
     while (bytes > 0) {
         ssize_t n = cv_quiet_pwrite(s->fd, data, bytes < WRITE_STEP ? bytes : WRITE_STEP, (off_t)at);
@@ -121,7 +124,7 @@ static int write_run(struct cv_file_sink *s, uint64_t pfn, const uint8_t *data, 
 
 static bool mark_written(struct cv_file_sink *s, uint64_t pfn, bool now)
 {
-    uint64_t bit = UINT64_C(1) << pfn % 64, *word = &s->written[pfn / 64];
+    uint64_t page = pfn - s->first, bit = UINT64_C(1) << page % 64, *word = &s->written[page / 64];
     uint64_t before =
         now ? __atomic_fetch_or(word, bit, __ATOMIC_RELAXED) : __atomic_fetch_and(word, ~bit, __ATOMIC_RELAXED);
 
@@ -135,7 +138,9 @@ static int unmap(struct cv_page_sink *sink, void *handle, struct cv_error *err)
     int rc = 0;
 
     for (size_t i = 0, length; rc == 0 && i < stage->n; i += length) {
-        length = run_length(stage->pfns, stage->n, i);
+        length = run_length(s, stage->pfns, stage->n, i);
+        if (!has(s, stage->pfns[i]))
+            continue;
         rc = write_run(s, stage->pfns[i], stage->pages + i * CV_PAGE_SIZE, length * CV_PAGE_SIZE, err);
         for (size_t j = 0; j < length; j++)
             mark_written(s, stage->pfns[i] + j, true);
@@ -149,7 +154,8 @@ static int punch(struct cv_file_sink *s, uint64_t pfn, struct cv_error *err)
 {
     static const uint8_t zeros[CV_PAGE_SIZE];
 
-    if (fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(pfn * CV_PAGE_SIZE), CV_PAGE_SIZE) == 0)
+    if (fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)((pfn - s->first) * CV_PAGE_SIZE),
+                  CV_PAGE_SIZE) == 0)
         return 0;
     return write_run(s, pfn, zeros, sizeof zeros, err);
 }
@@ -161,7 +167,7 @@ static int zero(struct cv_page_sink *sink, const uint64_t *pfns, size_t n, struc
     if (check_range(s, pfns, n, err) < 0)
         return -1;
     for (size_t i = 0; i < n; i++)
-        if (mark_written(s, pfns[i], false) && punch(s, pfns[i], err) < 0)
+        if (has(s, pfns[i]) && mark_written(s, pfns[i], false) && punch(s, pfns[i], err) < 0)
             return -1;
     return 0;
 }
@@ -194,6 +200,15 @@ int cv_file_sink_new(struct cv_file_sink **s_out, int fd, uint64_t pfn_count, st
         return cv_fail(err, CV_E_NOMEM, 0, "file sink");
     }
     *s_out = s;
+    return 0;
+}
+
+int cv_file_sink_new_window(struct cv_file_sink **s_out, int fd, uint64_t first, uint64_t count, struct cv_error *err)
+{
+    if (cv_file_sink_new(s_out, fd, count, err) < 0)
+        return -1;
+    (*s_out)->first = first;
+    (*s_out)->window = true;
     return 0;
 }
 

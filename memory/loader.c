@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "memory/hashes.h"
 #include "memory/unpack.h"
 #include "stream-format/bodies.h"
 
@@ -102,9 +103,10 @@ static int store_record(const struct cv_loader *l, struct cv_unpacker *u, const 
 {
     if (!rec->body_checked && cv_record_check(rec, err) < 0)
         return -1;
-    if (cv_unpack(u, rec->body.data, rec->body.len, l->max_pfn, head, err) < 0)
-        return cv_record_context(rec, err);
-    return 0;
+    int rc = rec->raw_type != CV_REC_PAGE_HASHES
+                 ? cv_unpack(u, rec->body.data, rec->body.len, l->max_pfn, head, err)
+                 : cv_unpack_fixed(u, l->opt.fixed, rec->body.data, rec->body.len, l->max_pfn, head, err);
+    return rc < 0 ? cv_record_context(rec, err) : 0;
 }
 
 /* Stores outside the lock.  Called and returns with the lock held. */
@@ -332,9 +334,42 @@ static int enqueue(struct cv_loader *l, struct cv_record *rec, struct cv_error *
     return rc;
 }
 
+/* Their order the reader has seen to; without a sink nothing but what they list may be in the area. */
+static int check_gaps(struct cv_loader *l, const struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_run_walk at = { 0 };
+    const uint8_t *hashes;
+    struct cv_pages p;
+    struct cv_run run;
+
+    if (l->opt.fixed == NULL)
+        return cv_fail(err, CV_E_INTERNAL, 0, "hashes of pages without an area");
+    if (cv_hashes_decode(rec->body.data, rec->body.len, &p, &hashes, err) < 0)
+        return cv_record_context(rec, err);
+    while (l->sink == NULL && cv_pages_next_run(&p, &at, &run))
+        if (run.kind == CV_RUN_DATA && cv_fixed_check_gap(l->opt.fixed, run.pfn, run.length, err) < 0)
+            return cv_record_context(rec, err);
+    return 0;
+}
+
+int cv_loader_end(struct cv_loader *l, struct cv_error *err)
+{
+    if (cv_loader_barrier(l, err) < 0)
+        return -1;
+    if (l->opt.fixed == NULL || l->sink != NULL || cv_fixed_check_gap(l->opt.fixed, 0, 0, err) == 0)
+        return 0;
+    return cv_context(err, "area at offset %u", CV_AREA_PAGE);
+}
+
 int cv_loader_record(struct cv_loader *l, struct cv_record *rec, struct cv_error *err)
 {
     struct cv_pages head;
+
+    if (rec->raw_type == CV_REC_PAGE_HASHES) {
+        if (cv_cancel_check(l->opt.cancel, err) < 0 || check_gaps(l, rec, err) < 0)
+            return -1;
+        return enqueue(l, rec, err);
+    }
 
     if (cv_cancel_check(l->opt.cancel, err) < 0 || check_order(l, rec, &head, err) < 0)
         return -1;

@@ -28,6 +28,7 @@
 #define BUFFER_SIZE (FRONT + ZSTD_COMPRESSBOUND(RAW_MAX))
 
 _Static_assert(CV_PAGES_HEADER + CV_BATCH_PAGES * 9 <= FRONT, "fixed part and longest run table fit in front");
+_Static_assert(FRONT % CV_PAGE_SIZE == 0, "pages are gathered as direct I/O wants them");
 _Static_assert((unsigned)CV_PAGE_DATA == CV_RUN_DATA && (unsigned)CV_PAGE_ZERO == CV_RUN_ZERO, "types are kinds");
 _Static_assert(CV_BATCH_PAGES <= CV_PAGES_MAX && CV_BATCH_PAGES <= CV_MAP_MAX, "a batch fits a record and a map call");
 
@@ -247,6 +248,21 @@ int cv_compare(struct cv_packer *p, struct cv_batch *b, struct cv_error *err)
     return 0;
 }
 
+/* What was gathered goes to its places; what has no contents (any more) becomes a hole. */
+static int put_in_place(struct cv_packer *p, struct cv_batch *b, struct cv_error *err)
+{
+    uint64_t pfns[CV_BATCH_PAGES];
+    size_t n = 0;
+
+    for (size_t i = 0; i < b->n; i++)
+        if (p->kinds[i] == CV_RUN_DATA)
+            pfns[n++] = b->pfns[i];
+        else if (cv_fixed_clear(b->fixed, b->pfns[i], err) < 0)
+            return -1;
+    b->head = (struct cv_pages){ .data_pages = (uint32_t)n, .raw_length = (uint32_t)n * CV_PAGE_SIZE };
+    return cv_fixed_write(b->fixed, pfns, n, p->gather + FRONT, err);
+}
+
 int cv_pack(struct cv_packer *p, struct cv_batch *b, struct cv_error *err)
 {
     size_t length;
@@ -257,6 +273,8 @@ int cv_pack(struct cv_packer *p, struct cv_batch *b, struct cv_error *err)
     size_t raw_length = (size_t)b->counts[CV_RUN_DATA] * CV_PAGE_SIZE;
     if (b->hashes != NULL)
         learn(p, b);
+    if (b->fixed != NULL)
+        return put_in_place(p, b, err);
     if (compress(p, b, raw_length, &length, err) < 0)
         return -1;
     if (length != 0) {

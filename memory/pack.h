@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 
 #include "memory/batch.h"
+#include "memory/fixed.h"
 #include "memory/hashes.h"
 #include "memory/pages.h"
 #include "memory/pages_codec.h"
@@ -23,6 +24,7 @@ struct cv_batch {
     uint64_t body_hash;
     struct cv_pages head; /* what went into the fixed part */
     uint32_t counts[CV_RUN_KINDS];
+    struct cv_fixed *fixed;          /* cv_pack puts the pages there, and there is no body; NULL: it makes one */
     struct cv_hashes *hashes;        /* learn what was packed; NULL: not wanted */
     bool compare;                    /* cv_compare instead of cv_pack */
     uint8_t changed[CV_BATCH_PAGES]; /* cv_compare: page i differs from what hashes know */

@@ -8,7 +8,7 @@
  *       0    4 pass         0 for the first pass over memory; a page sent again in a later pass replaces the
  *                           earlier one.  Never decreases from record to record.
  *       4    1 codec        how the payload is stored: 0 none, 1 zstd
- *       5    1 flags        0 (reserved: fixed page offsets); anything else is refused
+ *       5    1 flags        0 (reserved); anything else is refused
  *       6    2 reserved     0; anything else is refused
  *       8    8 first_pfn    pfn of the first page of the first run
  *      16    8 span         sum of the runs' lengths, >= 1; first_pfn + span <= the pfn limit that MEMORY gives
@@ -36,7 +36,7 @@
  * From record to record: pass does not decrease; within one pass, first_pfn is at least the first_pfn + span of
  * the record before (a page occurs once in each pass).  What a pass does not mention is as an earlier pass left
  * it, and is absent if no pass ever mentions it.  Room for later: several channels, each with this order of its
- * own; payloads at fixed offsets of a file (flags). */
+ * own. */
 #ifndef CONVOY_MEMORY_PAGES_CODEC_H
 #define CONVOY_MEMORY_PAGES_CODEC_H
 

@@ -17,6 +17,7 @@
 #include "stream-format/stream.h"
 
 struct cv_hashes;
+struct cv_fixed;
 enum cv_codec { CV_CODEC_NONE = 0, CV_CODEC_ZSTD = 1, CV_CODEC_AUTO = 255 /* never on the wire */ };
 
 struct cv_mem_options {
@@ -24,6 +25,9 @@ struct cv_mem_options {
     enum cv_codec codec;
     int level;                /* zstd level; used when codec is ZSTD.  Level 1 is the one to use for speed */
     struct cv_cancel *cancel; /* borrowed, may be NULL */
+    /* Fixed layout: pages go to, and come from, the area of a file (memory/fixed.h), and PAGE_HASHES records (save: by
+     * cv_hashes_put, so that hashes is wanted too) are in the place of PAGES.  codec is NONE.  Borrowed, NULL = no. */
+    struct cv_fixed *fixed;
     struct cv_hashes *hashes; /* save: learns what is sent of every page; borrowed, NULL = nobody wants to know */
 };
 
@@ -71,12 +75,16 @@ struct cv_loader;
 /* sink NULL: everything is checked and decompressed, nothing is stored (convoy verify). */
 int cv_loader_new(struct cv_loader **l_out, struct cv_page_sink *sink, uint64_t max_pfn,
                   const struct cv_mem_options *opt, struct cv_error *err) CV_CHECKED;
-/* Takes the body of a PAGES record (rec->body becomes empty).  A fault in an earlier record may be reported here. */
+/* Takes the body of a PAGES record, of fixed layout a PAGE_HASHES record (rec->body becomes empty).  A fault in an
+ * earlier record may be reported here. */
 int cv_loader_record(struct cv_loader *l, struct cv_record *rec, struct cv_error *err) CV_CHECKED;
 /* Waits until everything handed in is stored. */
 int cv_loader_barrier(struct cv_loader *l, struct cv_error *err) CV_CHECKED;
 /* Takes a PASS_END record: waits like cv_loader_barrier, then compares the pass with what it announces. */
 int cv_loader_pass_end(struct cv_loader *l, const struct cv_record *rec, struct cv_error *err) CV_CHECKED;
+/* Fixed layout: the last PAGE_HASHES record was taken.  Waits, and without a sink looks whether the area holds nothing
+ * else.  Layouts that are not fixed: waits. */
+int cv_loader_end(struct cv_loader *l, struct cv_error *err) CV_CHECKED;
 /* Complete after a barrier. */
 const struct cv_mem_stats *cv_loader_stats(const struct cv_loader *l);
 void cv_loader_free(struct cv_loader *l);

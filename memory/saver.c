@@ -77,6 +77,7 @@ static struct slot *claim(struct cv_saver *s)
     b->pass = s->pass;
     b->codec = s->codec;
     b->level = s->level;
+    b->fixed = s->opt.fixed;
     b->hashes = s->opt.hashes;
     b->compare = s->comparing;
     slot->state = SLOT_PACKING;
@@ -250,11 +251,16 @@ static int write_batch(struct cv_saver *s, struct slot *slot, struct cv_error *e
     struct cv_batch *b = &slot->batch;
     uint64_t before = cv_writer_bytes(s->writer);
 
-    if (cv_cancel_check(s->opt.cancel, err) < 0 ||
-        cv_writer_put_hashed(s->writer, CV_REC_PAGES, &b->body, 1, b->body_hash, err) < 0)
+    if (cv_cancel_check(s->opt.cancel, err) < 0)
+        return -1;
+    count(&s->stats, b);
+    if (b->fixed != NULL) { /* written by who has packed it */
+        s->stats.bytes_out += b->head.raw_length;
+        return 0;
+    }
+    if (cv_writer_put_hashed(s->writer, CV_REC_PAGES, &b->body, 1, b->body_hash, err) < 0)
         return -1;
     s->stats.bytes_out += cv_writer_bytes(s->writer) - before;
-    count(&s->stats, b);
     return 0;
 }
 
@@ -354,7 +360,7 @@ int cv_saver_pass_end(struct cv_saver *s, bool last, uint64_t dirty_left, uint64
 {
     CV_AUTO_BUF body = { 0 };
     const struct cv_mem_stats *now = &s->stats, *before = &s->before_pass;
-    const struct cv_rec_pass_end end = {
+    struct cv_rec_pass_end end = {
         .pass = s->pass,
         .flags = last ? CV_PASS_LAST : 0,
         .records = now->records - before->records,
@@ -364,6 +370,8 @@ int cv_saver_pass_end(struct cv_saver *s, bool last, uint64_t dirty_left, uint64
         .duration_us = duration_us,
     };
 
+    if (s->opt.fixed != NULL)
+        end.records = end.data_pages = end.pages = 0; /* nothing of it is in the stream */
     if (cv_rec_pass_end_encode(&end, &body, err) < 0)
         return -1;
     struct iovec iov = { .iov_base = body.data, .iov_len = body.len };

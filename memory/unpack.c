@@ -9,6 +9,7 @@
 #include <zstd.h>
 
 #include "memory/area.h"
+#include "memory/hashes.h"
 #include "memory/pipeline.h"
 
 #define BOUNCE_SIZE ((size_t)CV_PAGES_MAX * CV_PAGE_SIZE)
@@ -141,4 +142,69 @@ int cv_unpack(struct cv_unpacker *u, const void *body, size_t len, uint64_t max_
     if (u->sink == NULL)
         return check_data(u, head_out, err);
     return store_rest(u, head_out, err) < 0 ? -1 : store_data(u, head_out, err);
+}
+
+/* ---- fixed layout ---- */
+
+#define READ_PAGES 256u /* read at a time: they are still in the cache when they are hashed and copied */
+
+/* Pages [0, n) of u->pfns, whose hashes follow each other from hashes on.  What foreign mappings of guest memory are,
+ * no file can be read into directly: it goes through bounce. */
+static int take_contents(struct cv_unpacker *u, struct cv_fixed *f, size_t n, const uint8_t *hashes,
+                         struct cv_error *err)
+{
+    for (size_t i = 0, step; i < n; i += step) {
+        step = n - i < READ_PAGES ? n - i : READ_PAGES;
+        if (cv_fixed_read(f, u->pfns + i, step, u->bounce, hashes + i * CV_PAGE_HASH, err) < 0)
+            return -1;
+        if (u->sink != NULL)
+            scatter(u->pages + i, step, u->bounce);
+    }
+    return 0;
+}
+
+static int place_data(struct cv_unpacker *u, struct cv_fixed *f, size_t n, const uint8_t *hashes, struct cv_error *err)
+{
+    struct cv_page_sink *s = u->sink;
+    void *handle = NULL;
+
+    if (n == 0 || s == NULL)
+        return take_contents(u, f, n, hashes, err);
+    if (s->ops->map(s, u->pfns, n, u->pages, &handle, err) < 0)
+        return -1;
+    int rc = take_contents(u, f, n, hashes, err);
+    if (s->ops->unmap(s, handle, rc < 0 ? NULL : err) < 0)
+        rc = -1;
+    return rc;
+}
+
+/* Those of u->pfns[0, n) that are wanted stay, and *first_out says which the first of them was.  Returns how many. */
+static size_t clip(struct cv_unpacker *u, const struct cv_fixed *f, size_t n, size_t *first_out)
+{
+    size_t first = 0, end = n;
+
+    while (first < end && u->pfns[first] < f->from)
+        first++;
+    while (end > first && u->pfns[end - 1] >= f->to)
+        end--;
+    memmove(u->pfns, u->pfns + first, (end - first) * sizeof *u->pfns);
+    *first_out = first;
+    return end - first;
+}
+
+int cv_unpack_fixed(struct cv_unpacker *u, struct cv_fixed *f, const void *body, size_t len, uint64_t max_pfn,
+                    struct cv_pages *head_out, struct cv_error *err)
+{
+    const uint8_t *hashes;
+    size_t first;
+
+    if (cv_hashes_decode(body, len, head_out, &hashes, err) < 0)
+        return -1;
+    if (head_out->first_pfn + head_out->span > max_pfn)
+        return cv_fail(err, CV_E_STREAM, 0, "body: pages beyond the memory's end");
+    head_out->raw_length = head_out->data_pages * CV_PAGE_SIZE;
+    if (u->sink != NULL && store_rest(u, head_out, err) < 0)
+        return -1;
+    size_t n = clip(u, f, collect(u, head_out, 1u << CV_RUN_DATA), &first);
+    return place_data(u, f, n, hashes + first * CV_PAGE_HASH, err);
 }

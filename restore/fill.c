@@ -8,6 +8,28 @@
 #include "restore/internal.h"
 #include "stream-format/bodies.h"
 
+/* What the area holds is said behind the last pass.  The record that follows stays for who reads on. */
+static int fill_from_area(struct cv_restore *r, struct cv_loader *loader, struct cv_error *err)
+{
+    struct cv_record *rec = &r->rec;
+
+    for (;;) {
+        int n = cv_reader_next(r->reader, rec, err);
+
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            return cv_fail(err, CV_E_STREAM, 0, "the stream ends behind the memory");
+        if (rec->raw_type == CV_REC_PAGE_HASHES) {
+            if (cv_loader_record(loader, rec, err) < 0)
+                return -1;
+        } else if (!(rec->raw_type & CV_RECORD_OPTIONAL)) {
+            r->has_pending = true;
+            return cv_loader_end(loader, err);
+        }
+    }
+}
+
 static int fill_pages(struct cv_restore *r, struct cv_loader *loader, struct cv_error *err)
 {
     for (;;) {
@@ -33,7 +55,7 @@ static int fill_pages(struct cv_restore *r, struct cv_loader *loader, struct cv_
         if (cv_loader_pass_end(loader, rec, err) < 0)
             return -1;
         if (end.flags & CV_PASS_LAST)
-            return 0;
+            return cv_fixed_is_open(&r->fixed) ? fill_from_area(r, loader, err) : 0;
         if (r->opt->pass_filled != NULL && r->opt->pass_filled(r->opt->user, cv_reader_bytes(r->reader), err) < 0)
             return -1;
     }
@@ -47,6 +69,7 @@ int cv_restore_fill_memory(struct cv_restore *r, struct cv_error *err)
     struct cv_host *host = r->g.host;
 
     mem.cancel = &r->fill_cancel;
+    mem.fixed = cv_fixed_is_open(&r->fixed) ? &r->fixed : NULL;
     if (host->ops->page_sink(host, r->g.domid, &sink, err) < 0)
         return -1;
     int rc = cv_loader_new(&loader, sink, r->pfn_count, &mem, err);

@@ -9,6 +9,7 @@ int cv_restore_take_record(struct cv_restore *r, struct cv_record *rec, struct c
 /* chain.c: the record PARENT; the files of the chain, once MEMORY is known; all of their memory into a sink. */
 int cv_restore_take_parent(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err);
 int cv_restore_find_parents(struct cv_restore *r, struct cv_error *err);
+int cv_restore_verify_parents(const struct cv_restore *r, struct cv_error *err);
 int cv_restore_fill_parents(struct cv_restore *r, struct cv_page_sink *sink, const struct cv_mem_options *mem,
                             struct cv_error *err);
 /* disks.c: opt->disks into the layout.  CV_E_NOT_FOUND: it has no such disk. */
@@ -18,7 +19,7 @@ int cv_restore_take_changes(struct cv_restore *r, const struct cv_record *rec, s
 int cv_restore_put_changes(struct cv_restore *r, struct cv_error *err);
 /* records.c: a memory file for each emulator's device state. */
 int cv_restore_make_state_files(struct cv_restore *r, struct cv_error *err);
-/* fill.c: memory until the last PASS_END.  Runs on the fill thread. */
+/* fill.c: memory until the last PASS_END, of fixed layout until the last PAGE_HASHES.  Runs on the fill thread. */
 int cv_restore_fill_memory(struct cv_restore *r, struct cv_error *err);
 
 #endif

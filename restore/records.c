@@ -186,6 +186,7 @@ static int take_record(struct cv_restore *r, struct cv_record *rec, struct cv_er
     case CV_REC_VCPUS: return take_vcpus(r, rec, err);
     case CV_REC_XENSTORE: return cv_restore_take_changes(r, rec, err);
     case CV_REC_MEMORY: return take_memory(r, rec, err);
+    case CV_REC_PLACES: return cv_fixed_take(&r->fixed, r->reader, rec, err);
     case CV_REC_CPU_POLICY: return take_policy(r, rec, err);
     case CV_REC_TSC_INFO: return take_tsc(r, rec, err);
     case CV_REC_HVM_PARAMS: return take_params(r, rec, err);

@@ -20,6 +20,7 @@
 
 #include "base/phases.h"
 #include "guest/guest.h"
+#include "memory/fixed.h"
 #include "memory/pipeline.h"
 #include "stream-format/chain.h"
 #include "stream-format/stream.h"
@@ -66,12 +67,14 @@ struct cv_restore {
     int64_t start_offset;          /* of the stream in a seekable fd; -1 for a pipe */
     struct cv_reader *reader;      /* coordinator's, but the fill thread's while that runs */
     struct cv_record rec;          /* the one being read; whoever has the reader has this too */
-    bool has_pending;              /* rec is the first record of the memory, read with the head and not yet used */
+    bool has_pending;              /* rec is the first record of the memory, read with the head and not yet used; or
+                                    * the first behind it */
     uint32_t xen_major, xen_minor; /* of the host that the stream comes from */
     bool has_parent;
     struct cv_rec_parent parent;
     char parent_name[CV_PARENT_NAME_MAX];
     struct cv_chain chain; /* the images below this one, found with the head */
+    struct cv_fixed fixed; /* open: an image of fixed layout */
     uint64_t pfn_count, max_pages, owned_pages;
     uint64_t changed_target_kb, changed_max_kb; /* of XENSTORE; 0 = as GUEST has them */
     bool changed_vcpus;                         /* XENSTORE has changed g.spec.online_map */

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "emulators/version.h"
+#include "memory/check.h"
 #include "restore/internal.h"
 #include "stream-format/bodies.h"
 
@@ -41,6 +42,7 @@ void cv_restore_dispose(struct cv_restore *r)
     for (unsigned i = 0; i < CV_DM_MAX; i++)
         cv_fd_dispose(&r->state_fd[i]);
     cv_chain_dispose(&r->chain);
+    cv_fixed_dispose(&r->fixed);
     cv_cancel_dispose(&r->fill_cancel);
     cv_guest_dispose(&r->g);
 }
@@ -51,7 +53,8 @@ static int open_reader(struct cv_restore *r, bool defer, struct cv_error *err)
                                    .cancel = r->opt->cancel,
                                    .defer_hash_of_pages = defer,
                                    .stays_open = r->opt->stays_open,
-                                   .accept_features = r->opt->incremental ? CV_FEATURE_INCREMENTAL : 0 };
+                                   .accept_features = (r->opt->incremental ? CV_FEATURE_INCREMENTAL : 0) |
+                                                      (r->opt->stays_open ? 0 : CV_FEATURE_FIXED_OFFSETS) };
 
     cv_reader_free(r->reader);
     r->reader = NULL;
@@ -97,16 +100,6 @@ int cv_restore_read_head(void *op, int64_t deadline_ms, struct cv_error *err)
     return 0;
 }
 
-static int verify_to_end(struct cv_restore *r, struct cv_error *err)
-{
-    int n;
-
-    do
-        n = cv_reader_next(r->reader, &r->rec, err);
-    while (n > 0);
-    return n;
-}
-
 /* A file is read twice: hashes run at memory speed and the second reading comes from the page cache, so that a damaged
  * image costs no domain.  What comes through a pipe can be read once only; its faults are found on the way, and the
  * half-made domain, which has not run, is taken away again. */
@@ -115,13 +108,16 @@ int cv_restore_verify(void *op, int64_t deadline_ms, struct cv_error *err)
     struct cv_restore *r = op;
     int64_t begin = cv_now_ns();
     off_t start = (off_t)r->start_offset;
+    struct cv_mem_options mem = r->opt->mem;
 
     (void)deadline_ms;
-    if (cv_chain_verify(&r->chain, (struct cv_reader_options){ .cancel = r->opt->cancel }, err) < 0)
+    mem.cancel = r->opt->cancel;
+    if (cv_restore_verify_parents(r, err) < 0)
         return -1;
     if (start < 0)
         return 0;
-    if (lseek(r->fd, start, SEEK_SET) < 0 || open_reader(r, false, err) < 0 || verify_to_end(r, err) < 0)
+    if (lseek(r->fd, start, SEEK_SET) < 0 || open_reader(r, false, err) < 0 ||
+        cv_memory_check(r->reader, &mem, err) < 0)
         return -1;
     if (lseek(r->fd, start, SEEK_SET) < 0)
         return cv_fail(err, CV_E_IO, errno, "rewind the image");
@@ -247,9 +243,11 @@ int cv_restore_states(void *op, int64_t deadline_ms, struct cv_error *err)
 
     (void)deadline_ms;
     /* 0 is a verified END: totals and the digest of the whole stream were right. */
-    while ((n = cv_reader_next(r->reader, &r->rec, err)) > 0)
+    while ((n = r->has_pending ? 1 : cv_reader_next(r->reader, &r->rec, err)) > 0) {
+        r->has_pending = false;
         if (cv_restore_take_record(r, &r->rec, err) < 0)
             return -1;
+    }
     if (n < 0)
         return -1;
     r->read_ns = cv_now_ns();

@@ -78,7 +78,7 @@ static int read_hashes(struct cv_parent *p, int fd, struct cv_reader_options o, 
     }
     if (lseek(fd, 0, SEEK_SET) < 0)
         return cv_fail(err, CV_E_IO, errno, "rewind: is it a file?");
-    o.accept_features = CV_FEATURE_INCREMENTAL;
+    o.accept_features = CV_FEATURE_INCREMENTAL | CV_FEATURE_FIXED_OFFSETS;
     if (cv_reader_new(&r, fd, &o, err) < 0)
         return -1;
     while (rc == 0 && (n = cv_reader_next(r, &rec, err)) != 0)
@@ -102,7 +102,7 @@ static int read_head(struct cv_parent *p, int fd, struct cv_reader_options o, st
     struct cv_reader *r;
     int n, rc;
 
-    o.accept_features = CV_FEATURE_INCREMENTAL;
+    o.accept_features = CV_FEATURE_INCREMENTAL | CV_FEATURE_FIXED_OFFSETS;
     if (cv_reader_new(&r, fd, &o, err) < 0)
         return -1;
     memcpy(p->rec.stream_id, cv_reader_header(r)->stream_id, sizeof p->rec.stream_id);

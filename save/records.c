@@ -203,7 +203,8 @@ int cv_save_head(void *op, int64_t deadline_ms, struct cv_error *err)
     struct cv_save *s = op;
 
     (void)deadline_ms;
-    if (s->g.host->ops->pfn_count(s->g.host, s->g.domid, &s->pfn_count, err) < 0)
+    /* Of fixed layout it is known, and the file is as long as that: what grows from then on fails the save. */
+    if (!cv_fixed_is_open(&s->fixed) && s->g.host->ops->pfn_count(s->g.host, s->g.domid, &s->pfn_count, err) < 0)
         return -1;
     if (check_pfns(s, err) < 0 || cv_save_begin_hashes(s, err) < 0)
         return -1;
@@ -212,7 +213,8 @@ int cv_save_head(void *op, int64_t deadline_ms, struct cv_error *err)
     if (s->bitmap == NULL || s->sent == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for a bitmap of %llu pages", (unsigned long long)s->pfn_count);
     if (put_host(s, err) < 0 || put_guest(s, err) < 0 || put_layout(s, err) < 0 || put_devices(s, err) < 0 ||
-        put_vcpus(s, err) < 0 || put_parent(s, err) < 0 || put_memory(s, err) < 0 || put_policy(s, err) < 0)
+        put_vcpus(s, err) < 0 || put_parent(s, err) < 0 || put_memory(s, err) < 0 || cv_save_put_places(s, err) < 0 ||
+        put_policy(s, err) < 0)
         return -1;
     return 0;
 }
@@ -281,6 +283,8 @@ int cv_save_tail(void *op, int64_t deadline_ms, struct cv_error *err)
     s->report.tail_at_ns = begin;
     s->report.tail_ns = cv_now_ns() - begin;
     s->report.bytes = cv_writer_bytes(s->writer);
+    if (cv_fixed_is_open(&s->fixed))
+        s->report.bytes -= (s->fixed.area_pages - cv_writer_data_pages(s->writer)) * CV_AREA_PAGE;
     s->report.down_ns = cv_now_ns() - s->down_since_ns;
     return 0;
 }

@@ -27,11 +27,15 @@
 
 #include "base/phases.h"
 #include "guest/guest.h"
+#include "memory/fixed.h"
 #include "memory/pipeline.h"
 #include "save/hook.h"
 #include "save/parent.h"
 #include "stream-format/stream.h"
 
+/* How pages lie in the image.  FIXED: each at a place of its own (memory/fixed.h); a file, nothing compressed, no
+ * parent. */
+enum cv_save_layout { CV_SAVE_STREAM, CV_SAVE_FIXED };
 enum cv_save_after { CV_SAVE_DESTROY, CV_SAVE_CONTINUE, CV_SAVE_LEAVE_PAUSED };
 
 /* What a pass left; a decision is a pure function of these. */
@@ -47,6 +51,7 @@ enum cv_pass_verdict { CV_PASS_AGAIN, CV_PASS_STOP_NOW, CV_PASS_GIVE_UP };
 
 struct cv_save_options {
     bool live;
+    enum cv_save_layout layout;
     bool keep_disk_locks;        /* the guest goes on here afterwards (H-5) */
     struct cv_mem_options mem;   /* cancel is taken from below */
     int64_t suspend_timeout_ms;  /* the guest's own time to suspend; 0 = 60 s */
@@ -75,7 +80,7 @@ struct cv_save_report {
     int64_t emulator_stop_ns[CV_DM_MAX], emulator_state_ns[CV_DM_MAX];
     uint64_t state_bytes[CV_DM_MAX];
     uint32_t passes;
-    uint64_t bytes; /* of the stream */
+    uint64_t bytes; /* of the stream; of fixed layout without its holes */
     uint64_t guest_pages;
     struct cv_mem_stats mem;
 };
@@ -88,6 +93,7 @@ struct cv_save {
     struct cv_writer *writer;
     struct cv_page_source *source;
     struct cv_saver *saver;
+    struct cv_fixed fixed; /* open with CV_SAVE_FIXED: whose places the head has */
     uint64_t pfn_count;
     uint64_t head_max_pages;     /* what the head says that the domain may own */
     char *devices_list;          /* the host's devices_list when the head was written */

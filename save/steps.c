@@ -55,7 +55,17 @@ int cv_save_open_stream(struct cv_save *s, int fd, bool index, struct cv_error *
     struct cv_mem_options mem = s->opt->mem;
 
     mem.cancel = s->opt->cancel;
-    s->has_hashes = s->has_parent || s->opt->page_hashes;
+    s->has_hashes = s->has_parent || s->opt->page_hashes || s->opt->layout == CV_SAVE_FIXED;
+    if (s->opt->layout == CV_SAVE_FIXED) {
+        if (s->has_parent || mem.codec != CV_CODEC_NONE)
+            return cv_fail(err, CV_E_INVALID, 0,
+                           "an image of fixed layout has no parent, and nothing is compressed in it");
+        if (cv_save_find_places(s, err) < 0)
+            return -1;
+        wo.required_features |= CV_FEATURE_FIXED_OFFSETS;
+        wo.area_pages = s->fixed.area_pages;
+        mem.fixed = &s->fixed;
+    }
     if (s->has_parent)
         wo.required_features |= CV_FEATURE_INCREMENTAL;
     if (s->has_hashes) {
@@ -63,6 +73,7 @@ int cv_save_open_stream(struct cv_save *s, int fd, bool index, struct cv_error *
         mem.hashes = &s->hashes; /* empty until "head" */
     }
     if (cv_writer_new(&s->writer, fd, &wo, err) < 0 ||
+        (mem.fixed != NULL && cv_fixed_open_write(&s->fixed, fd, err) < 0) ||
         s->g.host->ops->page_source(s->g.host, s->g.domid, &s->source, err) < 0)
         return -1;
     return cv_saver_new(&s->saver, s->source, s->writer, &mem, err);
@@ -86,6 +97,7 @@ void cv_save_dispose(struct cv_save *s)
     if (s->source != NULL)
         s->g.host->ops->page_source_free(s->g.host, s->source);
     cv_writer_free(s->writer);
+    cv_fixed_dispose(&s->fixed);
     cv_guest_state_dispose(&s->state);
     cv_buf_dispose(&s->hook.output);
     cv_parent_dispose(&s->parent);

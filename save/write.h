@@ -11,6 +11,9 @@
 int cv_save_put_body(struct cv_save *s, enum cv_record_type type, const struct cv_buf *body, struct cv_error *err);
 /* opt->parent, if there is one.  path: of the image that is to be written, NULL = a pipe.  Nothing is touched yet. */
 int cv_save_read_parent(struct cv_save *s, const char *path, struct cv_error *err);
+/* CV_SAVE_FIXED: the places of this guest's pages into s->fixed, and the record that says so. */
+int cv_save_find_places(struct cv_save *s, struct cv_error *err);
+int cv_save_put_places(struct cv_save *s, struct cv_error *err);
 /* Once pfn_count is known. */
 int cv_save_begin_hashes(struct cv_save *s, struct cv_error *err);
 /* FREEZE, if a command ran. */

@@ -239,6 +239,22 @@ struct cv_rec_hashes {
 void cv_rec_hashes_head_encode(const struct cv_rec_hashes *v, uint8_t out[CV_HASHES_HEAD_SIZE]);
 int cv_rec_hashes_decode(struct cv_rec_hashes *v, const void *body, size_t len, struct cv_error *err) CV_CHECKED;
 
+/* ---- PLACES: where in the area of a stream of fixed layout the pages lie ---- */
+struct cv_place {
+    uint64_t first_pfn, pages; /* neighbouring pfns in neighbouring places; the first entry begins at place 0 */
+};
+struct cv_rec_places {
+    uint32_t count;
+    const uint8_t *entries; /* wire form, see the accessor */
+};
+/* places: 1 to CV_PLACES_MAX, ascending, with a gap between two. */
+int cv_rec_places_encode(const struct cv_place *places, uint32_t count, struct cv_buf *out,
+                         struct cv_error *err) CV_CHECKED;
+int cv_rec_places_decode(struct cv_rec_places *v, const void *body, size_t len, struct cv_error *err) CV_CHECKED;
+struct cv_place cv_places_at(const struct cv_rec_places *v, uint32_t i); /* i < count */
+/* Pages of all entries. */
+uint64_t cv_places_pages(const struct cv_rec_places *v);
+
 /* ---- FREEZE: the command that ran while the guest and its emulators stood still ---- */
 #define CV_FREEZE_CUT 1u /* it printed more than output holds */
 struct cv_rec_freeze {

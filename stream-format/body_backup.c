@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What backups need beside the guest itself: PARENT, PAGE_HASHES, FREEZE. */
+/* What backups need beside the guest itself: PARENT, PAGE_HASHES, PLACES, FREEZE. */
 #include "stream-format/bodies.h"
 #include "stream-format/body_util.h"
 
@@ -107,4 +107,60 @@ int cv_rec_hashes_decode(struct cv_rec_hashes *v, const void *body, size_t len, 
     v->runs = cv_cur_bytes(&c, v->runs_length);
     v->hashes = cv_cur_bytes(&c, (size_t)v->data_pages * HASH_SIZE);
     return cv_body_finish(&c, err);
+}
+
+#define PLACE_SIZE 16u
+
+int cv_rec_places_encode(const struct cv_place *places, uint32_t count, struct cv_buf *out, struct cv_error *err)
+{
+    struct cv_put p = { out, err, 0 };
+    size_t start = out->len;
+    struct cv_rec_places again;
+
+    cv_put_u32(&p, count);
+    cv_put_u32(&p, 0);
+    for (uint32_t i = 0; i < count; i++) {
+        cv_put_u64(&p, places[i].first_pfn);
+        cv_put_u64(&p, places[i].pages);
+    }
+    return p.rc < 0 ? -1 : cv_encoded(cv_rec_places_decode(&again, out->data + start, out->len - start, err), err);
+}
+
+struct cv_place cv_places_at(const struct cv_rec_places *v, uint32_t i)
+{
+    const uint8_t *e = v->entries + (size_t)i * PLACE_SIZE;
+
+    return (struct cv_place){ .first_pfn = cv_load64(e), .pages = cv_load64(e + 8) };
+}
+
+uint64_t cv_places_pages(const struct cv_rec_places *v)
+{
+    uint64_t pages = 0;
+
+    for (uint32_t i = 0; i < v->count; i++)
+        pages += cv_places_at(v, i).pages;
+    return pages;
+}
+
+int cv_rec_places_decode(struct cv_rec_places *v, const void *body, size_t len, struct cv_error *err)
+{
+    struct cv_cursor c = cv_cursor(body, len);
+    uint64_t due = 0; /* the next entry may begin here */
+
+    v->count = cv_cur_u32(&c);
+    uint32_t reserved = cv_cur_u32(&c);
+    if (cv_cur_ok(&c) && (v->count == 0 || v->count > CV_PLACES_MAX || reserved != 0))
+        return cv_body_fail(err, "%u entries, or the reserved field is not 0", v->count);
+    v->entries = cv_cur_bytes(&c, (size_t)v->count * PLACE_SIZE);
+    if (cv_body_finish(&c, err) < 0)
+        return -1;
+    for (uint32_t i = 0; i < v->count; i++) {
+        struct cv_place p = cv_places_at(v, i);
+        if (p.first_pfn < due || p.pages == 0 || p.first_pfn > CV_PFN_COUNT_MAX ||
+            p.pages > CV_PFN_COUNT_MAX - p.first_pfn)
+            return cv_body_fail(err, "entry %u: %llu pages from pfn %#llx on", i, (unsigned long long)p.pages,
+                                (unsigned long long)p.first_pfn);
+        due = p.first_pfn + p.pages + 1;
+    }
+    return 0;
 }

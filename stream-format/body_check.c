@@ -22,6 +22,7 @@ int cv_body_check(uint32_t raw_type, const void *body, size_t len, struct cv_err
         struct cv_rec_device_state state;
         struct cv_rec_parent parent;
         struct cv_rec_hashes hashes;
+        struct cv_rec_places places;
         struct cv_rec_freeze freeze;
         struct cv_rec_index index;
         struct cv_rec_end end;
@@ -44,6 +45,7 @@ int cv_body_check(uint32_t raw_type, const void *body, size_t len, struct cv_err
     case CV_REC_NOTE: return cv_body_text("note", body, len, err);
     case CV_REC_PARENT: return cv_rec_parent_decode(&v.parent, body, len, err);
     case CV_REC_PAGE_HASHES: return cv_rec_hashes_decode(&v.hashes, body, len, err);
+    case CV_REC_PLACES: return cv_rec_places_decode(&v.places, body, len, err);
     case CV_REC_FREEZE: return cv_rec_freeze_decode(&v.freeze, body, len, err);
     case CV_REC_INDEX: return cv_rec_index_decode(&v.index, body, len, err);
     case CV_REC_END: return cv_rec_end_decode(&v.end, body, len, err);

@@ -42,8 +42,6 @@ int cv_chain_open(const struct cv_chain_link *l, struct cv_reader_options opt, s
                   struct cv_error *err) CV_CHECKED;
 /* r has read all of the link: it is the very image that its child was made from.  CV_E_STREAM. */
 int cv_chain_check_end(const struct cv_chain_link *l, const struct cv_reader *r, struct cv_error *err) CV_CHECKED;
-/* Reads all of every link, so that nothing is begun with a damaged one. */
-int cv_chain_verify(const struct cv_chain *c, struct cv_reader_options opt, struct cv_error *err) CV_CHECKED;
 
 /* 32 hexadecimal digits; buf of 33 bytes.  Returns buf. */
 const char *cv_chain_id(const uint8_t id[16], char *buf);

@@ -224,6 +224,19 @@ static int dump_hashes(struct cv_dump *d, const struct cv_record *rec, struct cv
     return d->pages != NULL ? d->pages(d, rec, err) : 0;
 }
 
+static int dump_places(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_rec_places v;
+
+    if (cv_rec_places_decode(&v, rec->body.data, rec->body.len, err) < 0)
+        return -1;
+    for (uint32_t i = 0; i < v.count; i++) {
+        struct cv_place p = cv_places_at(&v, i);
+        fprintf(d->out, "  place 0x%" PRIx64 " %" PRIu64 "\n", p.first_pfn, p.pages);
+    }
+    return d->pages != NULL ? d->pages(d, rec, err) : 0;
+}
+
 static int dump_freeze(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
 {
     struct cv_rec_freeze v;
@@ -271,6 +284,7 @@ static int dump_body(struct cv_dump *d, const struct cv_record *rec, struct cv_e
     case CV_REC_NOTE: put_text(d->out, "text", (const char *)b->data, b->len); return 0;
     case CV_REC_PARENT: return dump_parent(d, b, err);
     case CV_REC_PAGE_HASHES: return dump_hashes(d, rec, err);
+    case CV_REC_PLACES: return dump_places(d, rec, err);
     case CV_REC_FREEZE: return dump_freeze(d, b, err);
     case CV_REC_INDEX: return dump_index(d, b, err);
     default: return 0;
@@ -282,6 +296,8 @@ void cv_dump_header(struct cv_dump *d, const struct cv_stream_header *h)
     fprintf(d->out, "header version %u required 0x%" PRIx64 " optional 0x%" PRIx64 " id ", h->version,
             h->required_features, h->optional_features);
     put_hex(d->out, h->stream_id, sizeof h->stream_id);
+    if (h->required_features & CV_FEATURE_FIXED_OFFSETS)
+        fprintf(d->out, " area %" PRIu64, h->area_pages);
     fputc('\n', d->out);
 }
 

@@ -38,6 +38,7 @@ uint64_t cv_stream_header_encode(const struct cv_stream_header *h, uint8_t *out)
     cv_store64(out + 16, h->required_features);
     cv_store64(out + 24, h->optional_features);
     memcpy(out + 32, h->stream_id, sizeof h->stream_id);
+    cv_store64(out + 48, h->area_pages);
 
     uint64_t check = XXH3_64bits(out, CV_STREAM_HEADER_SIZE - 8);
     cv_store64(out + CV_STREAM_HEADER_SIZE - 8, check);
@@ -50,6 +51,12 @@ void cv_stream_header_decode(struct cv_stream_header *h, const uint8_t *in)
     h->required_features = cv_load64(in + 16);
     h->optional_features = cv_load64(in + 24);
     memcpy(h->stream_id, in + 32, sizeof h->stream_id);
+    h->area_pages = cv_load64(in + 48);
+}
+
+uint64_t cv_stream_records_at(const struct cv_stream_header *h)
+{
+    return h->required_features & CV_FEATURE_FIXED_OFFSETS ? (h->area_pages + 1) * CV_AREA_PAGE : CV_STREAM_HEADER_SIZE;
 }
 
 uint64_t cv_frame_encode(const struct cv_frame *f, uint64_t chain, uint8_t *out)

@@ -63,7 +63,8 @@ static bool read_index(struct cv_jump *j, uint64_t size, struct cv_buf *body)
            last.length == sizeof end && cv_body_hash(end, sizeof end) == last.body_hash;
 }
 
-static bool find_last_pass_end(struct cv_jump *j, const struct cv_buf *index)
+/* The last record of this type. */
+static bool find(struct cv_jump *j, const struct cv_buf *index, uint32_t type)
 {
     struct cv_rec_index v;
 
@@ -71,7 +72,7 @@ static bool find_last_pass_end(struct cv_jump *j, const struct cv_buf *index)
         return false;
     for (uint32_t i = v.count; i-- > 0;) {
         struct cv_index_entry e = cv_index_at(&v, i);
-        if (e.type != CV_REC_PASS_END)
+        if (e.type != type)
             continue;
         j->offset = e.offset;
         j->number = e.number;
@@ -88,17 +89,29 @@ static void step(struct cv_jump *j, const struct cv_frame *f, uint64_t check)
     j->chain = check;
 }
 
+static bool open_index(struct cv_jump *j, int fd, struct cv_buf *body)
+{
+    struct stat st;
+
+    *j = (struct cv_jump){ .fd = fd };
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && read_index(j, (uint64_t)st.st_size, body);
+}
+
+int cv_jump_to(struct cv_jump *j, int fd, uint32_t type)
+{
+    CV_AUTO_BUF body = { 0 };
+
+    return open_index(j, fd, &body) && find(j, &body, type);
+}
+
 int cv_jump_begin(struct cv_jump *j, int fd)
 {
     struct cv_rec_pass_end pass;
     CV_AUTO_BUF body = { 0 };
     struct cv_frame f;
-    struct stat st;
     uint64_t check;
 
-    *j = (struct cv_jump){ .fd = fd };
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !read_index(j, (uint64_t)st.st_size, &body) ||
-        !find_last_pass_end(j, &body) ||
+    if (!open_index(j, fd, &body) || !find(j, &body, CV_REC_PASS_END) ||
         !read_record(fd, j->offset, &j->chain, cv_record_rule(CV_REC_PASS_END)->max, &f, &check, &body) ||
         f.type != CV_REC_PASS_END || f.number != j->number ||
         cv_rec_pass_end_decode(&pass, body.data, body.len, NULL) < 0 || !(pass.flags & CV_PASS_LAST))
@@ -107,16 +120,50 @@ int cv_jump_begin(struct cv_jump *j, int fd)
     return 1;
 }
 
-int cv_jump_next(struct cv_jump *j, struct cv_record *rec, struct cv_error *err)
+static int next_frame(const struct cv_jump *j, struct cv_frame *f, uint64_t *check, struct cv_error *err)
 {
     uint8_t head[CV_RECORD_HEADER_SIZE];
+
+    if (read_at(j->fd, head, sizeof head, j->offset) && cv_frame_decode(f, j->chain, head, check) &&
+        f->number == j->number)
+        return 0;
+    return cv_rule_fail(err, CV_E_STREAM, "chain", "record %llu at offset %llu is not the one that was here",
+                        (unsigned long long)j->number, (unsigned long long)j->offset);
+}
+
+int cv_jump_peek(struct cv_jump *j, uint32_t *type_out, uint8_t *begin_out, size_t n, struct cv_error *err)
+{
     struct cv_frame f;
     uint64_t check;
 
-    if (!read_at(j->fd, head, sizeof head, j->offset) || !cv_frame_decode(&f, j->chain, head, &check) ||
-        f.number != j->number)
-        return cv_rule_fail(err, CV_E_STREAM, "chain", "record %llu at offset %llu is not the one that was here",
-                            (unsigned long long)j->number, (unsigned long long)j->offset);
+    if (next_frame(j, &f, &check, err) < 0)
+        return -1;
+    *type_out = f.type;
+    memset(begin_out, 0, n);
+    if (!read_at(j->fd, begin_out, f.length < n ? (size_t)f.length : n, j->offset + CV_RECORD_HEADER_SIZE))
+        return cv_rule_fail(err, CV_E_STREAM, "truncated", "the file ends in record %llu",
+                            (unsigned long long)j->number);
+    return 0;
+}
+
+int cv_jump_skip(struct cv_jump *j, struct cv_error *err)
+{
+    struct cv_frame f;
+    uint64_t check;
+
+    if (next_frame(j, &f, &check, err) < 0)
+        return -1;
+    step(j, &f, check);
+    return 0;
+}
+
+int cv_jump_next(struct cv_jump *j, struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_frame f;
+    uint64_t check;
+
+    if (next_frame(j, &f, &check, err) < 0)
+        return -1;
     if (f.type == CV_REC_INDEX || f.type == CV_REC_END)
         return 0;
     const struct cv_record_rule *rule = cv_record_rule(f.type);

@@ -19,7 +19,8 @@ void cv_order_init(struct cv_order *o, enum cv_code code, uint64_t features)
 {
     *o = (struct cv_order){ .code = code,
                             .memory_only = features & CV_FEATURE_MEMORY_ONLY,
-                            .incremental = features & CV_FEATURE_INCREMENTAL };
+                            .incremental = features & CV_FEATURE_INCREMENTAL,
+                            .fixed = features & CV_FEATURE_FIXED_OFFSETS };
 }
 
 static unsigned rule_bit(const struct cv_record_rule *rule) { return (unsigned)(rule - cv_record_rules); }
@@ -38,7 +39,8 @@ static const char *last_name(const struct cv_order *o)
 static bool mandatory(const struct cv_order *o, const struct cv_record_rule *rule)
 {
     return (rule->presence == CV_PRESENCE_ONE || rule->presence == CV_PRESENCE_SOME ||
-            (rule->presence == CV_PRESENCE_INCREMENTAL && o->incremental)) &&
+            (rule->presence == CV_PRESENCE_INCREMENTAL && o->incremental) ||
+            (rule->presence == CV_PRESENCE_FIXED && o->fixed)) &&
            !(o->memory_only && rule->profile == CV_PROFILE_FULL);
 }
 
@@ -95,10 +97,14 @@ static int check_place(const struct cv_order *o, const struct cv_record_rule *ru
         return cv_rule_fail(err, o->code, "order", "not allowed in a memory-only stream");
     if (rule->presence == CV_PRESENCE_INCREMENTAL && !o->incremental)
         return cv_rule_fail(err, o->code, "order", "not allowed in a stream that is not incremental");
+    if (rule->presence == CV_PRESENCE_FIXED && !o->fixed)
+        return cv_rule_fail(err, o->code, "order", "not allowed in a stream that is not of fixed layout");
+    if (rule->id == CV_REC_PAGES && o->fixed)
+        return cv_rule_fail(err, o->code, "order", "not allowed in a stream of fixed layout");
     if (rule->rank != 0 && rule->rank < o->rank)
         return cv_rule_fail(err, o->code, "order", "may not follow %s", last_name(o));
     if ((rule->presence == CV_PRESENCE_ONE || rule->presence == CV_PRESENCE_MAYBE ||
-         rule->presence == CV_PRESENCE_INCREMENTAL) &&
+         rule->presence == CV_PRESENCE_INCREMENTAL || rule->presence == CV_PRESENCE_FIXED) &&
         seen(o, rule))
         return cv_rule_fail(err, o->code, "order", "a second one");
     return rule->rank == 0 ? 0 : check_passed_over(o, rule, err);
@@ -195,6 +201,24 @@ static int take_hashes(struct cv_order *o, const uint8_t *body, size_t len, stru
         return cv_rule_fail(err, o->code, "order", "pfn %#llx comes again, %#llx and up are due",
                             (unsigned long long)h.first_pfn, (unsigned long long)o->next_hash_pfn);
     o->next_hash_pfn = h.first_pfn + h.span;
+    if (o->fixed)
+        o->data_pages += h.data_pages;
+    return 0;
+}
+
+static int take_places(struct cv_order *o, const uint8_t *body, size_t len, struct cv_error *err)
+{
+    struct cv_rec_places v;
+
+    if (cv_rec_places_decode(&v, body, len, err) < 0)
+        return -1;
+    struct cv_place last = cv_places_at(&v, v.count - 1);
+    if (last.first_pfn + last.pages > o->pfn_count)
+        return cv_rule_fail(err, o->code, "body", "pfns up to %#llx, MEMORY has %#llx",
+                            (unsigned long long)(last.first_pfn + last.pages), (unsigned long long)o->pfn_count);
+    if (cv_places_pages(&v) != o->area_pages)
+        return cv_rule_fail(err, o->code, "area", "places for %llu pages in an area of %llu",
+                            (unsigned long long)cv_places_pages(&v), (unsigned long long)o->area_pages);
     return 0;
 }
 
@@ -227,6 +251,7 @@ int cv_order_take(struct cv_order *o, const struct cv_frame *f, const uint8_t *h
     case CV_REC_PAGES: return take_pages(o, f, head, head_len, deferred, err);
     case CV_REC_PASS_END: return take_pass_end(o, head, head_len, err);
     case (uint32_t)CV_REC_PAGE_HASHES: return take_hashes(o, head, head_len, err);
+    case CV_REC_PLACES: return take_places(o, head, head_len, err);
     case CV_REC_DEVICE_STATE: return take_state(o, f, head, err);
     case CV_REC_INDEX: o->index_seen = true; return 0;
     case CV_REC_END: o->ended = true; return 0;

@@ -11,7 +11,7 @@
 
 struct cv_order {
     enum cv_code code; /* of the errors reported */
-    bool memory_only, incremental;
+    bool memory_only, incremental, fixed;
     bool emulators_known; /* LAYOUT was seen */
     bool index_seen, last_pass_seen, ended;
     unsigned rank;                    /* of the last ranked record */
@@ -22,7 +22,8 @@ struct cv_order {
     uint64_t pass_records, pass_data; /* PAGES records and pages with contents in this pass so far */
     uint64_t next_pfn;                /* PAGES of this pass may begin here */
     uint64_t next_hash_pfn;           /* and PAGE_HASHES here */
-    uint64_t data_pages;              /* in all passes */
+    uint64_t data_pages;              /* in all passes; of fixed layout: in PAGE_HASHES */
+    uint64_t area_pages;              /* of fixed layout, from the header: set by who has it */
 };
 
 /* "<rule>: <text>": every fault of a stream begins with the short word of the rule that it breaks

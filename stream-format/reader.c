@@ -13,6 +13,7 @@
 
 struct cv_reader {
     struct cv_io io;
+    struct cv_area_source area;
     struct cv_reader_options opt;
     struct cv_stream_header header;
     struct cv_order order;
@@ -37,15 +38,18 @@ static int reader_new(struct cv_reader **r_out, struct cv_io io, const struct cv
     XXH3_128bits_reset(r->digest);
     r->opt = *opt;
     r->io = io;
+    r->area = (struct cv_area_source){ .fd = io.fd, .memory = io.memory, .len = io.memory_left };
     r->index.stride = 1;
-    if (cv_header_read(&r->io, opt->accept_features, &r->header, bytes, err) < 0) {
+    if (cv_header_read(&r->io, opt->accept_features, &r->header, bytes, err) < 0 ||
+        cv_header_skip_area(&r->io, &r->header, err) < 0) {
         cv_reader_free(r);
         return cv_context(err, "header at offset 0");
     }
     XXH3_128bits_update(r->digest, bytes, sizeof bytes);
     r->chain = cv_load64(bytes + CV_STREAM_HEADER_SIZE - 8);
-    r->offset = CV_STREAM_HEADER_SIZE;
+    r->offset = cv_stream_records_at(&r->header);
     cv_order_init(&r->order, CV_E_STREAM, r->header.required_features);
+    r->order.area_pages = r->header.area_pages;
     *r_out = r;
     return 0;
 }
@@ -265,6 +269,8 @@ int cv_record_check(const struct cv_record *rec, struct cv_error *err)
 }
 
 const struct cv_stream_header *cv_reader_header(const struct cv_reader *r) { return &r->header; }
+
+struct cv_area_source cv_reader_area(const struct cv_reader *r) { return r->area; }
 
 uint64_t cv_reader_bytes(const struct cv_reader *r) { return r->offset; }
 

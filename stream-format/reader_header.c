@@ -3,6 +3,11 @@
 
 #include <xxhash.h>
 
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "stream-format/bodies.h"
 #include "stream-format/foreign.h"
 #include "stream-format/order.h"
 
@@ -42,13 +47,64 @@ static int check_fields(const struct cv_stream_header *h, const uint8_t *bytes, 
                             h->version, CV_STREAM_VERSION);
     if (len != CV_STREAM_HEADER_SIZE)
         return cv_rule_fail(err, CV_E_STREAM, "length", "header of %zu bytes", len);
-    if (cv_load32(bytes + 12) != 0 || cv_load64(bytes + 48) != 0)
+    bool fixed = h->required_features & CV_FEATURE_FIXED_OFFSETS;
+    if (cv_load32(bytes + 12) != 0 || (!fixed && h->area_pages != 0))
         return cv_rule_fail(err, CV_E_STREAM, "reserved", "a reserved field is not 0");
     uint64_t unknown = h->required_features & ~(accept & CV_FEATURES_KNOWN);
+    if (fixed && h->required_features & CV_FEATURE_INCREMENTAL)
+        unknown |= CV_FEATURE_FIXED_OFFSETS | CV_FEATURE_INCREMENTAL;
     if (unknown != 0)
         return cv_rule_fail(err, CV_E_STREAM_VERSION, "feature", "required features 0x%llx",
                             (unsigned long long)unknown);
+    if (fixed && (h->area_pages == 0 || h->area_pages > CV_PFN_COUNT_MAX))
+        return cv_rule_fail(err, CV_E_STREAM, "area", "an area of %llu pages", (unsigned long long)h->area_pages);
     return 0;
+}
+
+static int skip_memory(struct cv_io *io, uint64_t bytes)
+{
+    if (bytes > io->memory_left)
+        return -1;
+    io->memory += bytes;
+    io->memory_left -= (size_t)bytes;
+    return 0;
+}
+
+/* Behind the area of fd's file, whose header has just been read. */
+static int skip_in_file(int fd, const struct cv_stream_header *h, struct cv_error *err)
+{
+    off_t to = (off_t)cv_stream_records_at(h);
+    struct stat st;
+
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return cv_rule_fail(err, CV_E_UNSUPPORTED, "feature",
+                            "an image of fixed layout is read from a file, and not from a pipe: put it into one first");
+    if (lseek(fd, 0, SEEK_CUR) != CV_AREA_PAGE)
+        return cv_rule_fail(err, CV_E_UNSUPPORTED, "feature",
+                            "an image of fixed layout has to begin at the beginning of its file");
+    if (st.st_size < to)
+        return cv_rule_fail(err, CV_E_STREAM, "truncated", "the stream ends at offset %llu, inside its area",
+                            (unsigned long long)st.st_size);
+    if (lseek(fd, to, SEEK_SET) != to)
+        return cv_fail(err, CV_E_IO, errno, "seek behind the area");
+    return 0;
+}
+
+int cv_header_skip_area(struct cv_io *io, const struct cv_stream_header *h, struct cv_error *err)
+{
+    uint8_t rest[CV_AREA_PAGE - CV_STREAM_HEADER_SIZE];
+    size_t got;
+
+    if (!(h->required_features & CV_FEATURE_FIXED_OFFSETS))
+        return 0;
+    if (cv_io_read(io, rest, sizeof rest, &got, err) < 0)
+        return -1;
+    for (size_t i = 0; i < got; i++)
+        if (rest[i] != 0)
+            return cv_rule_fail(err, CV_E_STREAM, "reserved", "a byte between header and area is not 0");
+    if (got < sizeof rest || (io->fd < 0 && skip_memory(io, h->area_pages * CV_AREA_PAGE) < 0))
+        return cv_rule_fail(err, CV_E_STREAM, "truncated", "the stream ends inside its area");
+    return io->fd < 0 ? 0 : skip_in_file(io->fd, h, err);
 }
 
 int cv_header_read(struct cv_io *io, uint64_t accept, struct cv_stream_header *h_out,

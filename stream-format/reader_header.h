@@ -11,4 +11,7 @@
 int cv_header_read(struct cv_io *io, uint64_t accept, struct cv_stream_header *h_out,
                    uint8_t bytes[CV_STREAM_HEADER_SIZE], struct cv_error *err) CV_CHECKED;
 
+/* From behind the header to the first record.  Errors: as for the header. */
+int cv_header_skip_area(struct cv_io *io, const struct cv_stream_header *h, struct cv_error *err) CV_CHECKED;
+
 #endif

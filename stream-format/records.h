@@ -15,6 +15,7 @@
 #define CV_STREAM_HEADER_MAX 4096u /* a later version's header may be so long */
 #define CV_RECORD_HEADER_SIZE 40u
 #define CV_RECORD_ALIGN 8u
+#define CV_AREA_PAGE 4096u /* fixed layout: the header's block, and each place in the area behind it */
 
 /* Limits of bodies, bytes. */
 #define CV_TEXT_RECORD_MAX (1u << 20)
@@ -27,6 +28,8 @@
 #define CV_PARENT_RECORD_MAX (40u + CV_PARENT_NAME_MAX)
 #define CV_HASHES_HEAD_SIZE 24u
 #define CV_HASHES_RECORD_MAX (CV_HASHES_HEAD_SIZE + 2048u * 9u + 2048u * 16u) /* as many pages as in PAGES */
+#define CV_PLACES_MAX 4096u
+#define CV_PLACES_RECORD_MAX (8u + 16u * CV_PLACES_MAX)
 #define CV_FREEZE_COMMAND_MAX 4096u
 #define CV_FREEZE_OUTPUT_MAX 32768u
 #define CV_FREEZE_RECORD_MAX (24u + CV_FREEZE_COMMAND_MAX + CV_FREEZE_OUTPUT_MAX)
@@ -38,7 +41,8 @@
 #define CV_RECORD_OPTIONAL 0x80000000u /* bit 31 of a type: may be skipped */
 
 /* Required features: a reader that does not know a set bit refuses the stream (CV_E_STREAM_VERSION).
- * Version 1 builds MEMORY_ONLY and INCREMENTAL; the others are reserved places (docs/stream-format.md, 7). */
+ * Version 1 builds MEMORY_ONLY, INCREMENTAL and FIXED_OFFSETS; the others are reserved places (docs/stream-format.md,
+ * 7). */
 #define CV_FEATURE_INCREMENTAL (1ull << 0)      /* holds only what differs from a parent image (record PARENT) */
 #define CV_FEATURE_CHANNELS (1ull << 1)         /* PAGES also arrive on further channels */
 #define CV_FEATURE_FIXED_OFFSETS (1ull << 2)    /* page contents at places computed from the pfn */
@@ -46,7 +50,7 @@
 #define CV_FEATURE_REMOTE_EMULATORS (1ull << 4) /* an emulator lives in another domain */
 #define CV_FEATURE_ENCRYPTED (1ull << 5)        /* bodies are sealed */
 #define CV_FEATURE_MEMORY_ONLY (1ull << 8)      /* no guest: MEMORY, PAGES and PASS_END only (measurements, tests) */
-#define CV_FEATURES_KNOWN (CV_FEATURE_MEMORY_ONLY | CV_FEATURE_INCREMENTAL)
+#define CV_FEATURES_KNOWN (CV_FEATURE_MEMORY_ONLY | CV_FEATURE_INCREMENTAL | CV_FEATURE_FIXED_OFFSETS)
 
 /* Optional features: a reader may ignore them. */
 #define CV_OPTIONAL_INDEX (1ull << 0)       /* an INDEX record stands in front of END */
@@ -61,7 +65,7 @@ enum cv_record_type {
 
 /* clang-format off */
 enum cv_presence { CV_PRESENCE_ONE, CV_PRESENCE_MAYBE, CV_PRESENCE_SOME, CV_PRESENCE_ANY, CV_PRESENCE_EMULATORS,
-                   CV_PRESENCE_INCREMENTAL };
+                   CV_PRESENCE_INCREMENTAL, CV_PRESENCE_FIXED };
 /* clang-format on */
 enum cv_profile { CV_PROFILE_FULL, CV_PROFILE_BOTH };
 enum cv_tag { CV_TAG_NONE, CV_TAG_BODY };

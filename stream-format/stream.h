@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Writing and reading a convoy stream: one pass, no seeking, on a file, a pipe or a socket.
+/* Writing and reading a convoy stream: one pass, no seeking, on a file, a pipe or a socket; but for streams of fixed
+ * layout, which are files with the contents of pages in an area of their own, and which memory/fixed.h is about.
  * The authority for the bytes is docs/stream-format.md; the one list of records is records.def.
  * This folder knows nothing of Xen or QEMU: bodies are bytes, and what may follow what is a table. */
 #ifndef CONVOY_STREAM_FORMAT_STREAM_H
@@ -20,7 +21,10 @@ struct cv_stream_header {
     uint64_t required_features; /* an unknown bit: refuse (CV_E_STREAM_VERSION) */
     uint64_t optional_features; /* an unknown bit: ignore */
     uint8_t stream_id[16];      /* random: seeds the checksum chain, so that records of two streams never mix */
+    uint64_t area_pages;        /* CV_FEATURE_FIXED_OFFSETS: places between header and records; else 0 */
 };
+/* Where the records begin. */
+uint64_t cv_stream_records_at(const struct cv_stream_header *h);
 
 /* ---- writer ---------------------------------------------------------------------------------------------- */
 struct cv_writer;
@@ -29,7 +33,8 @@ struct cv_writer_options {
     int64_t stall_ms;         /* no byte accepted by fd for so long: CV_E_TIMEOUT; 0 = wait for ever */
     struct cv_cancel *cancel; /* borrowed, may be NULL */
     uint64_t required_features, optional_features;
-    bool index;               /* collect an INDEX record before END (files; bounded memory) */
+    uint64_t area_pages; /* with CV_FEATURE_FIXED_OFFSETS: fd is a regular file, which is made so long that they fit */
+    bool index;          /* collect an INDEX record before END (files; bounded memory) */
     const uint8_t *stream_id; /* 16 bytes, for tests that want the same bytes twice; NULL = random */
 };
 
@@ -56,6 +61,7 @@ void cv_body_hash128(const void *data, size_t len, uint8_t out[16]);
 /* INDEX (if wanted) and END with totals and digest. Nothing may be put afterwards. */
 int cv_writer_finish(struct cv_writer *w, struct cv_error *err) CV_CHECKED;
 uint64_t cv_writer_bytes(const struct cv_writer *w);      /* bytes written so far */
+uint64_t cv_writer_data_pages(const struct cv_writer *w); /* pages with contents so far, as END will have them */
 uint64_t cv_writer_blocked_ns(const struct cv_writer *w); /* time spent waiting in write: the output's speed */
 const uint8_t *cv_writer_stream_id(const struct cv_writer *w);
 uint64_t cv_writer_records(const struct cv_writer *w); /* records written so far */
@@ -89,7 +95,8 @@ struct cv_reader_options {
 
 /* Reads and checks the header.  fd is borrowed.  Errors: CV_E_STREAM (no stream, truncated, damaged), CV_E_UNSUPPORTED
  * (a file of another kind that is known: it is named), CV_E_STREAM_VERSION (version or required feature unknown),
- * CV_E_IO, CV_E_TIMEOUT, CV_E_CANCELLED. */
+ * CV_E_IO, CV_E_TIMEOUT, CV_E_CANCELLED.  A stream of fixed layout has to begin where fd's file begins; the contents of
+ * its pages are not read: PAGE_HASHES records say what they are, and cv_reader_area where. */
 int cv_reader_new(struct cv_reader **r_out, int fd, const struct cv_reader_options *opt,
                   struct cv_error *err) CV_CHECKED;
 /* The same over a stream that lies in memory (a mapped file, a test): data is borrowed until cv_reader_free. */
@@ -110,6 +117,13 @@ int cv_record_check(const struct cv_record *rec, struct cv_error *err) CV_CHECKE
  * body.  Returns -1. */
 int cv_record_context(const struct cv_record *rec, struct cv_error *err);
 uint64_t cv_reader_bytes(const struct cv_reader *r); /* bytes read so far */
+/* The file or the memory that the reader was made for, whole. */
+struct cv_area_source {
+    int fd;                /* borrowed; -1: it lies in memory */
+    const uint8_t *memory; /* borrowed */
+    size_t len;            /* of memory */
+};
+struct cv_area_source cv_reader_area(const struct cv_reader *r);
 /* What END said, once cv_reader_next returned 0; NULL before. */
 struct cv_rec_end;
 const struct cv_rec_end *cv_reader_end(const struct cv_reader *r);

@@ -2,8 +2,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
+#include "base/quiet.h"
+#include "stream-format/bodies.h"
 #include "stream-format/index.h"
 #include "stream-format/io.h"
 #include "stream-format/order.h"
@@ -42,6 +46,25 @@ static int write_header(struct cv_writer *w, struct cv_error *err)
     return write_pieces(w, &iov, 1, sizeof bytes, err);
 }
 
+/* The file has its area from the beginning, as a hole; records follow behind it. */
+static int make_area(struct cv_writer *w, struct cv_error *err)
+{
+    off_t end = (off_t)cv_stream_records_at(&w->header);
+    struct stat st;
+
+    if (!(w->header.required_features & CV_FEATURE_FIXED_OFFSETS))
+        return 0;
+    if (w->header.area_pages == 0 || w->header.area_pages > CV_PFN_COUNT_MAX)
+        return cv_fail(err, CV_E_INTERNAL, 0, "an area of %llu pages", (unsigned long long)w->header.area_pages);
+    if (fstat(w->io.fd, &st) < 0 || !S_ISREG(st.st_mode) || lseek(w->io.fd, 0, SEEK_CUR) != CV_STREAM_HEADER_SIZE)
+        return cv_fail(err, CV_E_INVALID, 0,
+                       "an image of fixed layout is written to a file of its own, and not to a pipe");
+    if (cv_quiet_ftruncate(w->io.fd, end) < 0 || lseek(w->io.fd, end, SEEK_SET) != end)
+        return cv_fail(err, CV_E_IO, errno, "make room for %llu pages", (unsigned long long)w->header.area_pages);
+    w->offset = (uint64_t)end;
+    return 0;
+}
+
 static int pick_stream_id(uint8_t id[16], const uint8_t *given, struct cv_error *err)
 {
     if (given != NULL)
@@ -69,18 +92,21 @@ int cv_writer_new(struct cv_writer **w_out, int fd, const struct cv_writer_optio
         cv_io_unblock(&w->io);
     w->header = (struct cv_stream_header){ .version = CV_STREAM_VERSION,
                                            .required_features = opt->required_features,
-                                           .optional_features = opt->optional_features };
+                                           .optional_features = opt->optional_features,
+                                           .area_pages = opt->area_pages };
     w->indexed = opt->index;
     w->index.stride = 1;
     if (opt->index)
         w->header.optional_features |= CV_OPTIONAL_INDEX;
     cv_order_init(&w->order, CV_E_INTERNAL, opt->required_features);
+    w->order.area_pages = opt->area_pages;
     if (opt->required_features & ~CV_FEATURES_KNOWN) {
         cv_writer_free(w);
         return cv_fail(err, CV_E_INTERNAL, 0, "required features 0x%llx are not built",
                        (unsigned long long)(opt->required_features & ~CV_FEATURES_KNOWN));
     }
-    if (pick_stream_id(w->header.stream_id, opt->stream_id, err) < 0 || write_header(w, err) < 0) {
+    if (pick_stream_id(w->header.stream_id, opt->stream_id, err) < 0 || write_header(w, err) < 0 ||
+        make_area(w, err) < 0) {
         cv_writer_free(w);
         return -1;
     }
@@ -265,6 +291,8 @@ int cv_writer_finish(struct cv_writer *w, struct cv_error *err)
 }
 
 uint64_t cv_writer_bytes(const struct cv_writer *w) { return w->offset; }
+
+uint64_t cv_writer_data_pages(const struct cv_writer *w) { return w->order.data_pages; }
 
 uint64_t cv_writer_records(const struct cv_writer *w) { return w->number; }
 

@@ -20,6 +20,7 @@ from xxh3 import xxh3_64, xxh3_128  # noqa: E402
 MAGIC = bytes.fromhex("894356590d0a1a0a")
 MEMORY_ONLY = 1 << 8
 INCREMENTAL = 1
+FIXED_OFFSETS = 1 << 2
 OPTIONAL_MAX = 16 << 20
 KINDS = ("DATA", "ABSENT", "BROKEN", "ALLOC", "ZERO", "SKIP")
 
@@ -32,6 +33,7 @@ TABLE = (
     ("VCPUS", 0x4, "ONE", "FULL", 16, 520, 40, "NONE"),
     ("PARENT", 0x7, "INCREMENTAL", "BOTH", 40, 295, 45, "NONE"),
     ("MEMORY", 0x5, "ONE", "BOTH", 64, 3136, 50, "NONE"),
+    ("PLACES", 0x9, "FIXED", "BOTH", 24, 65544, 55, "NONE"),
     ("CPU_POLICY", 0x6, "MAYBE", "FULL", 8, 40968, 60, "NONE"),
     ("PAGES", 0x10, "ANY", "BOTH", 41, 8407080, 70, "BODY"),
     ("PASS_END", 0x11, "SOME", "BOTH", 48, 48, 70, "BODY"),
@@ -114,6 +116,7 @@ class Reader:
         self.next_pass, self.last_pass, self.index_at = 0, False, 0
         self.pass_records = self.pass_data = self.next_pfn = self.data_pages = self.pfn_count = self.next_hash = 0
         self.headers, self.listed, self.index = b"", [], None
+        self.fixed, self.area_pages, self.places, self.empty_to = False, 0, [], 0
 
     def say(self, *lines):
         self.out.extend(lines)
@@ -131,19 +134,27 @@ class Reader:
         if version != 1:
             raise Fault("version", True)
         need(length == 64, "length")
-        reserved1, required, optional, ident, reserved2 = struct.unpack_from("<IQQ16sQ", d, 12)
-        need(reserved1 == 0 and reserved2 == 0, "reserved")
-        if required & ~(MEMORY_ONLY | INCREMENTAL):
+        reserved1, required, optional, ident, area = struct.unpack_from("<IQQ16sQ", d, 12)
+        self.fixed = bool(required & FIXED_OFFSETS)
+        need(reserved1 == 0 and (self.fixed or area == 0), "reserved")
+        if required & ~(MEMORY_ONLY | INCREMENTAL | FIXED_OFFSETS) or (self.fixed and required & INCREMENTAL):
             raise Fault("feature", True)
         self.memory_only = bool(required & MEMORY_ONLY)
         self.incremental = bool(required & INCREMENTAL)
         self.at, self.headers = 64, d[:64]
-        self.say("header version %d required 0x%x optional 0x%x id %s" % (version, required, optional, ident.hex()))
+        self.say("header version %d required 0x%x optional 0x%x id %s%s"
+                 % (version, required, optional, ident.hex(), " area %d" % area if self.fixed else ""))
+        if self.fixed:
+            need(1 <= area <= 1 << 40, "area")
+            need(not any(d[64:4096]), "reserved")
+            self.at, self.area_pages = 4096 * (area + 1), area
+            need(len(d) >= self.at, "truncated")
 
     # ---- order: section 6.2 ----
     def check_missing(self, name, rank):
         for row in TABLE:
-            must = row[2] in ("ONE", "SOME") or (row[2] == "INCREMENTAL" and self.incremental)
+            must = (row[2] in ("ONE", "SOME") or (row[2] == "INCREMENTAL" and self.incremental)
+                    or (row[2] == "FIXED" and self.fixed))
             if row[6] and row[6] < rank and must and row[0] not in self.seen:
                 need(self.memory_only and row[3] == "FULL", "missing")
         need(rank <= 70 or self.last_pass, "missing")
@@ -159,8 +170,10 @@ class Reader:
             name, _, presence, where, low, high, rank, tagged = row
             need(not (self.memory_only and where == "FULL"), "order")
             need(presence != "INCREMENTAL" or self.incremental, "order")
+            need(presence != "FIXED" or self.fixed, "order")
+            need(not (name == "PAGES" and self.fixed), "order")
             need(rank == 0 or rank >= self.rank, "order")
-            need(not (presence in ("ONE", "MAYBE", "INCREMENTAL") and name in self.seen), "order")
+            need(not (presence in ("ONE", "MAYBE", "INCREMENTAL", "FIXED") and name in self.seen), "order")
             if rank:
                 self.check_missing(name, rank)
             need(tagged == "BODY" or tag == 0, "tag")
@@ -331,7 +344,7 @@ class Reader:
         return finish
 
     def runs(self, table, first, span, data_pages):
-        at, pfn, before, listed, data = 0, first, 5, 0, 0
+        at, pfn, before, listed, data, runs = 0, first, 5, 0, 0, []
         while at < len(table):
             value = shift = 0
             while True:
@@ -353,7 +366,9 @@ class Reader:
                 self.say("  run %s 0x%x %d" % (KINDS[kind], pfn, length))
             data += length if kind == 0 else 0
             pfn += length
+            runs.append((kind, pfn - length, length))
         need(before != 5 and pfn == first + span and data == data_pages)
+        return runs
 
     def contents(self, payload, codec, raw_length):
         if codec == 1:
@@ -441,8 +456,52 @@ class Reader:
             self.next_hash = first + span
             self.say("  first 0x%x span %d data %d runs-length %d" % (first, span, data_pages, runs_length))
             self.say(*("  hash " + h.hex() for h in hashes))
-            self.runs(table, first, span, data_pages)
+            runs = self.runs(table, first, span, data_pages)
+            if self.fixed:
+                self.data_pages += data_pages
+                self.placed(runs, hashes)
         return finish
+
+    # ---- fixed layout: section 5.21 ----
+    def read_places(self, b):
+        count, reserved = b.take("II")
+        need(1 <= count <= 4096 and reserved == 0)
+        entries, due = [b.take("QQ") for _ in range(count)], 0
+        b.end()
+        for first, pages in entries:
+            need(first >= due and pages >= 1 and first + pages <= 1 << 40)
+            due = first + pages + 1
+
+        def finish():
+            need(entries[-1][0] + entries[-1][1] <= self.pfn_count)
+            need(sum(pages for _, pages in entries) == self.area_pages, "area")
+            self.places = entries
+            self.say(*("  place 0x%x %d" % e for e in entries))
+        return finish
+
+    def find_place(self, pfn, length):
+        before = 0
+        for first, pages in self.places:
+            if first <= pfn and pfn + length <= first + pages:
+                return before + pfn - first
+            before += pages
+        raise Fault("area")
+
+    def empty(self, place):
+        need(not any(self.data[4096 * (self.empty_to + 1):4096 * (place + 1)]), "area")
+
+    def placed(self, runs, hashes):
+        """Between the pages there is nothing; and they are what their hashes say."""
+        found = []
+        for kind, pfn, length in runs:
+            if kind != 0:
+                continue
+            place = self.find_place(pfn, length)
+            self.empty(place)
+            self.empty_to = place + length
+            found += [self.data[4096 * (p + 1):4096 * (p + 2)] for p in range(place, place + length)]
+        need(all(xxh3_128(page) == h for page, h in zip(found, hashes)), "hash")
+        self.say("  contents %016x" % xxh3_64(b"".join(found)))
 
     def read_freeze(self, b):
         time, ms, flags, n, m = b.take("QIIII")
@@ -485,6 +544,9 @@ class Reader:
         self.header()
         while self.record():
             pass
+        if self.fixed:
+            self.place = "area at offset 4096"
+            self.empty(self.area_pages)
 
 
 def dump(data):

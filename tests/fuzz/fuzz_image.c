@@ -34,7 +34,7 @@ static int judged(int rc, const struct cv_error *err)
 
 static struct cv_image *read_image(int fd, const struct cv_image_options *opt, int *rc_out, struct cv_error *err)
 {
-    const struct cv_reader_options ro = { .accept_features = CV_FEATURE_MEMORY_ONLY,
+    const struct cv_reader_options ro = { .accept_features = CV_FEATURE_MEMORY_ONLY | CV_FEATURE_FIXED_OFFSETS,
                                           .defer_hash_of_pages = opt->check_pages };
     struct cv_image *img = calloc(1, sizeof *img);
     struct cv_reader *r;
@@ -93,7 +93,7 @@ static void inspect(int fd)
 
 static void inspect_raw(int fd)
 {
-    const struct cv_reader_options ro = { .accept_features = CV_FEATURE_MEMORY_ONLY };
+    const struct cv_reader_options ro = { .accept_features = CV_FEATURE_MEMORY_ONLY | CV_FEATURE_FIXED_OFFSETS };
     struct cv_error err = CV_ERROR_INIT;
     struct cv_reader *r;
 

@@ -12,11 +12,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "memory/check.h"
 #include "tests/support/raw_stream.h"
 #include "tests/support/rng.h"
 #include "tests/support/sample_stream.h"
 
-#define BASES 12u
+#define BASES 15u
+#define FIXED 12u /* and up: of fixed layout */
 #define RECORDS 64u
 
 /* A valid stream and the offsets of its records; at[count] is the end. */
@@ -37,15 +39,16 @@ static void make_bases(void)
                                       .index = i % 2,
                                       .notes = i % 3 == 0,
                                       .freeze = i % 4 == 1,
-                                      .parent = i % 3 == 1,
-                                      .hashes = i % 2 == 1,
+                                      .parent = i % 3 == 1 && i < FIXED,
+                                      .hashes = i % 2 == 1 || i >= FIXED,
+                                      .fixed = i >= FIXED,
                                       .zstd = 2 };
         struct base *b = &bases[i];
         struct raw_stream *raw = calloc(1, sizeof *raw);
         sample_stream(&b->bytes, &opt);
         if (raw_parse(raw, b->bytes.data, b->bytes.len) < 0 || raw->count > RECORDS)
             abort();
-        size_t at = CV_STREAM_HEADER_SIZE;
+        size_t at = CV_STREAM_HEADER_SIZE + raw->area.len;
         for (b->count = 0; b->count < raw->count; b->count++) {
             b->at[b->count] = at;
             at += CV_RECORD_HEADER_SIZE + ((raw->record[b->count].body.len + 7) & ~(size_t)7);
@@ -181,13 +184,10 @@ static bool is_a_base(const struct cv_buf *s)
 static bool refused(const struct cv_buf *s)
 {
     struct cv_error err = CV_ERROR_INIT;
-    CV_AUTO_RECORD rec = { 0 };
+    const struct cv_mem_options mem = { .codec = CV_CODEC_NONE };
     struct cv_reader *r = sample_reader(s, &err);
-    int rc = -1;
 
-    if (r != NULL)
-        while ((rc = cv_reader_next(r, &rec, &err)) == 1)
-            ;
+    int rc = r != NULL ? cv_memory_check(r, &mem, &err) : -1;
     cv_reader_free(r);
     return rc < 0 && (err.code == CV_E_STREAM || err.code == CV_E_STREAM_VERSION) &&
            strstr(err.text, " at offset ") != NULL;

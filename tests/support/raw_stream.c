@@ -18,7 +18,11 @@ int raw_parse(struct raw_stream *s, const uint8_t *data, size_t len)
     if (len < CV_STREAM_HEADER_SIZE)
         return -1;
     cv_stream_header_decode(&s->header, data);
-    for (size_t at = CV_STREAM_HEADER_SIZE; at < len; s->count++) {
+    uint64_t records_at = cv_stream_records_at(&s->header);
+    if (s->header.area_pages > len || records_at > len)
+        return -1;
+    must(cv_buf_append(&s->area, data + CV_STREAM_HEADER_SIZE, (size_t)records_at - CV_STREAM_HEADER_SIZE, NULL));
+    for (size_t at = (size_t)records_at; at < len; s->count++) {
         struct cv_frame f;
         uint64_t check;
         if (len - at < CV_RECORD_HEADER_SIZE || s->count == RAW_RECORDS_MAX)
@@ -40,6 +44,7 @@ void raw_dispose(struct raw_stream *s)
 {
     for (size_t i = 0; i < RAW_RECORDS_MAX; i++)
         cv_buf_dispose(&s->record[i].body);
+    cv_buf_dispose(&s->area);
     s->count = 0;
 }
 
@@ -53,6 +58,9 @@ static void end_body(const struct raw_stream *s, const struct cv_buf *out, uint6
     for (size_t i = 0; i < s->count; i++)
         if (s->record[i].type == CV_REC_PAGES && s->record[i].body.len >= CV_PAGES_HEAD_SIZE)
             end.data_pages += cv_load32(s->record[i].body.data + 28);
+        else if (s->header.required_features & CV_FEATURE_FIXED_OFFSETS && s->record[i].type == CV_REC_PAGE_HASHES &&
+                 s->record[i].body.len >= CV_HASHES_HEAD_SIZE)
+            end.data_pages += cv_load32(s->record[i].body.data + 20);
     XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(digest));
     memcpy(end.digest, canonical.digest, sizeof end.digest);
     cv_rec_end_encode(&end, body);
@@ -66,6 +74,7 @@ void raw_emit(const struct raw_stream *s, struct cv_buf *out)
 
     out->len = 0;
     must(cv_buf_append(out, header, sizeof header, NULL));
+    must(cv_buf_append(out, s->area.data, s->area.len, NULL));
     XXH3_128bits_reset(digest);
     XXH3_128bits_update(digest, header, sizeof header);
     for (size_t i = 0; i < s->count; i++) {

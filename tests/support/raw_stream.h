@@ -19,6 +19,7 @@ struct raw_record {
 
 struct raw_stream {
     struct cv_stream_header header;
+    struct cv_buf area; /* owned: what lies between header and records; of fixed layout */
     struct raw_record record[RAW_RECORDS_MAX];
     size_t count;
     bool keep_end; /* put END's body as it is instead of with right totals and digest */

@@ -124,9 +124,30 @@ static void put_parent(struct cv_writer *w, struct rng *r, struct cv_buf *b)
     put(w, CV_REC_PARENT, b);
 }
 
-/* Two records: DATA ZERO SKIP ALLOC, and DATA of two pages. */
-static void put_hashes(struct cv_writer *w, struct rng *r, struct cv_buf *b)
+/* Where put_hashes has pages with contents, and one place more. */
+static const struct cv_place places[] = { { 2, 2 }, { 0xfff, 3 } };
+#define AREA_PAGES 5u
+
+static void put_places(struct cv_writer *w, struct cv_buf *b)
 {
+    must(cv_rec_places_encode(places, 2, b, &err));
+    put(w, CV_REC_PLACES, b);
+}
+
+/* A page's contents at its place; hash_out: theirs. */
+static void put_placed(int fd, uint64_t slot, struct rng *r, uint8_t hash_out[16])
+{
+    uint8_t page[PAGE] = { 0 };
+
+    rng_fill(r, page, 48);
+    must(pwrite(fd, page, sizeof page, (off_t)((slot + 1) * PAGE)) == sizeof page ? 0 : -1);
+    cv_body_hash128(page, sizeof page, hash_out);
+}
+
+/* Two records: DATA ZERO SKIP ALLOC, and DATA of two pages.  fd: of fixed layout, contents go there; else -1. */
+static void put_hashes(struct cv_writer *w, int fd, struct rng *r, struct cv_buf *b)
+{
+    static const uint64_t slots[2] = { 0, 3 };
     static const uint8_t runs[2][4] = { { 1 << 3 | 0, 2 << 3 | 4, 4 << 3 | 5, 3 << 3 | 3 }, { 2 << 3 | 0 } };
     const struct cv_rec_hashes h[2] = { { .first_pfn = 2, .span = 10, .runs_length = 4, .data_pages = 1 },
                                         { .first_pfn = 0x1000, .span = 2, .runs_length = 1, .data_pages = 2 } };
@@ -135,6 +156,8 @@ static void put_hashes(struct cv_writer *w, struct rng *r, struct cv_buf *b)
     for (unsigned i = 0; i < 2; i++) {
         cv_rec_hashes_head_encode(&h[i], head);
         rng_fill(r, hash, sizeof hash);
+        for (unsigned k = 0; fd >= 0 && k < h[i].data_pages; k++)
+            put_placed(fd, slots[i] + k, r, hash + 16 * (size_t)k);
         must(cv_buf_append(b, head, sizeof head, &err));
         must(cv_buf_append(b, runs[i], h[i].runs_length, &err));
         must(cv_buf_append(b, hash, h[i].data_pages * 16, &err));
@@ -155,6 +178,8 @@ static void put_static(struct cv_writer *w, const struct sample_options *opt, st
     if (opt->parent)
         put_parent(w, r, b);
     put_memory(w, b);
+    if (opt->fixed)
+        put_places(w, b);
     must(cv_rec_cpu_policy_encode(leaves, 3, msrs, 1, b, &err));
     put(w, CV_REC_CPU_POLICY, b);
 }
@@ -167,7 +192,7 @@ static void put_passes(struct cv_writer *w, const struct sample_options *opt, st
             .pass = pass, .flags = last ? CV_PASS_LAST : 0, .dirty_left = last ? 0 : 7, .duration_us = 1000
         };
         uint64_t pfn = 0;
-        for (unsigned i = 0; i < opt->pages_records; i++) {
+        for (unsigned i = 0; !opt->fixed && i < opt->pages_records; i++) {
             unsigned pages = 1 + (unsigned)rng_below(r, 4);
             pfn += rng_below(r, 3);
             sample_pages(b, rng_next(r), pass, pfn, pages, opt->zstd > i % 2);
@@ -255,7 +280,9 @@ void sample_stream(struct cv_buf *out, const struct sample_options *opt)
     struct cv_writer_options wo = { .stream_id = id,
                                     .index = opt->index,
                                     .required_features = (opt->emulators == 0 ? CV_FEATURE_MEMORY_ONLY : 0) |
-                                                         (opt->parent ? CV_FEATURE_INCREMENTAL : 0),
+                                                         (opt->parent ? CV_FEATURE_INCREMENTAL : 0) |
+                                                         (opt->fixed ? CV_FEATURE_FIXED_OFFSETS : 0),
+                                    .area_pages = opt->fixed ? AREA_PAGES : 0,
                                     .optional_features = opt->hashes ? CV_OPTIONAL_PAGE_HASHES : 0 };
     must(cv_writer_new(&w, fd, &wo, &err));
     put_note(w, opt, &b);
@@ -266,11 +293,13 @@ void sample_stream(struct cv_buf *out, const struct sample_options *opt)
         if (opt->parent)
             put_parent(w, &r, &b);
         put_memory(w, &b);
+        if (opt->fixed)
+            put_places(w, &b);
     }
     put_passes(w, opt, &r, &b);
     put_note(w, opt, &b);
     if (opt->hashes)
-        put_hashes(w, &r, &b);
+        put_hashes(w, opt->fixed ? fd : -1, &r, &b);
     if (opt->emulators > 0) {
         if (opt->freeze)
             put_freeze(w, &r, &b);
@@ -288,7 +317,8 @@ void sample_stream(struct cv_buf *out, const struct sample_options *opt)
 
 struct cv_reader *sample_reader(const struct cv_buf *stream, struct cv_error *e)
 {
-    struct cv_reader_options opt = { .accept_features = CV_FEATURE_MEMORY_ONLY | CV_FEATURE_INCREMENTAL };
+    struct cv_reader_options opt = { .accept_features =
+                                         CV_FEATURE_MEMORY_ONLY | CV_FEATURE_INCREMENTAL | CV_FEATURE_FIXED_OFFSETS };
     struct cv_reader *r = NULL;
 
     return cv_reader_new_memory(&r, stream->data, stream->len, &opt, e) < 0 ? NULL : r;

@@ -15,6 +15,7 @@ struct sample_options {
     bool devices;  /* guests: a DEVICES record */
     bool parent;   /* incremental: based on another image */
     bool hashes;   /* hashes of some pages */
+    bool fixed;    /* of fixed layout: these pages are in an area; no parent, no PAGES */
     bool freeze;   /* guests: a command ran while it stood still */
     unsigned zstd; /* 0: no PAGES packed, 1: every other one, 2: all */
 };

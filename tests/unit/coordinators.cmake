@@ -11,11 +11,13 @@ foreach(name create save_restore still blockers freeze as_it_is adopt)
   add_dependencies(test_${name} fake-qemu)
 endforeach()
 if(TARGET convoy_convert)
-  convoy_test(test_incremental
-    SOURCES "${PROJECT_SOURCE_DIR}/tests/unit/test_incremental.c" "${PROJECT_SOURCE_DIR}/tests/support/one_host.c"
-            "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c" "${PROJECT_SOURCE_DIR}/tests/support/fake_host.c"
-    LINKS convoy_save convoy_restore convoy_convert convoy_guest PkgConfig::JANSSON LABELS full TIMEOUT 600)
-  set_tests_properties(test_incremental PROPERTIES RESOURCE_LOCK emulators
-    ENVIRONMENT "FAKE_QEMU=$<TARGET_FILE_DIR:test_incremental>/fake-qemu")
-  add_dependencies(test_incremental fake-qemu)
+  foreach(name incremental fixed)
+    convoy_test(test_${name}
+      SOURCES "${PROJECT_SOURCE_DIR}/tests/unit/test_${name}.c" "${PROJECT_SOURCE_DIR}/tests/support/one_host.c"
+              "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c" "${PROJECT_SOURCE_DIR}/tests/support/fake_host.c"
+      LINKS convoy_save convoy_restore convoy_convert convoy_guest PkgConfig::JANSSON LABELS full TIMEOUT 600)
+    set_tests_properties(test_${name} PROPERTIES RESOURCE_LOCK emulators
+      ENVIRONMENT "FAKE_QEMU=$<TARGET_FILE_DIR:test_${name}>/fake-qemu")
+    add_dependencies(test_${name} fake-qemu)
+  endforeach()
 endif()

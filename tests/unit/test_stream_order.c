@@ -26,6 +26,7 @@ static size_t body_for(uint32_t type, const struct cv_order *o, uint32_t *tag, u
                                    .pages = o->pass_data,
                                    .flags = o->pass >= 1 ? CV_PASS_LAST : 0 };
     struct cv_rec_parent parent = { .name = "" };
+    const struct cv_place place = { 7, 1 };
     struct cv_rec_hashes hashes = { .first_pfn = o->next_hash_pfn, .span = 1, .runs_length = 1 };
     struct cv_rec_device_state state = { .blob = (const uint8_t *)"x", .blob_len = 1 };
     uint8_t head[CV_DEVICE_STATE_HEAD];
@@ -33,6 +34,7 @@ static size_t body_for(uint32_t type, const struct cv_order *o, uint32_t *tag, u
 
     switch (type) {
     case CV_REC_LAYOUT: rc = cv_rec_layout_encode(&layout, &b, NULL); break;
+    case CV_REC_PLACES: rc = cv_rec_places_encode(&place, 1, &b, NULL); break;
     case CV_REC_PARENT: rc = cv_rec_parent_encode(&parent, &b, NULL); break;
     case (uint32_t)CV_REC_PAGE_HASHES:
         cv_rec_hashes_head_encode(&hashes, head);
@@ -60,7 +62,7 @@ static size_t body_for(uint32_t type, const struct cv_order *o, uint32_t *tag, u
 struct model {
     unsigned n[32];
     unsigned pass;
-    bool last, incremental;
+    bool last, incremental, fixed;
 };
 
 static unsigned row(uint32_t type) { return (unsigned)(cv_record_rule(type) - cv_record_rules); }
@@ -74,6 +76,10 @@ static bool model_allows(const struct model *m, uint32_t type, uint32_t tag)
         return false;
     if (type == CV_REC_PARENT && !m->incremental)
         return false;
+    if ((type == CV_REC_PLACES && !m->fixed) || (type == CV_REC_PAGES && m->fixed))
+        return false;
+    if (r->rank > 55 && m->fixed && !m->n[row(CV_REC_PLACES)])
+        return false;
     if (r->rank > 45 && m->incremental && !m->n[row(CV_REC_PARENT)])
         return false;
     if (r->rank != 0)
@@ -85,8 +91,8 @@ static bool model_allows(const struct model *m, uint32_t type, uint32_t tag)
                 (other->presence == CV_PRESENCE_ONE || other->presence == CV_PRESENCE_SOME))
                 return false; /* something earlier is missing */
         }
-    if ((r->presence == CV_PRESENCE_ONE || r->presence == CV_PRESENCE_MAYBE ||
-         r->presence == CV_PRESENCE_INCREMENTAL) &&
+    if ((r->presence == CV_PRESENCE_ONE || r->presence == CV_PRESENCE_MAYBE || r->presence == CV_PRESENCE_INCREMENTAL ||
+         r->presence == CV_PRESENCE_FIXED) &&
         m->n[row(type)])
         return false;
     if (r->rank > 70 && !m->last)
@@ -130,9 +136,11 @@ START_TEST(agrees_with_the_model_on_random_walks)
 
     for (unsigned walk = 0; walk < 1000; walk++) {
         struct cv_order o;
-        bool incremental = walk % 2;
-        struct model m = { .incremental = incremental };
-        cv_order_init(&o, CV_E_STREAM, incremental ? CV_FEATURE_INCREMENTAL : 0);
+        bool incremental = walk % 3 == 1, fixed = walk % 3 == 2;
+        struct model m = { .incremental = incremental, .fixed = fixed };
+        cv_order_init(&o, CV_E_STREAM,
+                      (incremental ? CV_FEATURE_INCREMENTAL : 0) | (fixed ? CV_FEATURE_FIXED_OFFSETS : 0));
+        o.area_pages = fixed ? 1 : 0;
         for (unsigned step = 0; step < 400 && !o.ended; step++) {
             uint32_t type = cv_record_rules[rng_below(&r, cv_record_rules_count)].id;
             uint32_t tag = random_tag(&r, type, &m);

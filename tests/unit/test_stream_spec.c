@@ -28,7 +28,7 @@ static void unload(void) { free(spec); }
 
 static const char *presence_word(enum cv_presence p)
 {
-    static const char *const words[] = { "ONE", "MAYBE", "SOME", "ANY", "EMULATORS", "INCREMENTAL" };
+    static const char *const words[] = { "ONE", "MAYBE", "SOME", "ANY", "EMULATORS", "INCREMENTAL", "FIXED" };
     return words[p];
 }
 
