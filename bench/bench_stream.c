@@ -17,6 +17,8 @@
 #include "bench/bench_stream.h"
 #include "memory/file_sink.h"
 #include "memory/file_source.h"
+#include "memory/fixed.h"
+#include "memory/hashes.h"
 #include "memory/pipeline.h"
 #include "memory/ram.h"
 #include "stream-format/bodies.h"
@@ -24,7 +26,7 @@
 struct args {
     const char *image, *compress, *out, *restore_to;
     struct cv_mem_options opt;
-    bool save, restore, compare, keep;
+    bool save, restore, compare, keep, fixed;
     const char *generate;
     uint64_t seed;
     bool all_random;
@@ -79,6 +81,54 @@ static int put_memory_record(struct cv_writer *w, uint64_t pfn_count, struct cv_
     return cv_writer_put(w, CV_REC_MEMORY, &iov, 1, err);
 }
 
+/* The image's pages have a place each. */
+static int put_places(struct cv_writer *w, uint64_t pfn_count, int fd, struct cv_fixed *fixed, struct cv_error *err)
+{
+    const struct cv_place all = { 0, pfn_count };
+    struct cv_rec_places v;
+    CV_AUTO_BUF body = { 0 };
+
+    if (cv_rec_places_encode(&all, 1, &body, err) < 0 || cv_rec_places_decode(&v, body.data, body.len, err) < 0 ||
+        cv_fixed_init(fixed, &v, err) < 0 || cv_fixed_open_write(fixed, fd, err) < 0)
+        return -1;
+    struct iovec iov = { .iov_base = body.data, .iov_len = body.len };
+    return cv_writer_put(w, CV_REC_PLACES, &iov, 1, err);
+}
+
+static int save_fixed(struct cv_file_source *source, struct cv_writer *w, int fd, const struct args *a,
+                      struct result *r, struct cv_error *err)
+{
+    uint64_t pfn_count = cv_file_source_pages(source);
+    struct cv_hashes hashes = { 0 };
+    struct cv_fixed fixed = { 0 };
+    struct cv_mem_options opt = a->opt;
+    struct cv_saver *s = NULL;
+    int rc = put_memory_record(w, pfn_count, err);
+
+    opt.fixed = &fixed;
+    opt.hashes = &hashes;
+    if (rc == 0)
+        rc = put_places(w, pfn_count, fd, &fixed, err);
+    if (rc == 0)
+        rc = cv_hashes_init(&hashes, pfn_count, err);
+    if (rc == 0)
+        rc = cv_saver_new(&s, cv_file_source_port(source), w, &opt, err);
+    if (rc == 0)
+        rc = cv_saver_pass(s, 0, NULL, pfn_count, NULL, NULL, err);
+    if (rc == 0)
+        rc = cv_saver_pass_end(s, true, 0, 0, err);
+    if (rc == 0)
+        rc = cv_hashes_put(&hashes, false, w, err);
+    if (rc == 0)
+        rc = cv_writer_finish(w, err);
+    if (rc == 0)
+        r->stats = *cv_saver_stats(s);
+    cv_saver_free(s);
+    cv_hashes_dispose(&hashes);
+    cv_fixed_dispose(&fixed);
+    return rc;
+}
+
 static int save_with(struct cv_file_source *source, struct cv_writer *w, const struct args *a, struct result *r,
                      struct cv_error *err)
 {
@@ -102,7 +152,8 @@ static int save_with(struct cv_file_source *source, struct cv_writer *w, const s
 
 static int save(const struct args *a, struct result *r, struct cv_error *err)
 {
-    const struct cv_writer_options wopt = { .required_features = CV_FEATURE_MEMORY_ONLY, .index = true };
+    struct cv_writer_options wopt = { .required_features = CV_FEATURE_MEMORY_ONLY, .index = true };
+    struct stat st;
     struct cv_file_source *source = NULL;
     struct cv_writer *w = NULL;
 
@@ -114,12 +165,17 @@ static int save(const struct args *a, struct result *r, struct cv_error *err)
     if (fd < 0)
         return cv_fail(err, CV_E_IO, errno, "open %s", a->out);
     int rc = cv_file_source_open(&source, a->image, err);
+    if (rc == 0 && a->fixed) {
+        wopt.required_features |= CV_FEATURE_FIXED_OFFSETS;
+        wopt.optional_features = CV_OPTIONAL_PAGE_HASHES;
+        wopt.area_pages = cv_file_source_pages(source);
+    }
     if (rc == 0)
         rc = cv_writer_new(&w, fd, &wopt, err);
     if (rc == 0)
-        rc = save_with(source, w, a, r, err);
+        rc = a->fixed ? save_fixed(source, w, fd, a, r, err) : save_with(source, w, a, r, err);
     if (rc == 0)
-        r->bytes_out = cv_writer_bytes(w);
+        r->bytes_out = a->fixed && fstat(fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : cv_writer_bytes(w);
     cv_writer_free(w);
     cv_file_source_close(source);
     cv_fd_dispose(&fd);
@@ -173,25 +229,29 @@ static void target_close(struct target *t)
 }
 
 static int begin_memory(struct cv_loader **l_out, struct target *t, const struct cv_record *rec, const struct args *a,
-                        struct cv_error *err)
+                        struct cv_fixed *fixed, struct cv_error *err)
 {
+    struct cv_mem_options opt = a->opt;
     struct cv_rec_memory m;
 
+    opt.fixed = fixed;
     if (cv_rec_memory_decode(&m, rec->body.data, rec->body.len, err) < 0 || target_open(t, a, m.pfn_count, err) < 0)
         return -1;
-    return cv_loader_new(l_out, t->sink, m.pfn_count, &a->opt, err);
+    return cv_loader_new(l_out, t->sink, m.pfn_count, &opt, err);
 }
 
 static int restore_records(struct cv_reader *reader, struct cv_loader **l, struct target *t, const struct args *a,
-                           struct cv_error *err)
+                           struct cv_fixed *fixed, struct cv_error *err)
 {
     CV_AUTO_RECORD rec = { 0 };
     int rc;
 
     while ((rc = cv_reader_next(reader, &rec, err)) > 0) {
         if (rec.type == CV_REC_MEMORY)
-            rc = begin_memory(l, t, &rec, a, err);
-        else if (rec.type == CV_REC_PAGES)
+            rc = begin_memory(l, t, &rec, a, fixed, err);
+        else if (rec.type == CV_REC_PLACES)
+            rc = cv_fixed_take(fixed, reader, &rec, err);
+        else if (rec.type == CV_REC_PAGES || rec.raw_type == CV_REC_PAGE_HASHES)
             rc = cv_loader_record(*l, &rec, err);
         else if (rec.type == CV_REC_PASS_END)
             rc = cv_loader_pass_end(*l, &rec, err);
@@ -203,7 +263,9 @@ static int restore_records(struct cv_reader *reader, struct cv_loader **l, struc
 
 static int restore(const struct args *a, struct target *t, struct result *r, struct cv_error *err)
 {
-    const struct cv_reader_options ropt = { .defer_hash_of_pages = true, .accept_features = CV_FEATURE_MEMORY_ONLY };
+    const struct cv_reader_options ropt = { .defer_hash_of_pages = true,
+                                            .accept_features = CV_FEATURE_MEMORY_ONLY | CV_FEATURE_FIXED_OFFSETS };
+    struct cv_fixed fixed = { 0 };
     struct cv_reader *reader = NULL;
     struct cv_loader *l = NULL;
 
@@ -216,10 +278,13 @@ static int restore(const struct args *a, struct target *t, struct result *r, str
         return cv_fail(err, CV_E_IO, errno, "open %s", a->out);
     int rc = cv_reader_new(&reader, fd, &ropt, err);
     if (rc == 0)
-        rc = restore_records(reader, &l, t, a, err);
+        rc = restore_records(reader, &l, t, a, &fixed, err);
+    if (rc == 0)
+        rc = cv_loader_end(l, err);
     if (rc == 0)
         r->stats = *cv_loader_stats(l);
     cv_loader_free(l);
+    cv_fixed_dispose(&fixed);
     cv_reader_free(reader);
     r->restore_s = seconds_since(start);
     r->restore_cpu_s = cpu_seconds() - cpu;
@@ -318,7 +383,7 @@ static int parse_size(const char *text, uint64_t *out, struct cv_error *err)
 
 static const char usage[] = "usage: stream IMAGE [--threads N] [--compress none|zstd[:LEVEL]|auto] [--out FILE] "
                             "[--restore-to FILE|memory|none]\n"
-                            "                    [--no-save] [--no-restore] [--no-compare] [--keep]\n"
+                            "                    [--no-save] [--no-restore] [--no-compare] [--keep] [--fixed]\n"
                             "       stream --generate SIZE[K|M|G] OUT [--seed N] [--all-random]\n";
 
 enum {
@@ -330,6 +395,7 @@ enum {
     O_NO_RESTORE,
     O_NO_COMPARE,
     O_KEEP,
+    O_FIXED,
     O_GENERATE,
     O_SEED,
     O_ALL_RANDOM,
@@ -344,6 +410,7 @@ static const struct option options[] = {
     { "no-restore", 0, NULL, O_NO_RESTORE },
     { "no-compare", 0, NULL, O_NO_COMPARE },
     { "keep", 0, NULL, O_KEEP },
+    { "fixed", 0, NULL, O_FIXED },
     { "generate", 1, NULL, O_GENERATE },
     { "seed", 1, NULL, O_SEED },
     { "all-random", 0, NULL, O_ALL_RANDOM },
@@ -363,6 +430,10 @@ static int parse(int argc, char **argv, struct args *a, struct cv_error *err)
         case O_NO_RESTORE: a->restore = false; break;
         case O_NO_COMPARE: a->compare = false; break;
         case O_KEEP: a->keep = true; break;
+        case O_FIXED:
+            a->fixed = true;
+            a->compress = "none";
+            break;
         case O_GENERATE: a->generate = optarg; break;
         case O_SEED: a->seed = strtoull(optarg, NULL, 0); break;
         case O_ALL_RANDOM: a->all_random = true; break;

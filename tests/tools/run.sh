@@ -115,6 +115,25 @@ extract_all()
     [ "$(stat -c %s "$work/memory")" = $((0x100000 * 4096)) ] || complain "memory has another size"
     [ "$(stat -c %b "$work/memory")" -lt 1024 ] || complain "memory has no holes"
     dd if="$work/memory" bs=4096 count=8 status=none | sha256sum | same three.memory
+    status 0 "$convoy" extract --memory --range 2-0x9 -o "$work/part" "$here/three.cvy"
+    dd if="$work/memory" bs=4096 skip=2 count=8 status=none | cmp - "$work/part" || complain "a range is other pages"
+    # Of fixed layout nothing but the range is read: whatever else is in the file.
+    cp "$checkout/tests/golden/valid/fixed.cvy" "$work/fixed"
+    status 0 "$convoy" extract --memory -o "$work/memory" "$work/fixed"
+    printf x | dd of="$work/fixed" bs=1 seek=5000 conv=notrunc status=none
+    status 0 "$convoy" extract --memory --range 0x1000-0x1001 -o "$work/part" "$work/fixed"
+    dd if="$work/memory" bs=4096 skip=4096 count=2 status=none | cmp - "$work/part" || complain "a range is other pages"
+    status 6 "$convoy" extract --memory --range 0-0x1001 -o "$work/part2" "$work/fixed"
+    grep -q 'hash: page 0x2, at byte 4096, is damaged' "$work/err" || complain "damage: $(cat "$work/err")"
+    status 6 "$convoy" extract --memory -o "$work/part2" "$work/fixed"
+    status 6 "$convoy" verify "$work/fixed"
+    [ ! -e "$work/part2" ] || complain "something was left of a damaged image"
+    status 5 "$convoy" verify - < <(cat "$checkout/tests/golden/valid/fixed.cvy")
+    grep -q 'and not from a pipe' "$work/err" || complain "from a pipe: $(cat "$work/err")"
+    for v in 5 5- 5-4 -5 a-b 0x-4 5-4503599627370496; do
+        refused '--range takes' "$convoy" extract --memory --range "$v" -o "$work/x" "$here/three.cvy"
+    done
+    refused '--range goes with' "$convoy" extract --config --range 1-2 -o "$work/x" "$here/three.cvy"
     status 3 "$convoy" extract --device-state 5 -o "$work/x" "$here/three.cvy"
     status 2 "$convoy" extract --device-state 9 -o "$work/x" "$here/three.cvy"
     status 2 "$convoy" extract --memory -o - "$here/three.cvy"
