@@ -35,7 +35,7 @@ bench_zstd()
 
 bench_program()
 {
-    local name=${1:-bench_stream} build=${CONVOY_BENCH_BUILD:-$bench_root/build/bench} log
+    local name=${1:-bench_stream} build=${CONVOY_BENCH_BUILD:-$bench_root/build/speed} log
     bench_packages || return 1
     mkdir -p "$build"
     log=$build/build.log
