@@ -94,6 +94,26 @@ static int plan(struct cv_guest *g, struct cv_findings *found, struct cv_error *
     return rc;
 }
 
+/* libxl gives each HVM guest a PV keyboard and pointer and does not say so in its record. */
+static int note_keyboard(struct cv_guest *g, struct cv_error *err)
+{
+    json_t *o = json_loads(g->devices, 0, NULL);
+    char *text = NULL;
+
+    if (strstr(g->devices_list, "vkbd/0 ") == NULL || json_array_size(json_object_get(o, "vkbs")) > 0) {
+        json_decref(o);
+        return 0;
+    }
+    if (json_object_set_new(o, "vkbs", json_pack("[{s:i}]", "devid", 0)) == 0)
+        text = json_dumps(o, JSON_INDENT(4));
+    json_decref(o);
+    if (text == NULL)
+        return cv_fail(err, CV_E_NOMEM, 0, "no memory for the PV devices");
+    free(g->devices);
+    g->devices = text;
+    return 0;
+}
+
 static int check_type(const struct cv_guest *g, struct cv_error *err)
 {
     json_t *o = json_loads(g->devices, 0, NULL);
@@ -133,7 +153,7 @@ int cv_guest_adopt(struct cv_guest *g, struct cv_findings *found, struct cv_erro
         return cv_fail(err, CV_E_UNSUPPORTED, 0,
                        "domain %u was made neither by convoy nor by xl or libvirt (libxl has no record of it)",
                        g->domid);
-    if (check_type(g, err) < 0 || check_whole(g, err) < 0)
+    if (check_type(g, err) < 0 || check_whole(g, err) < 0 || note_keyboard(g, err) < 0)
         return -1;
     return plan(g, found, err) < 0 ? cv_context(err, "domain %u, made by xl or libvirt", g->domid) : 0;
 }
