@@ -18,6 +18,15 @@ standing_ask()
     done
 }
 
+# standing_nudge HOST-DIR...: an interrupt from outside.  In software a machine now and then loses the interrupt of its timer: Xen
+# halts the processor, and then nothing moves until anything else happens (seen once: for 688 s, with everybody asleep, until it was
+# asked who stands where).
+standing_nudge()
+{
+    local dir
+    for dir in "$@"; do timeout 5 bash -c 'echo >"$1"' - "$dir/ask.in" || true; done
+}
+
 # standing_done HOST-DIR...: every dom0 has said all.
 standing_done()
 {
