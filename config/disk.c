@@ -239,9 +239,8 @@ static const char *served_twice(const struct cv_guest_config *c, const struct cv
     bool qemu = !elsewhere(d) && (strcmp(d->backend, "qdisk") == 0 || strcmp(d->format, "raw") != 0);
     if (!attached || !d->pv || !qemu)
         return "";
-    return "its PV half is served by a QEMU, and an emulator that is attached might serve it a second time: a raw "
-           "image "
-           "does without, or pv=0";
+    return "its PV half is served by a QEMU, and an emulator that is attached might serve it a second time: take a raw "
+           "image, or pv=0";
 }
 
 /* Its name asks for the PV disk, so that much can be had (xl starts no emulator with it). */

@@ -16,8 +16,5 @@ int cv_emulator_check_arguments(const struct cv_strings *argv, const struct cv_l
  * ROM and VRAM lie in l's window.  Nothing changes.  CV_E_UNSUPPORTED names the first that differs. */
 int cv_emuset_check_adopted(struct cv_emuset *set, const struct cv_layout *l, const struct cv_emu_wait *w,
                             struct cv_error *err) CV_CHECKED;
-/* A guest with PV drivers takes its emulated disks and network cards away when it starts (the platform device's
- * unplug), and does so again when it has been restored. */
-bool cv_guest_may_unplug(const struct cv_layout_dm *dm, const struct cv_layout_device *dev);
 
 #endif

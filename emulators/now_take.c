@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "emulators/adopted.h"
 #include "emulators/now.h"
 #include "layout/decide.h"
 
@@ -228,7 +227,7 @@ static int check_devices(const struct cv_layout_dm *dm, const struct cv_strings 
                        json_string_value(json_array_get(unnamed, json_array_size(unnamed) - 1)));
     for (unsigned k = 0; adopted == NULL && k < dm->device_count; k++) {
         const struct cv_layout_device *dev = &dm->devices[k];
-        if (*dev->id != '\0' && *dev->arg != '\0' && !cv_guest_may_unplug(dm, dev) && !is_there(devices, dev->id))
+        if (*dev->id != '\0' && *dev->arg != '\0' && !cv_layout_may_unplug(dm, dev) && !is_there(devices, dev->id))
             return cv_fail(err, CV_E_UNSUPPORTED, 0,
                            "device '%s' (%s) was unplugged at run time, and a restored emulator would have it again",
                            dev->id, dev->driver);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emulators/answers.h"
 #include "emulators/op.h"
 #include "emulators/set.h"
 
@@ -15,111 +16,72 @@ struct survey {
     unsigned count[CV_DM_MAX];
 };
 
-static int take_block(struct survey *s, unsigned dmid, const char *line, struct cv_error *err)
-{
-    char name[256];
-    uint64_t offset, used, total;
+/* One emulator's blocks, while they are listed. */
+struct blocks {
+    struct survey *s;
+    unsigned dmid;
+};
 
-    if (sscanf(line, " %255s %*u %*s 0x%" SCNx64 " 0x%" SCNx64 " 0x%" SCNx64, name, &offset, &used, &total) != 4)
-        return 0; /* heading */
-    if (strcmp(name, "xen.ram") == 0)
-        return 0;
-    if (s->count[dmid] == CV_LAYOUT_REGIONS_MAX)
+static int take_block(void *user, const char *name, uint64_t gfn, uint64_t pages, struct cv_error *err)
+{
+    const struct blocks *b = user;
+    struct survey *s = b->s;
+
+    if (s->count[b->dmid] == CV_LAYOUT_REGIONS_MAX)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "has more than %d RAM blocks", CV_LAYOUT_REGIONS_MAX);
-    struct cv_layout_region *r = &s->regions[dmid][s->count[dmid]++];
-    *r = (struct cv_layout_region){
-        .what = cv_pool_string(&s->l->pool, name), .gfn = offset >> 12, .pages = (total + 4095) >> 12, .digest = ""
+    s->regions[b->dmid][s->count[b->dmid]++] = (struct cv_layout_region){
+        .what = cv_pool_string(&s->l->pool, name), .gfn = gfn, .pages = pages, .digest = ""
     };
     return 0;
 }
 
-static int take_blocks(struct survey *s, struct cv_emu *emu, struct cv_error *err)
-{
-    const char *text = json_string_value(emu->qmp->reply);
-
-    if (text == NULL || strstr(text, "xen.ram") == NULL)
-        return cv_fail(err, CV_E_EMULATOR, 0, "info ramblock: no list of RAM blocks in its answer");
-    while (*text) {
-        char line[512];
-        size_t n = strcspn(text, "\r\n");
-        snprintf(line, sizeof line, "%.*s", (int)(n < sizeof line ? n : sizeof line - 1), text);
-        if (take_block(s, emu->dmid, line, err) < 0)
-            return -1;
-        text += n + (text[n] != '\0');
-    }
-    return 0;
-}
-
-/* The chipset of every machine, and the platform device, are known to be there. */
-static bool of_the_machine(unsigned slot) { return slot <= 2; }
-
 static int take_function(struct survey *s, struct cv_emu *emu, const json_t *f, struct cv_error *err)
 {
     struct cv_layout_dm *dm = &s->l->dms[emu->dmid];
-    json_int_t slot = json_integer_value(json_object_get(f, "slot")),
-               fn = json_integer_value(json_object_get(f, "function"));
     const char *id = json_string_value(json_object_get(f, "qdev_id"));
-    uint16_t bdf = (uint16_t)((slot & 31) << 3 | (fn & 7));
+    uint16_t bdf = cv_answer_bdf(f);
 
-    if (of_the_machine((unsigned)slot & 31))
+    if (cv_answer_of_the_machine(bdf) || cv_layout_device_at(dm, bdf) != NULL)
         return 0;
-    for (unsigned i = 0; i < dm->device_count; i++)
-        if (dm->devices[i].bdf == bdf)
-            return 0;
     if (dm->device_count == CV_LAYOUT_DEVICES_MAX)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "has more than %d devices", CV_LAYOUT_DEVICES_MAX);
     /* brought along by an attached emulator, or by further arguments: it counts when addresses are compared */
-    dm->devices[dm->device_count++] =
-        (struct cv_layout_device){ .kind = CV_DEV_FOREIGN,
-                                   .id = "",
-                                   .driver = cv_pool_printf(&s->l->pool, "%.50s", id && *id ? id : "device"),
-                                   .arg = "",
-                                   .bdf = bdf,
-                                   .vdev = "",
-                                   .path = "",
-                                   .format = "",
-                                   .bridge = "",
-                                   .ifname = "" };
+    struct cv_layout_device *dev = &dm->devices[dm->device_count++];
+    *dev = cv_layout_device_of(CV_DEV_FOREIGN);
+    dev->driver = cv_pool_printf(&s->l->pool, "%.50s", id && *id ? id : "device");
+    dev->bdf = bdf;
     return 0;
-}
-
-static bool has_function(const json_t *devices, uint16_t bdf)
-{
-    size_t i;
-    const json_t *f;
-
-    json_array_foreach(devices, i, f) if (json_integer_value(json_object_get(f, "slot")) == bdf >> 3 &&
-                                          json_integer_value(json_object_get(f, "function")) == (bdf & 7)) return true;
-    return false;
 }
 
 static int take_functions(struct survey *s, struct cv_emu *emu, struct cv_error *err)
 {
     struct cv_layout_dm *dm = &s->l->dms[emu->dmid];
-    const json_t *devices = json_object_get(json_array_get(emu->qmp->reply, 0), "devices");
     unsigned expected = dm->device_count;
+    const json_t *functions, *f;
     char text[12];
     size_t i;
-    const json_t *f;
 
-    if (!json_is_array(devices))
-        return cv_fail(err, CV_E_EMULATOR, 0, "query-pci: no devices in its answer");
+    if (cv_answer_pci(emu->qmp->reply, &functions, err) < 0)
+        return -1;
     for (unsigned k = 0; k < expected; k++)
-        if (dm->devices[k].bdf != CV_BDF_NONE && !has_function(devices, dm->devices[k].bdf))
+        if (dm->devices[k].bdf != CV_BDF_NONE && !cv_answer_has_bdf(functions, dm->devices[k].bdf))
             return cv_fail(err, CV_E_EMULATOR, 0, "has no %s at %s", dm->devices[k].driver,
                            cv_bdf_string(dm->devices[k].bdf, text, sizeof text));
-    json_array_foreach(devices, i, f) if (take_function(s, emu, f, err) < 0) return -1;
+    json_array_foreach(functions, i, f) if (take_function(s, emu, f, err) < 0) return -1;
     return 0;
 }
 
 static enum cv_op_step survey_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
     struct survey *s = op->ctx;
+    struct blocks blocks = { s, emu->dmid };
 
     if (step == 0)
         return cv_op_send(emu, "human-monitor-command", json_pack("{s:s}", "command-line", "info ramblock"), -1, err);
     if (step == 1)
-        return take_blocks(s, emu, err) < 0 ? CV_STEP_FAILED : cv_op_send(emu, "query-pci", NULL, -1, err);
+        return cv_answer_blocks(emu->qmp->reply, take_block, &blocks, err) < 0
+                   ? CV_STEP_FAILED
+                   : cv_op_send(emu, "query-pci", NULL, -1, err);
     return take_functions(s, emu, err) < 0 ? CV_STEP_FAILED : CV_STEP_DONE;
 }
 

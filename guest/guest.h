@@ -121,8 +121,7 @@ int cv_guest_check_boot(const struct cv_guest *g, const struct cv_guest_config *
 int cv_guest_may(struct cv_host *host, enum cv_gate_verb verb, const struct cv_domain_info *d, struct cv_sink *sink,
                  struct cv_error *err) CV_CHECKED;
 /* And is it one of ours, or could it be?  CV_E_UNSUPPORTED: somebody else's, who may be building or moving it; xl_verb
- * does it.  A
- * migration's copy has not all its nodes from the beginning: the journals are asked first. */
+ * does it.  A migration's copy has not all its nodes from the beginning: the journals are asked first. */
 int cv_guest_may_touch(struct cv_host *host, enum cv_gate_verb verb, const struct cv_domain_info *d,
                        const char *xl_verb, struct cv_sink *sink, struct cv_error *err) CV_CHECKED;
 /* The same of g, whose domain need not be there yet. */

@@ -106,16 +106,7 @@ struct cv_layout_device *cv_decide_device(struct cv_decide *d, struct cv_layout_
         return NULL;
     }
     struct cv_layout_device *dev = &dm->devices[dm->device_count++];
-    *dev = (struct cv_layout_device){ .kind = kind,
-                                      .id = "",
-                                      .driver = "",
-                                      .arg = "",
-                                      .bdf = CV_BDF_NONE,
-                                      .vdev = "",
-                                      .path = "",
-                                      .format = "",
-                                      .bridge = "",
-                                      .ifname = "" };
+    *dev = cv_layout_device_of(kind);
     return dev;
 }
 

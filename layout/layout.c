@@ -25,12 +25,31 @@ const char *cv_bdf_string(uint16_t bdf, char *buf, size_t len)
     return buf;
 }
 
-const struct cv_layout_dm *cv_layout_find(const struct cv_layout *l, const char *name)
+struct cv_layout_device cv_layout_device_of(enum cv_device_kind kind)
 {
-    for (unsigned i = 0; i < l->count; i++)
-        if (strcmp(l->dms[i].name, name) == 0)
-            return &l->dms[i];
+    return (struct cv_layout_device){ .kind = kind,
+                                      .id = "",
+                                      .driver = "",
+                                      .arg = "",
+                                      .bdf = CV_BDF_NONE,
+                                      .vdev = "",
+                                      .path = "",
+                                      .format = "",
+                                      .bridge = "",
+                                      .ifname = "" };
+}
+
+const struct cv_layout_device *cv_layout_device_at(const struct cv_layout_dm *dm, uint16_t bdf)
+{
+    for (unsigned i = 0; i < dm->device_count; i++)
+        if (dm->devices[i].bdf == bdf)
+            return &dm->devices[i];
     return NULL;
+}
+
+bool cv_layout_may_unplug(const struct cv_layout_dm *dm, const struct cv_layout_device *dev)
+{
+    return dm->role == CV_DM_DEFAULT && (dev->kind == CV_DEV_VIF || (dev->kind == CV_DEV_DISK && !dev->cdrom));
 }
 
 void cv_layout_rank_order(const struct cv_layout *l, unsigned order_out[CV_DM_MAX])

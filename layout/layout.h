@@ -126,7 +126,13 @@ int cv_layout_decode(const char *json, size_t len, struct cv_layout *out, struct
 
 /* dmids in the order in which their ioreq servers are to be created: by rank, default last. */
 void cv_layout_rank_order(const struct cv_layout *l, unsigned order_out[CV_DM_MAX]);
-const struct cv_layout_dm *cv_layout_find(const struct cv_layout *l, const char *name);
+/* A device of this kind with nothing in it yet: no place, empty texts. */
+struct cv_layout_device cv_layout_device_of(enum cv_device_kind kind);
+/* dm's device at this address; NULL = none. */
+const struct cv_layout_device *cv_layout_device_at(const struct cv_layout_dm *dm, uint16_t bdf);
+/* A guest with PV drivers takes its emulated disks and network cards away when it starts (the platform device's
+ * unplug), and does so again when it has been restored. */
+bool cv_layout_may_unplug(const struct cv_layout_dm *dm, const struct cv_layout_device *dev);
 /* "00:06.0"; buf of 12 bytes.  Returns buf. */
 const char *cv_bdf_string(uint16_t bdf, char *buf, size_t len);
 

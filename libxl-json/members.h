@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The members of libxl_domain_config that are known, one table for each object.  Private to guest/. */
+/* The members of libxl_domain_config that are known, one table for each object.  Private to libxl-json/. */
 #ifndef CONVOY_LIBXL_JSON_MEMBERS_H
 #define CONVOY_LIBXL_JSON_MEMBERS_H
 

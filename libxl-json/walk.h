@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Walking libxl's JSON and writing xl.cfg text from it.  Private to guest/.  After the first failure nothing is
+/* Walking libxl's JSON and writing xl.cfg text from it.  Private to libxl-json/.  After the first failure nothing is
  * written any more, so that callers need not look after every step. */
 #ifndef CONVOY_LIBXL_JSON_WALK_H
 #define CONVOY_LIBXL_JSON_WALK_H

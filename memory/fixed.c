@@ -117,8 +117,7 @@ static size_t run_length(const uint64_t *pfns, size_t n, size_t i, uint64_t left
 /* ---- writing ---- */
 
 /* What direct I/O does not take (a file system with larger blocks, a rest of a short write) goes through the page
- * cache.
- */
+ * cache. */
 static ssize_t write_some(struct cv_fixed *f, const uint8_t *data, size_t bytes, uint64_t at)
 {
     ssize_t n = -1;
@@ -267,7 +266,7 @@ static uint64_t next_data(const struct cv_fixed *f, uint64_t slot, uint64_t end)
     return found < slot ? slot : found < end ? found : end;
 }
 
-#define GAP_PAGES 64u
+#define GAP_PAGES 8u /* they are on the stack, which may be a caller's small one */
 
 static int check_empty(struct cv_fixed *f, uint64_t slot, uint64_t end, struct cv_error *err)
 {

@@ -164,17 +164,3 @@ int cv_hashes_take(struct cv_hashes *h, const void *body, size_t len, struct cv_
         }
     return 0;
 }
-
-int cv_hashes_compare(const struct cv_hashes *found, const struct cv_hashes *said, struct cv_error *err)
-{
-    uint64_t most = found->pfn_count > said->pfn_count ? found->pfn_count : said->pfn_count;
-
-    for (uint64_t pfn = 0; pfn < most; pfn++) {
-        uint8_t a = pfn < found->pfn_count ? found->kinds[pfn] : 0, b = pfn < said->pfn_count ? said->kinds[pfn] : 0;
-        bool same = a == b && (a != CV_RUN_DATA + 1 || memcmp(found->hash + pfn * CV_PAGE_HASH,
-                                                              said->hash + pfn * CV_PAGE_HASH, CV_PAGE_HASH) == 0);
-        if (!same)
-            return cv_fail(err, CV_E_STREAM, 0, "record PAGE_HASHES: it is wrong about page %#" PRIx64, pfn);
-    }
-    return 0;
-}

@@ -52,7 +52,5 @@ int cv_hashes_decode(const void *body, size_t len, struct cv_pages *runs_out, co
                      struct cv_error *err) CV_CHECKED;
 /* The body of a PAGE_HASHES record into h; its pages are below h->pfn_count.  CV_E_STREAM. */
 int cv_hashes_take(struct cv_hashes *h, const void *body, size_t len, struct cv_error *err) CV_CHECKED;
-/* CV_E_STREAM, naming the first page that differs. */
-int cv_hashes_compare(const struct cv_hashes *found, const struct cv_hashes *said, struct cv_error *err) CV_CHECKED;
 
 #endif

@@ -11,8 +11,7 @@
 struct cv_dump {
     FILE *out; /* borrowed */
     /* Prints what is behind the head of a PAGES or PAGE_HASHES record (lines that begin with two spaces), and learns of
-     * PLACES; may be NULL.  memory/ knows
-     * how, and this folder must not. */
+     * PLACES; may be NULL.  memory/ knows how, and this folder must not. */
     int (*pages)(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err);
 };
 

@@ -63,9 +63,8 @@ int cv_writer_finish(struct cv_writer *w, struct cv_error *err) CV_CHECKED;
 uint64_t cv_writer_bytes(const struct cv_writer *w);      /* bytes written so far */
 uint64_t cv_writer_data_pages(const struct cv_writer *w); /* pages with contents so far, as END will have them */
 uint64_t cv_writer_blocked_ns(const struct cv_writer *w); /* time spent waiting in write: the output's speed */
-const uint8_t *cv_writer_stream_id(const struct cv_writer *w);
-uint64_t cv_writer_records(const struct cv_writer *w); /* records written so far */
-void cv_writer_free(struct cv_writer *w);              /* NULL is fine; writes nothing */
+uint64_t cv_writer_records(const struct cv_writer *w);    /* records written so far */
+void cv_writer_free(struct cv_writer *w);                 /* NULL is fine; writes nothing */
 
 /* ---- reader ---------------------------------------------------------------------------------------------- */
 struct cv_reader;

@@ -297,5 +297,3 @@ uint64_t cv_writer_data_pages(const struct cv_writer *w) { return w->order.data_
 uint64_t cv_writer_records(const struct cv_writer *w) { return w->number; }
 
 uint64_t cv_writer_blocked_ns(const struct cv_writer *w) { return w->io.blocked_ns; }
-
-const uint8_t *cv_writer_stream_id(const struct cv_writer *w) { return w->header.stream_id; }

@@ -223,40 +223,19 @@ static int add_nic(struct session *s, libxl_device_nic *n, struct cv_error *err)
     return RUN(s, libxl_device_nic_add, n) != 0 ? fail(s, err, what) : 0;
 }
 
-/* libxl gives every HVM guest that it makes a keyboard of its own accord, and must not find it in the record, too. */
+/* libxl gives every HVM guest that it makes a keyboard of its own accord, and must not find it in the record, too: what
+ * they have added to it goes again, before anything else is in it. */
 static int add_vkbs(struct session *s, libxl_domain_config *c, struct cv_error *err)
 {
-    libxl_domain_config now;
-    uint8_t *record = NULL;
-    int len = 0, rc = 0;
-
     for (int i = 0; i < c->num_vkbs; i++)
         if (RUN(s, libxl_device_vkb_add, &c->vkbs[i]) != 0)
             return fail(s, err, "PV keyboard");
-    if (c->num_vkbs == 0)
-        return 0;
-    libxl_domain_config_init(&now);
-    if (libxl_userdata_retrieve(s->ctx, s->domid, RECORD, &record, &len) != 0 || len <= 0 || record[len - 1] != '\0' ||
-        libxl_domain_config_from_json(s->ctx, &now, (const char *)record) != 0)
-        rc = fail(s, err, "libxl's record of the domain");
-    if (rc == 0) {
-        int vkbs = now.num_vkbs;
-        now.num_vkbs = 0;
-        char *text = libxl_domain_config_to_json(s->ctx, &now);
-        now.num_vkbs = vkbs; /* what is disposed of */
-        if (text == NULL ||
-            libxl_userdata_store(s->ctx, s->domid, RECORD, (const uint8_t *)text, (int)strlen(text) + 1) != 0)
-            rc = fail(s, err, "tell libxl of the domain");
-        free(text);
-    }
-    free(record);
-    libxl_domain_config_dispose(&now);
-    return rc;
+    return c->num_vkbs > 0 ? store_record(s, c, err) : 0;
 }
 
 static int add_all(struct session *s, libxl_domain_config *c, struct cv_error *err)
 {
-    if (refuse_others(c, err) < 0 || store_record(s, c, err) < 0)
+    if (refuse_others(c, err) < 0 || store_record(s, c, err) < 0 || add_vkbs(s, c, err) < 0)
         return -1;
     for (int i = 0; i < c->num_disks; i++)
         if (cv_cancel_check(s->cancel, err) < 0 || add_disk(s, &c->disks[i], err) < 0)
@@ -264,7 +243,7 @@ static int add_all(struct session *s, libxl_domain_config *c, struct cv_error *e
     for (int i = 0; i < c->num_nics; i++)
         if (cv_cancel_check(s->cancel, err) < 0 || add_nic(s, &c->nics[i], err) < 0)
             return -1;
-    return add_vkbs(s, c, err);
+    return 0;
 }
 
 /* ---- removing ---------------------------------------------------------------------------------------------------- */
