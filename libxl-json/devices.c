@@ -45,13 +45,14 @@ static void put_path(struct cv_walk *w, const char *path)
 }
 
 /* Which half a disk has follows from its name, in xl as in convoy.cfg(5); CD-ROM drives are on IDE always. */
-static void put_disk(struct cv_walk *w, json_t *d)
+static void put_disk(struct cv_walk *w, json_t *d, size_t i)
 {
     const char *format = cv_walk_string_or(d, "format", "raw"), *path = cv_walk_string_or(d, "pdev_path", "");
     const char *backend = cv_walk_string_or(d, "backend", "unknown");
     json_t *discard = json_object_get(d, "discard_enable");
     bool cdrom = cv_walk_truth(d, "is_cdrom"), empty = strcmp(format, "empty") == 0 || *path == '\0';
 
+    (void)i;
     if (strcmp(backend, "phy") != 0 && strcmp(backend, "qdisk") != 0 && strcmp(backend, "unknown") != 0)
         cv_walk_refuse(w, "backend", "is neither phy nor qdisk");
     if (strcmp(cv_walk_string_or(d, "specification", "xen"), "virtio") == 0)
@@ -71,28 +72,6 @@ static void put_disk(struct cv_walk *w, json_t *d)
         put_word(w, "format", "format", strcmp(format, "unknown") == 0 ? "raw" : format);
     put_path(w, empty ? "" : path);
     cv_walk_put(w, "\",\n");
-}
-
-void cv_walk_disks(struct cv_walk *w, json_t *list)
-{
-    char at[32];
-    size_t i;
-    json_t *d;
-
-    if (json_array_size(list) > DISKS_MAX)
-        cv_walk_refuse(w, "disks", "too many");
-    if (json_array_size(list) == 0)
-        return;
-    cv_walk_put(w, "disk = [\n");
-    json_array_foreach(list, i, d)
-    {
-        snprintf(at, sizeof at, "disks[%zu]", i);
-        cv_walk_object(w, at, d, cv_libxl_disk_members);
-        w->at = at;
-        put_disk(w, d);
-        w->at = "";
-    }
-    cv_walk_put(w, "]\n");
 }
 
 /* libxl keeps bytes in each interval; xl.cfg has a rate and the interval. */
@@ -136,24 +115,36 @@ static void put_nic(struct cv_walk *w, json_t *n, size_t i)
     cv_walk_put(w, "bridge=%s\",\n", cv_walk_string_or(n, "bridge", "xenbr0"));
 }
 
-void cv_walk_nics(struct cv_walk *w, json_t *list)
+/* key = [...] of xl.cfg, from libxl's list of that name. */
+static void put_list(struct cv_walk *w, const char *key, const char *name, json_t *list, size_t most,
+                     const struct cv_libxl_member *members, void (*put)(struct cv_walk *w, json_t *o, size_t i))
 {
     char at[32];
     size_t i;
-    json_t *n;
+    json_t *o;
 
-    if (json_array_size(list) > VIFS_MAX)
-        cv_walk_refuse(w, "nics", "too many");
+    if (json_array_size(list) > most)
+        cv_walk_refuse(w, name, "too many");
     if (json_array_size(list) == 0)
         return;
-    cv_walk_put(w, "vif = [\n");
-    json_array_foreach(list, i, n)
+    cv_walk_put(w, "%s = [\n", key);
+    json_array_foreach(list, i, o)
     {
-        snprintf(at, sizeof at, "nics[%zu]", i);
-        cv_walk_object(w, at, n, cv_libxl_nic_members);
+        snprintf(at, sizeof at, "%s[%zu]", name, i);
+        cv_walk_object(w, at, o, members);
         w->at = at;
-        put_nic(w, n, i);
+        put(w, o, i);
         w->at = "";
     }
     cv_walk_put(w, "]\n");
+}
+
+void cv_walk_disks(struct cv_walk *w, json_t *list)
+{
+    put_list(w, "disk", "disks", list, DISKS_MAX, cv_libxl_disk_members, put_disk);
+}
+
+void cv_walk_nics(struct cv_walk *w, json_t *list)
+{
+    put_list(w, "vif", "nics", list, VIFS_MAX, cv_libxl_nic_members, put_nic);
 }

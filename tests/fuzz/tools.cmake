@@ -4,11 +4,11 @@ if(TARGET convoy_convert)
 endif()
 if(TARGET convoy_convert AND TARGET convoy_restore AND CHECK_FOUND)
   convoy_fuzz(fuzz_image
-    SOURCES fuzz_image.c forge_stream.c forge_json.c "${PROJECT_SOURCE_DIR}/tests/support/fake_host.c"
+    SOURCES fuzz_image.c forge_stream.c forge_json.c ${fake_host}
     LINKS convoy_convert convoy_restore convoy_test_streams PkgConfig::JANSSON
     SEEDS "${CMAKE_CURRENT_SOURCE_DIR}/seeds/image" tests/golden/valid RUNS 60)
   convoy_fuzz(fuzz_chain
-    SOURCES fuzz_chain.c forge_stream.c forge_json.c "${PROJECT_SOURCE_DIR}/tests/support/fake_host.c"
+    SOURCES fuzz_chain.c forge_stream.c forge_json.c ${fake_host}
     LINKS convoy_convert convoy_restore convoy_test_streams PkgConfig::JANSSON
     SEEDS "${CMAKE_CURRENT_SOURCE_DIR}/seeds/chain" RUNS 60)
 endif()

@@ -124,6 +124,13 @@ static void check_no_sockets(const struct emu_fixture *f)
     rmdir(f->dir);
 }
 
+void emu_fixture_must_start(struct emu_fixture *f, enum cv_spawn_mode mode)
+{
+    struct cv_error err = CV_ERROR_INIT;
+
+    EMU_OK(emu_fixture_start(f, mode, 10000, &err));
+}
+
 void emu_fixture_end(struct emu_fixture *f)
 {
     struct cv_error err = CV_ERROR_INIT;

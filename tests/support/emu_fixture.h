@@ -19,6 +19,8 @@ struct emu_fixture {
 /* Decides a layout for n emulators (0 is the default one); faults[i] are further arguments of emulator i, or NULL. */
 void emu_fixture_begin(struct emu_fixture *f, unsigned n, const char *const faults[CV_DM_MAX]);
 int emu_fixture_start(struct emu_fixture *f, enum cv_spawn_mode mode, int timeout_ms, struct cv_error *err);
+/* The same, and it has started. */
+void emu_fixture_must_start(struct emu_fixture *f, enum cv_spawn_mode mode);
 /* Kills what is left, frees everything, checks that no descriptor, process or socket is left. */
 void emu_fixture_end(struct emu_fixture *f);
 /* Makes the state files, or goes to their beginning. */
@@ -29,5 +31,11 @@ unsigned emu_open_fds(void);
 unsigned emu_children(void);
 /* Whole text of an error; static buffer. */
 const char *emu_text(const struct cv_error *err);
+/* A call that fills in err, and succeeds. */
+#define EMU_OK(call)                                              \
+    do {                                                          \
+        int rc_ = (call);                                         \
+        ck_assert_msg(rc_ == 0, "%s: %s", #call, emu_text(&err)); \
+    } while (0)
 
 #endif

@@ -142,3 +142,35 @@ void reap(void)
     while (waitpid(-1, NULL, WNOHANG) > 0)
         ;
 }
+
+void one_host_emulators_run(struct one_host *w)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_emu_wait wait = emu_wait(5000);
+    cv_emu_status status[CV_DM_MAX];
+    struct cv_guest g;
+
+    ck_assert_msg(cv_guest_open(&g, &w->host->base, "g", NULL, &err) == 0, "%s", emu_text(&err));
+    ck_assert_msg(cv_emuset_connect(&g.set, &wait, NULL, &err) == 0, "%s", emu_text(&err));
+    ck_assert_msg(cv_emuset_status(&g.set, &wait, status, NULL, &err) == 0, "%s", emu_text(&err));
+    for (unsigned i = 0; i < g.layout.count; i++)
+        ck_assert_str_eq(status[i], "running");
+    cv_guest_dispose(&g);
+}
+
+void one_host_check(struct one_host *w, const char *who, struct cv_findings *found)
+{
+    struct cv_emu_wait wait = emu_wait(5000);
+    struct cv_guest g;
+
+    *found = (struct cv_findings){ 0 };
+    cv_guest_check(&w->host->base, who, &wait, NULL, &g, found);
+    cv_guest_dispose(&g);
+}
+
+void one_host_found(const struct cv_findings *f, size_t i, const char *check, const char *words)
+{
+    ck_assert_uint_lt(i, f->count);
+    ck_assert_str_eq(f->items[i].check, check);
+    ck_assert_msg(strstr(f->items[i].text, words) != NULL, "'%s' is not '%s'", f->items[i].text, words);
+}

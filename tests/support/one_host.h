@@ -6,7 +6,7 @@
 
 #include "emu_fixture.h"
 #include "fake_host.h"
-#include "guest/guest.h"
+#include "guest/blockers.h"
 
 #define EMULATORS 3
 
@@ -31,6 +31,11 @@ void one_host_lines(struct one_host *s, const char *lines);
 int one_host_create(struct one_host *s, struct cv_guest *g, struct cv_error *err);
 /* Created and running, with patterned RAM. */
 struct fake_domain *one_host_guest(struct one_host *s);
+/* Those of "g" run. */
+void one_host_emulators_run(struct one_host *w);
+/* What convoy check finds of this guest; item i of it is this check's, and has these words. */
+void one_host_check(struct one_host *w, const char *who, struct cv_findings *found);
+void one_host_found(const struct cv_findings *f, size_t i, const char *check, const char *words);
 /* As convoy destroy does. */
 void one_host_destroy(struct one_host *s);
 /* Files in the folder that belong to nobody after an operation. */

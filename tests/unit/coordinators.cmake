@@ -2,10 +2,10 @@
 if(NOT TARGET convoy_save OR NOT CHECK_FOUND OR NOT XLUTIL_LIBRARY)
   return()
 endif()
-foreach(name create save_restore still blockers freeze as_it_is adopt)
+foreach(name create save_restore save_output still blockers freeze as_it_is adopt)
   convoy_test(test_${name}
     SOURCES "${PROJECT_SOURCE_DIR}/tests/unit/test_${name}.c" "${PROJECT_SOURCE_DIR}/tests/support/one_host.c"
-            "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c" "${PROJECT_SOURCE_DIR}/tests/support/fake_host.c"
+            "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c" ${fake_host}
     LINKS convoy_save convoy_restore convoy_guest PkgConfig::JANSSON LABELS full TIMEOUT 600)
   set_tests_properties(test_${name} PROPERTIES RESOURCE_LOCK emulators ENVIRONMENT "FAKE_QEMU=$<TARGET_FILE_DIR:test_${name}>/fake-qemu")
   add_dependencies(test_${name} fake-qemu)
@@ -14,7 +14,7 @@ if(TARGET convoy_convert)
   foreach(name incremental fixed)
     convoy_test(test_${name}
       SOURCES "${PROJECT_SOURCE_DIR}/tests/unit/test_${name}.c" "${PROJECT_SOURCE_DIR}/tests/support/one_host.c"
-              "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c" "${PROJECT_SOURCE_DIR}/tests/support/fake_host.c"
+              "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c" ${fake_host}
       LINKS convoy_save convoy_restore convoy_convert convoy_guest PkgConfig::JANSSON LABELS full TIMEOUT 600)
     set_tests_properties(test_${name} PROPERTIES RESOURCE_LOCK emulators
       ENVIRONMENT "FAKE_QEMU=$<TARGET_FILE_DIR:test_${name}>/fake-qemu")

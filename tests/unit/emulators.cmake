@@ -8,8 +8,9 @@ convoy_program(fake-qemu SOURCES "${PROJECT_SOURCE_DIR}/tests/support/fake_qemu.
 
 convoy_test(test_config SOURCES "${emu_tests}/test_config.c" LINKS convoy_config)
 convoy_test(test_layout SOURCES "${emu_tests}/test_layout.c" LINKS convoy_emulators)
+convoy_test(test_rules SOURCES "${emu_tests}/test_rules.c" LINKS convoy_emulators)
 convoy_test(test_qmp SOURCES "${emu_tests}/test_qmp.c" LINKS convoy_emulators)
-foreach(name set set_waits)
+foreach(name set set_attach set_waits)
   convoy_test(test_${name} SOURCES "${emu_tests}/test_${name}.c" "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c"
     LINKS convoy_emulators TIMEOUT 600)
   if(CHECK_FOUND)

@@ -257,62 +257,6 @@ START_TEST(an_empty_store_is_not_one_without_records)
 }
 END_TEST
 
-static int save_and_restore(const char *name, bool end, struct cv_error *err)
-{
-    struct cv_save_options so = { .mem = { .threads = 1, .codec = CV_CODEC_ZSTD, .level = 1 } };
-    struct cv_restore_options ro = { .mem = { .threads = 1 }, .name = name };
-    struct cv_host *h = &w.src.host->base;
-    uint32_t domid;
-
-    ck_assert_msg(cv_save_to(h, guest_of(&w.src)->spec.name, w.src.image, -1, end ? CV_SAVE_DESTROY : CV_SAVE_CONTINUE,
-                             &so, NULL, NULL, err) == 0,
-                  "%s", emu_text(err));
-    reap();
-    CV_AUTO_FD fd = open(w.src.image, O_RDONLY | O_CLOEXEC);
-    int rc = cv_restore_from(h, fd, &ro, NULL, &domid, NULL, err);
-    reap();
-    return rc;
-}
-
-START_TEST(an_image_is_not_restored_beside_its_guest)
-{
-    struct cv_error err = CV_ERROR_INIT;
-
-    world_begin(&w);
-    make_guest(&w.src, NULL);
-    ck_assert_int_lt(save_and_restore("g2", false, &err), 0);
-    ck_assert_int_eq(err.code, CV_E_BUSY);
-    ck_assert_uint_eq(fake_host_domains(w.src.host), 1);
-    ck_assert(one_runs(&w, false));
-    world_end(&w);
-}
-END_TEST
-
-/* xl knows no rule for names: an image may have come to one that means something else. */
-START_TEST(a_name_from_an_image_is_checked)
-{
-    static const char *const names[] = { "2", "a\nb\x1b[31m" };
-    struct cv_error err = CV_ERROR_INIT;
-
-    world_begin(&w);
-    make_guest(&w.src, NULL);
-    snprintf(guest_of(&w.src)->spec.name, CV_NAME_MAX, "%s", "g");
-    snprintf(w.src.host->dom[1]->spec.name, CV_NAME_MAX, "%s", names[_i]);
-    struct cv_save_options so = { .mem = { .threads = 1, .codec = CV_CODEC_ZSTD, .level = 1 } };
-    struct cv_restore_options ro = { .mem = { .threads = 1 } };
-    ck_assert_msg(cv_save_to(&w.src.host->base, names[_i], w.src.image, -1, CV_SAVE_DESTROY, &so, NULL, NULL, &err) ==
-                      0,
-                  "%s", emu_text(&err));
-    reap();
-    int fd = open(w.src.image, O_RDONLY | O_CLOEXEC);
-    ck_assert_int_lt(cv_restore_from(&w.src.host->base, fd, &ro, NULL, NULL, NULL, &err), 0);
-    ck_assert_int_eq(err.code, CV_E_INVALID);
-    close(fd);
-    ck_assert_uint_eq(fake_host_domains(w.src.host), 0);
-    world_end(&w);
-}
-END_TEST
-
 /* Two domains that are called like each other's number: each is found by what it is. */
 START_TEST(a_name_of_digits_is_never_taken_for_a_domid)
 {
@@ -605,8 +549,6 @@ int main(void)
     tcase_add_test(t, nothing_is_made_of_a_guest_whose_migration_is_open);
     tcase_add_test(t, a_guest_that_was_handed_over_is_started_with_a_warning);
     tcase_add_test(t, an_empty_store_is_not_one_without_records);
-    tcase_add_test(t, an_image_is_not_restored_beside_its_guest);
-    tcase_add_loop_test(t, a_name_from_an_image_is_checked, 0, 2);
     tcase_add_test(t, a_name_of_digits_is_never_taken_for_a_domid);
     tcase_add_loop_test(t, an_incoming_copy_does_not_run_when_it_is_unpaused, 1, 8);
     tcase_add_loop_test(t, a_copy_that_has_run_before_its_time_is_for_a_person_to_judge, 0, 2);

@@ -46,23 +46,6 @@ static int save(struct one_host *w, enum cv_save_after after, struct cv_error *e
     return cv_save_to(&w->host->base, "g", w->image, -1, after, &o, NULL, NULL, err);
 }
 
-static void check(struct one_host *w, struct cv_findings *found)
-{
-    struct cv_emu_wait wait = emu_wait(5000);
-    struct cv_guest g;
-
-    *found = (struct cv_findings){ 0 };
-    cv_guest_check(&w->host->base, "g", &wait, NULL, &g, found);
-    cv_guest_dispose(&g);
-}
-
-static void is(const struct cv_findings *f, size_t i, const char *check_name, const char *words)
-{
-    ck_assert_uint_lt(i, f->count);
-    ck_assert_str_eq(f->items[i].check, check_name);
-    ck_assert_msg(strstr(f->items[i].text, words) != NULL, "'%s' is not '%s'", f->items[i].text, words);
-}
-
 START_TEST(a_look_leaves_no_trace)
 {
     struct cv_findings found;
@@ -71,7 +54,7 @@ START_TEST(a_look_leaves_no_trace)
     one_host_begin(&w, NULL);
     struct fake_domain *d = xl_guest(&w);
     json_t *before = json_deep_copy(w.host->store);
-    check(&w, &found);
+    one_host_check(&w, "g", &found);
     ck_assert_msg(found.count == 0, "%s", found.count ? found.items[0].text : "");
     ck_assert(json_equal(before, w.host->store));
     ck_assert(d->exists && !d->paused && !d->suspended && !d->logging);
@@ -165,8 +148,8 @@ START_TEST(what_cannot_be_served_is_named_all_at_once)
     record(d, "b_info", "nested_hvm", "\"True\"");
     record(d, "b_info", "device_model_stubdomain", "\"True\"");
     json_object_del(w.host->store, "/local/domain/1/image/device-model-pid");
-    check(&w, &found);
-    is(&found, 0, "emulators", "image/device-model-pid");
+    one_host_check(&w, "g", &found);
+    one_host_found(&found, 0, "emulators", "image/device-model-pid");
     const char *names[] = { "vnuma_nodes", "nested", "service domains", "pcidevs", "vtpms", "SCSI" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         bool any = false;

@@ -9,23 +9,6 @@
 #include "../support/run_suite.h"
 #include "guest/blockers.h"
 
-static void look(struct one_host *w, const char *who, struct cv_findings *found)
-{
-    struct cv_emu_wait wait = emu_wait(5000);
-    struct cv_guest g;
-
-    *found = (struct cv_findings){ 0 };
-    cv_guest_check(&w->host->base, who, &wait, NULL, &g, found);
-    cv_guest_dispose(&g);
-}
-
-static void is(const struct cv_findings *f, size_t i, const char *check, const char *words)
-{
-    ck_assert_uint_lt(i, f->count);
-    ck_assert_str_eq(f->items[i].check, check);
-    ck_assert_msg(strstr(f->items[i].text, words) != NULL, "'%s' is not '%s'", f->items[i].text, words);
-}
-
 START_TEST(nothing_in_the_way)
 {
     struct cv_findings found;
@@ -33,11 +16,11 @@ START_TEST(nothing_in_the_way)
 
     one_host_begin(&w, NULL);
     struct fake_domain *d = one_host_guest(&w);
-    look(&w, "g", &found);
+    one_host_check(&w, "g", &found);
     ck_assert_uint_eq(found.count, 0);
     ck_assert(d->exists && !d->paused && !d->suspended && !d->logging);
     cv_findings_dispose(&found);
-    look(&w, "nobody", &found);
+    one_host_check(&w, "nobody", &found);
     ck_assert_uint_eq(found.count, 1);
     ck_assert_int_eq(found.items[0].code, CV_E_NOT_FOUND);
     cv_findings_dispose(&found);
@@ -59,11 +42,11 @@ START_TEST(all_at_once)
     one_host_begin(&w, faults);
     struct fake_domain *d = one_host_guest(&w);
     d->paused = true;
-    look(&w, "g", &found);
-    is(&found, 0, "paused", "domain 1 'g' is paused and cannot suspend itself");
+    one_host_check(&w, "g", &found);
+    one_host_found(&found, 0, "paused", "domain 1 'g' is paused and cannot suspend itself");
     ck_assert_str_eq(found.items[0].advice, "unpause it first");
-    is(&found, 1, "devices", "emulator 0 'dm0': cannot be saved: first");
-    is(&found, 2, "devices", "cannot be saved: State blocked by non-migratable device 'nvme'");
+    one_host_found(&found, 1, "devices", "emulator 0 'dm0': cannot be saved: first");
+    one_host_found(&found, 2, "devices", "cannot be saved: State blocked by non-migratable device 'nvme'");
     ck_assert_uint_eq(found.count, 3);
     cv_findings_dispose(&found);
 
@@ -95,9 +78,9 @@ START_TEST(a_dead_emulator_is_said_once)
     ck_assert_int_lt(cv_emuset_connect(&g.set, &wait, NULL, &err), 0);
     cv_guest_dispose(&g);
     reap();
-    look(&w, "g", &found);
+    one_host_check(&w, "g", &found);
     ck_assert_uint_eq(found.count, 1);
-    is(&found, 0, "emulators", "emulator 1 ");
+    one_host_found(&found, 0, "emulators", "emulator 1 ");
     cv_findings_dispose(&found);
     one_host_destroy(&w);
     reap();

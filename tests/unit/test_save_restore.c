@@ -21,21 +21,6 @@
 #include "restore/restore.h"
 #include "save/save.h"
 
-static void emulators_run(struct one_host *w)
-{
-    struct cv_error err = CV_ERROR_INIT;
-    struct cv_emu_wait wait = emu_wait(5000);
-    cv_emu_status status[CV_DM_MAX];
-    struct cv_guest g;
-
-    ck_assert_msg(cv_guest_open(&g, &w->host->base, "g", NULL, &err) == 0, "%s", emu_text(&err));
-    ck_assert_msg(cv_emuset_connect(&g.set, &wait, NULL, &err) == 0, "%s", emu_text(&err));
-    ck_assert_msg(cv_emuset_status(&g.set, &wait, status, NULL, &err) == 0, "%s", emu_text(&err));
-    for (unsigned i = 0; i < g.layout.count; i++)
-        ck_assert_str_eq(status[i], "running");
-    cv_guest_dispose(&g);
-}
-
 static int save(struct one_host *w, bool live, enum cv_save_after after, unsigned threads, struct cv_error *err)
 {
     struct cv_save_options o = { .live = live,
@@ -82,7 +67,7 @@ START_TEST(save_leaves_the_guest_running)
             if (!(_i & 4)) {
                 ck_assert_msg(!d->suspended, "suspended after a fault in %s", w.host->failed_in);
                 ck_assert_msg(!d->logging, "log on after a fault in %s", w.host->failed_in);
-                emulators_run(&w);
+                one_host_emulators_run(&w);
             } else {
                 d->suspended = false;
                 d->logging = false;
@@ -166,7 +151,7 @@ START_TEST(restore_leaves_nothing_behind)
                 ck_assert_msg(d->there[i] == there[i], "page %u", i);
                 ck_assert_msg(!there[i] || memcmp(d->ram[i], ram[i], CV_PAGE_SIZE) == 0, "page %u differs", i);
             }
-            emulators_run(&w);
+            one_host_emulators_run(&w);
             one_host_destroy(&w);
             break;
         }
@@ -340,7 +325,7 @@ START_TEST(a_device_attached_during_the_save)
     ck_assert_int_eq(err.code, CV_E_BUSY);
     ck_assert_msg(strstr(err.text, "a device was attached or detached") != NULL, "%s", err.text);
     ck_assert(d->exists && !d->paused && !d->suspended && !d->logging);
-    emulators_run(&w);
+    one_host_emulators_run(&w);
     w.host->attaches = false;
     ck_assert_msg(save(&w, true, CV_SAVE_DESTROY, 1, &err) == 0, "%s", emu_text(&err));
     reap();
@@ -436,7 +421,7 @@ START_TEST(cancelled_while_a_step_is_under_way)
         ck_assert_msg(cv_cancel_requested(&c.cancel), "%s: never reached", names[i]);
         cv_cancel_dispose(&c.cancel);
         ck_assert_msg(d->exists && !d->paused && !d->suspended && !d->logging, "%s: the guest stands still", names[i]);
-        emulators_run(&w);
+        one_host_emulators_run(&w);
         ck_assert_msg(rc == (whole ? 0 : -1), "%s: %s", names[i], emu_text(&err));
         ck_assert_msg(whole || err.code == CV_E_CANCELLED, "%s: %s", names[i], emu_text(&err));
         ck_assert_int_eq(access(w.image, F_OK), whole ? 0 : -1);
@@ -487,42 +472,6 @@ START_TEST(an_emulator_fails_while_saving)
 }
 END_TEST
 
-/* A process whose signals do what they do by default, as a program with this library in it may be: the save fails, and
- * the process and the guest go on. */
-START_TEST(a_save_is_not_killed_by_its_output)
-{
-    bool to_pipe = _i & 1;
-    struct cv_save_options o = { .live = _i & 2, .mem = { .threads = 2, .codec = CV_CODEC_NONE } };
-    struct rlimit limit = { 100000, RLIM_INFINITY }, before;
-    struct cv_error err = CV_ERROR_INIT;
-    struct one_host w;
-    int fds[2];
-
-    signal(SIGPIPE, SIG_DFL);
-    signal(SIGXFSZ, SIG_DFL);
-    one_host_begin(&w, NULL);
-    struct fake_domain *d = one_host_guest(&w);
-    ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
-    close(fds[0]);
-    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
-    if (!to_pipe)
-        ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    int rc = cv_save_to(&w.host->base, "g", to_pipe ? "-" : w.image, to_pipe ? fds[1] : -1, CV_SAVE_DESTROY, &o, NULL,
-                        NULL, &err);
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
-    close(fds[1]);
-    ck_assert_int_lt(rc, 0);
-    ck_assert_int_eq(err.sys, to_pipe ? EPIPE : EFBIG);
-    ck_assert(d->exists && !d->paused && !d->suspended && !d->logging);
-    emulators_run(&w);
-    ck_assert_int_ne(access(w.image, F_OK), 0);
-    ck_assert_uint_eq(one_host_leftovers(&w), 0);
-    one_host_destroy(&w);
-    one_host_is_bare(&w);
-    one_host_end(&w);
-}
-END_TEST
-
 /* n-th question: 1 is the head's, then one after each pass, and one when nothing runs any more. */
 START_TEST(a_guest_that_grows_meanwhile_goes_on)
 {
@@ -537,7 +486,7 @@ START_TEST(a_guest_that_grows_meanwhile_goes_on)
     ck_assert_uint_eq(w.host->grow_at, 0);
     ck_assert_msg(strstr(err.text, "has grown meanwhile") != NULL && err.code == CV_E_BUSY, "%s", err.text);
     ck_assert(d->exists && !d->paused && !d->suspended && !d->logging);
-    emulators_run(&w);
+    one_host_emulators_run(&w);
     ck_assert_int_ne(access(w.image, F_OK), 0);
     one_host_destroy(&w);
     one_host_is_bare(&w);
@@ -565,40 +514,6 @@ START_TEST(a_guest_that_reaches_too_far_is_refused)
 }
 END_TEST
 
-/* An output that takes nothing more, and never will: a pipe, a socket; row: bit 0 socket, bit 1 live, bit 2 the guest
- * goes on afterwards. */
-START_TEST(a_reader_that_stalls)
-{
-    struct cv_save_options o = {
-        .live = _i & 2, .stall_ms = 300, .emulator_timeout_ms = 5000, .mem = { .threads = 1, .codec = CV_CODEC_NONE }
-    };
-    struct cv_error err = CV_ERROR_INIT;
-    struct one_host w;
-    int fds[2];
-
-    one_host_begin(&w, NULL);
-    struct fake_domain *d = one_host_guest(&w);
-    ck_assert_int_eq(_i & 1 ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) : pipe2(fds, O_CLOEXEC), 0);
-    int64_t begin = cv_now_ms();
-    ck_assert_int_lt(
-        cv_save_to(&w.host->base, "g", "-", fds[1], _i & 4 ? CV_SAVE_CONTINUE : CV_SAVE_DESTROY, &o, NULL, NULL, &err),
-        0);
-    ck_assert_msg(err.code == CV_E_TIMEOUT, "%s", emu_text(&err));
-    ck_assert_msg(strstr(err.text, "no byte was taken for 0.3 s") != NULL, "%s", err.text);
-    ck_assert_int_lt(cv_now_ms() - begin, 20000);
-    ck_assert(d->exists && !d->paused && !d->suspended && !d->logging);
-    emulators_run(&w);
-    ck_assert_uint_eq(one_host_leftovers(&w), 0);
-    /* Others may hold this descriptor too, and expect it to be as it was. */
-    ck_assert_int_eq(fcntl(fds[1], F_GETFL) & O_NONBLOCK, 0);
-    close(fds[0]);
-    close(fds[1]);
-    one_host_destroy(&w);
-    one_host_is_bare(&w);
-    one_host_end(&w);
-}
-END_TEST
-
 int main(void)
 {
     Suite *s = suite_create("save-restore");
@@ -611,11 +526,9 @@ int main(void)
     tcase_add_test(t, reports_are_documented);
     tcase_add_test(t, an_emulator_dies_between_passes);
     tcase_add_test(t, damaged_images_make_no_domain);
-    tcase_add_loop_test(t, a_reader_that_stalls, 0, 8);
     tcase_add_test(t, newer_xens_images_make_no_domain);
     tcase_add_loop_test(t, an_emulator_fails_while_saving, 0,
                         (int)(sizeof emulator_faults / sizeof emulator_faults[0]) * EMULATORS);
-    tcase_add_loop_test(t, a_save_is_not_killed_by_its_output, 0, 4);
     tcase_add_loop_test(t, a_guest_that_grows_meanwhile_goes_on, 2, 5);
     tcase_add_loop_test(t, a_guest_that_reaches_too_far_is_refused, 0, 2);
     tcase_add_test(t, pv_devices_travel);

@@ -19,26 +19,13 @@
 #include "emulators/state_memory.h"
 #include "base/process.h"
 
-#define OK(call)                                                  \
-    do {                                                          \
-        int rc_ = (call);                                         \
-        ck_assert_msg(rc_ == 0, "%s: %s", #call, emu_text(&err)); \
-    } while (0)
-
-static void must_start(struct emu_fixture *f, enum cv_spawn_mode mode)
-{
-    struct cv_error err = CV_ERROR_INIT;
-
-    OK(emu_fixture_start(f, mode, 10000, &err));
-}
-
 static void all_are(struct emu_fixture *f, const char *status)
 {
     struct cv_error err = CV_ERROR_INIT;
     struct cv_emu_wait w = emu_wait(5000);
     cv_emu_status seen[CV_DM_MAX];
 
-    OK(cv_emuset_status(&f->set, &w, seen, NULL, &err));
+    EMU_OK(cv_emuset_status(&f->set, &w, seen, NULL, &err));
     for (unsigned i = 0; i < f->set.count; i++)
         ck_assert_str_eq(seen[i], status);
 }
@@ -53,32 +40,32 @@ START_TEST(life_of_one_to_eight)
     unsigned n = (unsigned)_i;
 
     emu_fixture_begin(&f, n, NULL);
-    must_start(&f, CV_SPAWN_CREATE);
+    emu_fixture_must_start(&f, CV_SPAWN_CREATE);
     all_are(&f, "prelaunch");
     struct cv_emu_wait w = emu_wait(10000);
-    OK(cv_emuset_survey(&f.set, &f.layout, &w, &err));
+    EMU_OK(cv_emuset_survey(&f.set, &f.layout, &w, &err));
     ck_assert_str_eq(f.layout.dms[n - 1].version, "7.2.0");
-    OK(cv_emuset_cont(&f.set, &w, NULL, &err));
+    EMU_OK(cv_emuset_cont(&f.set, &w, NULL, &err));
     all_are(&f, "running");
-    OK(cv_emuset_check_migratable(&f.set, &w, NULL, &err));
-    OK(cv_emuset_dirty_log(&f.set, true, &w, NULL, &err));
-    OK(cv_emuset_stop(&f.set, &w, &res, &err));
+    EMU_OK(cv_emuset_check_migratable(&f.set, &w, NULL, &err));
+    EMU_OK(cv_emuset_dirty_log(&f.set, true, &w, NULL, &err));
+    EMU_OK(cv_emuset_stop(&f.set, &w, &res, &err));
     for (unsigned i = 0; i < n; i++)
         ck_assert_int_eq(res.emu[i].state, CV_EMU_DONE);
     emu_fixture_states(&f, true);
-    OK(cv_emuset_save_state(&f.set, f.states, true, sizes, &w, NULL, &err));
+    EMU_OK(cv_emuset_save_state(&f.set, f.states, true, sizes, &w, NULL, &err));
     for (unsigned i = 0; i < n; i++)
         ck_assert_uint_gt(sizes[i], 27);
-    OK(cv_emuset_dirty_log(&f.set, false, &w, NULL, &err));
-    OK(cv_emuset_alive(&f.set, &err));
-    OK(cv_emuset_quit(&f.set, &w, &err));
-    must_start(&f, CV_SPAWN_INCOMING);
+    EMU_OK(cv_emuset_dirty_log(&f.set, false, &w, NULL, &err));
+    EMU_OK(cv_emuset_alive(&f.set, &err));
+    EMU_OK(cv_emuset_quit(&f.set, &w, &err));
+    emu_fixture_must_start(&f, CV_SPAWN_INCOMING);
     all_are(&f, "inmigrate");
-    OK(cv_emuset_survey(&f.set, &f.layout, &w, &err));
+    EMU_OK(cv_emuset_survey(&f.set, &f.layout, &w, &err));
     emu_fixture_states(&f, false);
-    OK(cv_emuset_load_state(&f.set, f.states, &w, NULL, &err));
+    EMU_OK(cv_emuset_load_state(&f.set, f.states, &w, NULL, &err));
     all_are(&f, "paused");
-    OK(cv_emuset_cont(&f.set, &w, NULL, &err));
+    EMU_OK(cv_emuset_cont(&f.set, &w, NULL, &err));
     emu_fixture_end(&f);
 }
 END_TEST
@@ -148,7 +135,7 @@ static void one_fault(const struct fault_case *c, unsigned n, unsigned at)
 
     faults[at] = c->fault;
     emu_fixture_begin(&f, n, faults);
-    must_start(&f, CV_SPAWN_CREATE);
+    emu_fixture_must_start(&f, CV_SPAWN_CREATE);
     struct cv_emu_wait w = emu_wait(c->timeout_ms);
     int64_t start = cv_now_ms();
     int rc = run_op(&f, c->op, &w, &res, &err);
@@ -225,7 +212,7 @@ START_TEST(emulators_are_not_in_the_background)
     int own = cv_nice_own();
     cv_nice(0, CV_NICE_BACKGROUND);
     emu_fixture_begin(&f, 2, NULL);
-    must_start(&f, CV_SPAWN_CREATE);
+    emu_fixture_must_start(&f, CV_SPAWN_CREATE);
     for (unsigned i = 0; i < 2; i++)
         ck_assert_int_eq(getpriority(PRIO_PROCESS, (id_t)f.set.emus[i].pid), own);
     emu_fixture_end(&f);
@@ -255,12 +242,12 @@ START_TEST(a_wrong_or_bad_state_is_refused)
 
     for (int bad = 0; bad < 2; bad++) {
         emu_fixture_begin(&f, 3, NULL);
-        must_start(&f, CV_SPAWN_CREATE);
+        emu_fixture_must_start(&f, CV_SPAWN_CREATE);
         emu_fixture_states(&f, true);
         struct cv_emu_wait w = emu_wait(5000);
-        OK(cv_emuset_save_state(&f.set, f.states, true, sizes, &w, NULL, &err));
-        OK(cv_emuset_quit(&f.set, &w, &err));
-        must_start(&f, CV_SPAWN_INCOMING);
+        EMU_OK(cv_emuset_save_state(&f.set, f.states, true, sizes, &w, NULL, &err));
+        EMU_OK(cv_emuset_quit(&f.set, &w, &err));
+        emu_fixture_must_start(&f, CV_SPAWN_INCOMING);
         emu_fixture_states(&f, false);
         int fds[CV_DM_MAX] = { f.states[0], bad ? f.states[1] : f.states[2], f.states[2] };
         if (bad) {
@@ -291,7 +278,7 @@ START_TEST(a_state_is_no_larger_than_it_may_be)
     struct stat st;
 
     emu_fixture_begin(&f, 3, faults);
-    must_start(&f, CV_SPAWN_CREATE);
+    emu_fixture_must_start(&f, CV_SPAWN_CREATE);
     emu_fixture_states(&f, true);
     struct cv_emu_wait w = emu_wait(5000);
     ck_assert_int_eq(cv_emuset_save_state(&f.set, f.states, true, sizes, &w, NULL, &err), -1);
@@ -360,10 +347,10 @@ START_TEST(eight_states_take_hardly_longer_than_one)
     for (unsigned i = 0; i < 8; i++)
         faults[i] = "--delay xen-save-devices-state:400";
     emu_fixture_begin(&f, 8, faults);
-    must_start(&f, CV_SPAWN_CREATE);
+    emu_fixture_must_start(&f, CV_SPAWN_CREATE);
     emu_fixture_states(&f, true);
     struct cv_emu_wait w = emu_wait(10000);
-    OK(cv_emuset_save_state(&f.set, f.states, true, sizes, &w, &res, &err));
+    EMU_OK(cv_emuset_save_state(&f.set, f.states, true, sizes, &w, &res, &err));
     for (unsigned i = 0; i < 8; i++)
         ck_assert_int_ge(res.emu[i].ns, each_ns);
     ck_assert_msg(res.ns <= each_ns * 13 / 10, "%lld ns for eight, %lld for one", (long long)res.ns,
@@ -383,13 +370,13 @@ START_TEST(loads_run_side_by_side_too)
     for (unsigned i = 0; i < 8; i++)
         faults[i] = "--delay load:300";
     emu_fixture_begin(&f, 8, faults);
-    must_start(&f, CV_SPAWN_CREATE);
+    emu_fixture_must_start(&f, CV_SPAWN_CREATE);
     emu_fixture_states(&f, true);
     struct cv_emu_wait w = emu_wait(10000);
-    OK(cv_emuset_save_state(&f.set, f.states, true, sizes, &w, NULL, &err));
-    OK(cv_emuset_quit(&f.set, &w, &err));
-    must_start(&f, CV_SPAWN_INCOMING);
-    OK(cv_emuset_load_state(&f.set, f.states, &w, &res, &err));
+    EMU_OK(cv_emuset_save_state(&f.set, f.states, true, sizes, &w, NULL, &err));
+    EMU_OK(cv_emuset_quit(&f.set, &w, &err));
+    emu_fixture_must_start(&f, CV_SPAWN_INCOMING);
+    EMU_OK(cv_emuset_load_state(&f.set, f.states, &w, &res, &err));
     ck_assert_int_le(res.ns, 300 * 13 / 10 * 1000000LL);
     emu_fixture_end(&f);
 }
@@ -405,15 +392,15 @@ START_TEST(a_load_is_over_when_the_emulator_says_so)
     uint64_t sizes[CV_DM_MAX];
 
     emu_fixture_begin(&f, 3, faults);
-    must_start(&f, CV_SPAWN_CREATE);
+    emu_fixture_must_start(&f, CV_SPAWN_CREATE);
     emu_fixture_states(&f, true);
     struct cv_emu_wait w = emu_wait(10000);
-    OK(cv_emuset_save_state(&f.set, f.states, true, sizes, &w, NULL, &err));
-    OK(cv_emuset_quit(&f.set, &w, &err));
-    must_start(&f, CV_SPAWN_INCOMING);
+    EMU_OK(cv_emuset_save_state(&f.set, f.states, true, sizes, &w, NULL, &err));
+    EMU_OK(cv_emuset_quit(&f.set, &w, &err));
+    emu_fixture_must_start(&f, CV_SPAWN_INCOMING);
     emu_fixture_states(&f, false);
-    OK(cv_emuset_load_state(&f.set, f.states, &w, NULL, &err));
-    OK(cv_emuset_cont(&f.set, &w, NULL, &err));
+    EMU_OK(cv_emuset_load_state(&f.set, f.states, &w, NULL, &err));
+    EMU_OK(cv_emuset_cont(&f.set, &w, NULL, &err));
     emu_fixture_end(&f);
 }
 END_TEST
@@ -427,8 +414,8 @@ START_TEST(cancel_ends_the_wait_and_undo_goes_on)
     struct emu_fixture f;
 
     emu_fixture_begin(&f, 3, faults);
-    must_start(&f, CV_SPAWN_CREATE);
-    OK(cv_cancel_init(&cancel, &err));
+    emu_fixture_must_start(&f, CV_SPAWN_CREATE);
+    EMU_OK(cv_cancel_init(&cancel, &err));
     cv_cancel_request(&cancel);
     struct cv_emu_wait w = emu_wait(60000);
     w.cancel = &cancel;
@@ -437,7 +424,7 @@ START_TEST(cancel_ends_the_wait_and_undo_goes_on)
     cv_cancel_dispose(&cancel);
     /* undo: without the token; the late answers of the first command do not confuse it */
     struct cv_emu_wait undo = emu_wait(5000);
-    OK(cv_emuset_cont(&f.set, &undo, NULL, &err));
+    EMU_OK(cv_emuset_cont(&f.set, &undo, NULL, &err));
     all_are(&f, "running");
     emu_fixture_end(&f);
 }
@@ -450,7 +437,7 @@ START_TEST(a_late_answer_is_not_taken_for_the_next)
     struct emu_fixture f;
 
     emu_fixture_begin(&f, 1, faults);
-    must_start(&f, CV_SPAWN_CREATE);
+    emu_fixture_must_start(&f, CV_SPAWN_CREATE);
     struct cv_emu_wait w = emu_wait(50);
     ck_assert_int_eq(cv_emuset_stop(&f.set, &w, NULL, &err), -1);
     ck_assert_int_eq(err.code, CV_E_TIMEOUT);
@@ -467,7 +454,7 @@ START_TEST(a_killed_emulator_fails_at_once)
     struct emu_fixture f;
 
     emu_fixture_begin(&f, 3, faults);
-    must_start(&f, CV_SPAWN_CREATE);
+    emu_fixture_must_start(&f, CV_SPAWN_CREATE);
     ck_assert_int_eq(kill(f.set.emus[2].pid, SIGKILL), 0);
     struct cv_emu_wait w = emu_wait(60000);
     int64_t start = cv_now_ms();
@@ -489,154 +476,12 @@ START_TEST(quit_ends_frozen_and_mute_emulators)
     struct emu_fixture f;
 
     emu_fixture_begin(&f, 3, faults);
-    must_start(&f, CV_SPAWN_CREATE);
+    emu_fixture_must_start(&f, CV_SPAWN_CREATE);
     ck_assert_int_eq(kill(f.set.emus[2].pid, SIGSTOP), 0);
     struct cv_emu_wait w = emu_wait(900);
-    OK(cv_emuset_quit(&f.set, &w, &err));
+    EMU_OK(cv_emuset_quit(&f.set, &w, &err));
     ck_assert_uint_eq(emu_children(), 0);
     emu_fixture_end(&f);
-}
-END_TEST
-
-/* --- survey --------------------------------------------------------------------------------------------------------
- */
-
-static const struct {
-    const char *faults[3], *text;
-} survey_cases[] = {
-    { { NULL, "--block x.rom@10000:1000", NULL },
-      "layout: emulator 1 'dm1': x.rom at gfn 0x10+0x1 lies outside of its window" },
-    { { NULL, "--pci 20", "--pci 20" },
-      "layout: emulators 1 'dm1' and 2 'dm2': both have a device at 00:14.0: extra and extra" },
-    { { NULL, "--pci 3", NULL },
-      "layout: emulators 0 'main0' and 1 'dm1': both have a device at 00:03.0: cirrus-vga and extra" },
-    { { NULL, NULL, "--fail query-pci" }, "emulator 2 'dm2': query-pci: model: told to fail" },
-};
-
-START_TEST(survey_finds_what_does_not_fit)
-{
-    const char *faults[CV_DM_MAX] = { 0 };
-    struct cv_error err = CV_ERROR_INIT;
-    struct emu_fixture f;
-
-    memcpy(faults, survey_cases[_i].faults, sizeof survey_cases[_i].faults);
-    emu_fixture_begin(&f, 3, faults);
-    must_start(&f, CV_SPAWN_CREATE);
-    struct cv_emu_wait w = emu_wait(5000);
-    ck_assert_int_eq(cv_emuset_survey(&f.set, &f.layout, &w, &err), -1);
-    ck_assert_msg(strncmp(err.text, survey_cases[_i].text, strlen(survey_cases[_i].text)) == 0, "%s", err.text);
-    emu_fixture_end(&f);
-}
-END_TEST
-
-START_TEST(reports_what_xenstore_needs)
-{
-    struct cv_error err = CV_ERROR_INIT;
-    struct emu_fixture f;
-    cv_emu_tty tty[4];
-    unsigned port;
-
-    emu_fixture_begin(&f, 2, NULL);
-    must_start(&f, CV_SPAWN_CREATE);
-    struct cv_emu_wait w = emu_wait(5000);
-    OK(cv_emuset_serial_ttys(&f.set, &w, tty, &err));
-    ck_assert_str_eq(tty[0], "/dev/pts/7");
-    OK(cv_emuset_vnc_port(&f.set, &w, &port, &err));
-    ck_assert_uint_eq(port, 5901);
-    emu_fixture_end(&f);
-}
-END_TEST
-
-/* --- attach --------------------------------------------------------------------------------------------------------
- */
-
-/* What "convoy save" does with a guest that another process created: pids and paths from xenstore. */
-START_TEST(another_set_attaches_by_pid)
-{
-    struct cv_error err = CV_ERROR_INIT;
-    struct emu_fixture f;
-    struct cv_emuset other;
-
-    emu_fixture_begin(&f, 3, NULL);
-    must_start(&f, CV_SPAWN_CREATE);
-    cv_emuset_disconnect(&f.set);
-    OK(cv_emuset_init(&other, &f.layout, 7, NULL, &err));
-    for (unsigned i = 0; i < 3; i++)
-        OK(cv_emuset_attach(&other, i, f.set.emus[i].pid, f.set.emus[i].qmp_path, &err));
-    struct cv_emu_wait w = emu_wait(5000);
-    OK(cv_emuset_connect(&other, &w, NULL, &err));
-    OK(cv_emuset_cont(&other, &w, NULL, &err));
-    /* a second client at the same time: told so, not served half */
-    struct cv_emu_wait moment = emu_wait(200);
-    ck_assert_int_eq(cv_emuset_connect(&f.set, &moment, NULL, &err), -1);
-    ck_assert_int_eq(err.code, CV_E_BUSY);
-    ck_assert(other.emus[0].owns_sockets && other.emus[2].owns_sockets);
-    ck_assert_str_ne(other.emus[0].xl_path, "");
-    cv_emuset_dispose(&other);
-    OK(cv_emuset_init(&other, &f.layout, 8, NULL, &err));
-    ck_assert_int_eq(cv_emuset_attach(&other, 0, f.set.emus[0].pid, NULL, &err), -1);
-    ck_assert_msg(strstr(err.text, "is not an emulator of domain 8") != NULL, "%s", err.text);
-    cv_emuset_dispose(&other);
-    emu_fixture_end(&f);
-}
-END_TEST
-
-/* A secondary that somebody else starts, a moment after convoy began to wait for its socket. */
-static pid_t start_stranger(const char *socket, const char *domid, const char *slot)
-{
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        const char *fake = getenv("FAKE_QEMU");
-        usleep(150 * 1000);
-        execl(fake, fake, "-xen-domid", domid, "--socket", socket, "--tag", "stranger", "--pci", slot, (char *)NULL);
-        _exit(127);
-    }
-    return pid;
-}
-
-START_TEST(a_running_emulator_is_attached)
-{
-    static const struct {
-        const char *domid, *slot, *text;
-    } cases[] = { { "7", "24", NULL },
-                  { "8", "24", "is not an emulator of domain 7" },
-                  { "7", "3", "both have a device at 00:03.0" } };
-    char text[600], socket[64];
-
-    for (unsigned i = 0; i < 3; i++) {
-        struct cv_error err = CV_ERROR_INIT;
-        struct cv_layout_host host = { .default_model = getenv("FAKE_QEMU") };
-        struct cv_guest_config config;
-        struct emu_fixture f;
-        emu_fixture_begin(&f, 1, NULL);
-        cv_emuset_dispose(&f.set);
-        cv_layout_dispose(&f.layout);
-        snprintf(text, sizeof text, "type='hvm'\nname='g'\nmemory=64\ndevice_models=['name=far,qmp=%s/far-@{domid}']\n",
-                 f.dir);
-        snprintf(socket, sizeof socket, "%s/far-7", f.dir);
-        OK(cv_guest_config_parse(text, strlen(text), "x.cfg", &config, &err));
-        OK(cv_layout_decide(&config, &host, &f.layout, &err));
-        cv_guest_config_dispose(&config);
-        OK(cv_emuset_init(&f.set, &f.layout, 7, NULL, &err));
-        pid_t stranger = start_stranger(socket, cases[i].domid, cases[i].slot);
-        struct cv_emu_wait w = emu_wait(5000);
-        int rc = emu_fixture_start(&f, CV_SPAWN_CREATE, 5000, &err);
-        if (rc == 0)
-            rc = cv_emuset_survey(&f.set, &f.layout, &w, &err);
-        if (cases[i].text == NULL) {
-            ck_assert_msg(rc == 0, "%s", emu_text(&err));
-            ck_assert_int_eq(f.set.emus[1].pid, stranger);
-            OK(cv_emuset_cont(&f.set, &w, NULL, &err));
-            OK(cv_emuset_quit(&f.set, &w, &err));
-        } else {
-            ck_assert_int_eq(rc, -1);
-            ck_assert_msg(strstr(err.text, cases[i].text) != NULL, "%s", err.text);
-        }
-        kill(stranger, SIGKILL);
-        waitpid(stranger, NULL, 0);
-        emu_fixture_end(&f);
-    }
 }
 END_TEST
 
@@ -662,10 +507,6 @@ int main(void)
     tcase_add_test(t, a_late_answer_is_not_taken_for_the_next);
     tcase_add_test(t, a_killed_emulator_fails_at_once);
     tcase_add_test(t, quit_ends_frozen_and_mute_emulators);
-    tcase_add_loop_test(t, survey_finds_what_does_not_fit, 0, sizeof survey_cases / sizeof *survey_cases);
-    tcase_add_test(t, reports_what_xenstore_needs);
-    tcase_add_test(t, another_set_attaches_by_pid);
-    tcase_add_test(t, a_running_emulator_is_attached);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
