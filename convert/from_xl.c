@@ -10,6 +10,7 @@
 #include "convert/head.h"
 #include "convert/xl_reader.h"
 #include "image/image.h"
+#include "memory/area.h"
 
 /* A file that jumps about would be one pass a page: nobody writes that. */
 #define PASSES_MAX 1024u
@@ -120,6 +121,8 @@ static int take_pages(struct from_xl *f, const struct cv_buf *b, struct cv_error
 
 /* ---- what comes before and after ---- */
 
+static size_t bitmap_bytes(const struct from_xl *f) { return (f->pfn_count / 64 + 1) * sizeof *f->bitmap; }
+
 /* STATIC_DATA_END: all that stands in front of the memory is known. */
 static int begin(struct from_xl *f, struct cv_error *err)
 {
@@ -129,7 +132,10 @@ static int begin(struct from_xl *f, struct cv_error *err)
     if (major == 0)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "converted from a stream of Xen 4.4 or before");
     f->pfn_count = cv_plan_pfn_count(&f->plan);
-    f->bitmap = calloc(f->pfn_count / 64 + 1, sizeof *f->bitmap);
+    if (f->pfn_count > CV_PAGEMAP_PFNS_MAX)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "the guest's memory reaches to page %" PRIu64 ", beyond %" PRIu64,
+                       f->pfn_count, (uint64_t)CV_PAGEMAP_PFNS_MAX);
+    f->bitmap = (uint64_t *)cv_area_new(bitmap_bytes(f));
     if (f->bitmap == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for a bitmap of %" PRIu64 " pages", f->pfn_count);
     if (cv_head_write(f->writer, &f->plan, f->pfn_count, major, minor, &f->leaves, &f->msrs, f->opt, err) < 0 ||
@@ -250,7 +256,7 @@ static void dispose(struct from_xl *f)
     cv_xl_reader_free(f->reader);
     cv_chunk_dispose(&f->chunk);
     cv_libxl_guest_dispose(&f->plan);
-    free(f->bitmap);
+    cv_area_free((uint8_t *)f->bitmap, bitmap_bytes(f));
     struct cv_buf *bufs[] = { &f->leaves, &f->msrs, &f->tsc, &f->context, &f->params, &f->state, &f->nodes };
     for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
         cv_buf_dispose(bufs[i]);

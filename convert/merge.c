@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "image/image.h"
+#include "memory/area.h"
 #include "memory/file_sink.h"
 #include "memory/hashes.h"
 
@@ -62,6 +63,9 @@ static int open_sink(void *user, const struct cv_rec_memory *m, struct cv_page_s
 {
     struct merge *t = user;
 
+    if (m->pfn_count > CV_PAGEMAP_PFNS_MAX)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "%llu pages: more memory than can be put together (%llu)",
+                       (unsigned long long)m->pfn_count, (unsigned long long)CV_PAGEMAP_PFNS_MAX);
     if (cv_file_sink_new(&t->sink, t->scratch_fd, m->pfn_count, err) < 0)
         return -1;
     *sink_out = cv_file_sink_port(t->sink);
@@ -95,9 +99,11 @@ static int fold(struct merge *t, int in_fd, struct cv_error *err)
     return rc;
 }
 
+static size_t bitmap_bytes(const struct cv_pagemap *map) { return (map->pfn_count / 64 + 1) * sizeof(uint64_t); }
+
 static uint64_t *present(const struct cv_pagemap *map, struct cv_error *err)
 {
-    uint64_t *bits = calloc(map->pfn_count / 64 + 1, sizeof *bits);
+    uint64_t *bits = (uint64_t *)cv_area_new(bitmap_bytes(map));
 
     if (bits == NULL)
         (void)!cv_fail(err, CV_E_NOMEM, 0, "no memory for a bitmap of pages");
@@ -132,7 +138,7 @@ static int put_memory(struct merge *t, struct cv_error *err)
     if (rc == 0)
         rc = cv_hashes_put(&t->hashes, false, t->w, err);
     cv_saver_free(saver);
-    free(bits);
+    cv_area_free((uint8_t *)bits, bitmap_bytes(&t->img->map));
     return rc;
 }
 

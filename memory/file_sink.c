@@ -29,8 +29,11 @@ struct cv_file_sink {
     bool window;               /* others are dropped */
     pthread_mutex_t lock;
     struct stage *stock; /* under the lock */
-    uint64_t *written;   /* bit per pfn, set with atomics: only these need a hole to become zero again */
+    uint64_t *written;   /* bit per pfn, set with atomics: only these need a hole to become zero again.  An area: the
+                          * length that an image claims costs nothing */
 };
+
+static size_t written_bytes(const struct cv_file_sink *s) { return (s->pfn_count / 64 + 1) * sizeof *s->written; }
 
 #define STAGE_BYTES ((size_t)CV_MAP_MAX * CV_PAGE_SIZE)
 
@@ -125,6 +128,10 @@ static int write_run(struct cv_file_sink *s, uint64_t pfn, const uint8_t *data, 
 static bool mark_written(struct cv_file_sink *s, uint64_t pfn, bool now)
 {
     uint64_t page = pfn - s->first, bit = UINT64_C(1) << page % 64, *word = &s->written[page / 64];
+
+    /* Pages of zeros leave the table as it is: nothing of it is there until something is written to. */
+    if (!now && (__atomic_load_n(word, __ATOMIC_RELAXED) & bit) == 0)
+        return false;
     uint64_t before =
         now ? __atomic_fetch_or(word, bit, __ATOMIC_RELAXED) : __atomic_fetch_and(word, ~bit, __ATOMIC_RELAXED);
 
@@ -194,7 +201,7 @@ int cv_file_sink_new(struct cv_file_sink **s_out, int fd, uint64_t pfn_count, st
     s->fd = fd;
     s->pfn_count = pfn_count;
     pthread_mutex_init(&s->lock, NULL);
-    s->written = calloc(pfn_count / 64 + 1, sizeof *s->written);
+    s->written = (uint64_t *)cv_area_new(written_bytes(s));
     if (s->written == NULL) {
         cv_file_sink_free(s);
         return cv_fail(err, CV_E_NOMEM, 0, "file sink");
@@ -225,6 +232,6 @@ void cv_file_sink_free(struct cv_file_sink *s)
         free(stage);
     }
     pthread_mutex_destroy(&s->lock);
-    free(s->written);
+    cv_area_free((uint8_t *)s->written, written_bytes(s));
     free(s);
 }

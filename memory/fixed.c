@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/quiet.h"
+#include "memory/area.h"
 #include "memory/hashes.h"
 
 _Static_assert(CV_AREA_PAGE == CV_PAGE_SIZE, "a place holds a page");
@@ -46,11 +47,13 @@ static int reopen(int fd, int flags)
     return other >= 0 || errno != EINVAL ? other : open(path, flags | O_CLOEXEC);
 }
 
+static size_t written_bytes(const struct cv_fixed *f) { return (f->area_pages / 64 + 1) * sizeof *f->written; }
+
 int cv_fixed_open_write(struct cv_fixed *f, int fd, struct cv_error *err)
 {
     f->file.fd = fd;
     f->direct = reopen(fd, O_WRONLY);
-    f->written = calloc(f->area_pages / 64 + 1, sizeof *f->written);
+    f->written = (uint64_t *)cv_area_new(written_bytes(f));
     return f->written != NULL ? 0 : cv_fail(err, CV_E_NOMEM, 0, "places of pages");
 }
 
@@ -65,7 +68,7 @@ void cv_fixed_dispose(struct cv_fixed *f)
     if (cv_fixed_is_open(f))
         cv_fd_dispose(&f->direct);
     free(f->extents);
-    free(f->written);
+    cv_area_free((uint8_t *)f->written, written_bytes(f));
     *f = (struct cv_fixed){ 0 };
 }
 

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../support/run_suite.h"
@@ -14,6 +15,7 @@
 #include "memory/generator.h"
 #include "memory/incompressible.h"
 #include "memory/zero.h"
+#include "stream-format/bodies.h"
 #include "tests/support/memory_model.h"
 
 #define OK(call) ck_assert_msg((call) == 0, "%s", err.text)
@@ -292,6 +294,30 @@ START_TEST(a_page_becomes_zero_again_in_a_file)
 }
 END_TEST
 
+/* An image says that its guest reaches to the last page that the format has: no memory for that before a page comes. */
+START_TEST(the_length_that_an_image_claims_costs_nothing)
+{
+    CV_AUTO_FD fd = memfd_create("image", MFD_CLOEXEC);
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_file_sink *s = NULL;
+    const uint64_t last[] = { CV_PFN_COUNT_MAX - 1 };
+    void *page, *handle;
+    struct stat st;
+
+    OK(cv_file_sink_new(&s, fd, CV_PFN_COUNT_MAX, &err));
+    struct cv_page_sink *p = cv_file_sink_port(s);
+    OK(p->ops->zero(p, last, 1, &err));
+    OK(p->ops->map(p, last, 1, &page, &handle, &err));
+    memset(page, 1, CV_PAGE_SIZE);
+    OK(p->ops->unmap(p, handle, &err));
+    OK(p->ops->zero(p, last, 1, &err));
+    ck_assert_int_eq(fstat(fd, &st), 0);
+    ck_assert_int_eq(st.st_size / CV_PAGE_SIZE, CV_PFN_COUNT_MAX);
+    ck_assert_int_eq(st.st_blocks, 0);
+    cv_file_sink_free(s);
+}
+END_TEST
+
 START_TEST(what_is_no_image_is_refused)
 {
     struct cv_error err = CV_ERROR_INIT;
@@ -320,6 +346,7 @@ int main(void)
     tcase_add_loop_test(t, holes_of_a_file_are_zero_pages, 0, 20);
     tcase_add_test(t, an_image_that_shrinks_is_an_error);
     tcase_add_test(t, a_page_becomes_zero_again_in_a_file);
+    tcase_add_test(t, the_length_that_an_image_claims_costs_nothing);
     tcase_add_test(t, what_is_no_image_is_refused);
     suite_add_tcase(s, t);
     return run_suite(s);
