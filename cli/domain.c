@@ -3,32 +3,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/fd.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "guest/guest.h"
 #include "guest/monitor.h"
 
-#define GO_ON_MS 30000
-
 /* Also after a save that was killed: the guest is suspended then, and its emulators stand still.  One that is being
  * saved or migrated is safe: who does that holds the emulators' sockets. */
-static int unpause(struct cv_host *h, const struct cv_domain_info *d, struct cv_sink *sink, struct cv_error *err)
+static int unpause_it(struct cv_host *h, const struct cv_domain_info *d, struct cv_sink *sink, struct cv_error *err)
 {
-    char path[96];
-    struct cv_guest g;
+    char name[sizeof d->name];
+    bool ran = false;
+    int rc = cv_guest_unpause(h, d, &ran, sink, err);
 
-    if (cv_guest_may_touch(h, CV_GATE_GO_ON, d, "unpause", sink, err) < 0)
-        return -1;
-    if (!d->shutdown || d->shutdown_reason != CV_SHUTDOWN_SUSPEND)
-        return h->ops->unpause(h, d->domid, err);
-    if (cv_guest_open_living(&g, h, d->domid, cv_after_ms(GO_ON_MS), sink, err) < 0)
-        return -1;
-    int rc = cv_guest_go_on(&g, cv_after_ms(GO_ON_MS), err);
-    cv_guest_dispose(&g);
-    snprintf(path, sizeof path, CV_GUEST_GO_ON, d->domid);
-    if (rc == 0)
-        rc = h->ops->xs_remove(h, path, err);
-    return rc == 0 && d->paused ? h->ops->unpause(h, d->domid, err) : rc;
+    if (rc == 0 && ran)
+        printf("domain %u '%s' runs already: nothing is paused\n", d->domid,
+               cv_text_cleaned(d->name, name, sizeof name));
+    return rc;
 }
 
 enum action { DESTROY, PAUSE, UNPAUSE };
@@ -65,7 +56,7 @@ static int on_domain(struct cli *c, int argc, char **argv, enum action action)
             cv_guest_dispose(&g);
         }
     } else if (rc == 0) {
-        rc = (action == PAUSE ? pause_it : unpause)(h, &d, &c->sink, &err);
+        rc = (action == PAUSE ? pause_it : unpause_it)(h, &d, &c->sink, &err);
     }
     if (rc < 0) {
         cv_context(&err, "%s '%s'", actions[action], argv[1]);

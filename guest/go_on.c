@@ -110,3 +110,55 @@ int cv_guest_leave_to_monitor(struct cv_guest *g, struct cv_error *err)
     snprintf(path, sizeof path, CV_GUEST_GO_ON, g->domid);
     return g->host->ops->xs_write(g->host, path, "1", err);
 }
+
+/* ---- unpause
+ * -------------------------------------------------------------------------------------------------------- */
+
+#define UNPAUSE_MS 30000
+
+static int refuse_ended(const struct cv_domain_info *d, struct cv_error *err)
+{
+    if (!d->dying && (!d->shutdown || d->shutdown_reason == CV_SHUTDOWN_SUSPEND))
+        return 0;
+    return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain %u has ended%s: it does not go on, and can be destroyed", d->domid,
+                   !d->dying && d->shutdown_reason == CV_SHUTDOWN_CRASH ? " (it crashed)" : "");
+}
+
+/* Xen does not unpause what is not paused, and says "invalid argument". */
+static int take_a_pause_back(struct cv_host *host, const struct cv_domain_info *d, bool *ran_out, struct cv_error *err)
+{
+    struct cv_domain_info now = *d;
+    struct cv_error why = CV_ERROR_INIT;
+
+    if (d->paused && host->ops->unpause(host, d->domid, &why) == 0)
+        return 0;
+    /* Somebody may have been faster. */
+    if (d->paused && host->ops->info(host, d->domid, &now, err) < 0)
+        return -1;
+    if (now.paused)
+        return cv_fail_as(err, &why);
+    if (refuse_ended(&now, err) < 0)
+        return -1;
+    *ran_out = true;
+    return 0;
+}
+
+int cv_guest_unpause(struct cv_host *host, const struct cv_domain_info *d, bool *ran_out, struct cv_sink *sink,
+                     struct cv_error *err)
+{
+    char path[96];
+    struct cv_guest g;
+
+    if (cv_guest_may_touch(host, CV_GATE_GO_ON, d, "unpause", sink, err) < 0 || refuse_ended(d, err) < 0)
+        return -1;
+    if (!d->shutdown)
+        return take_a_pause_back(host, d, ran_out, err);
+    if (cv_guest_open_living(&g, host, d->domid, cv_after_ms(UNPAUSE_MS), sink, err) < 0)
+        return -1;
+    int rc = cv_guest_go_on(&g, cv_after_ms(UNPAUSE_MS), err);
+    cv_guest_dispose(&g);
+    snprintf(path, sizeof path, CV_GUEST_GO_ON, d->domid);
+    if (rc == 0)
+        rc = host->ops->xs_remove(host, path, err);
+    return rc == 0 && d->paused ? host->ops->unpause(host, d->domid, err) : rc;
+}

@@ -11,6 +11,7 @@
 #include "emulators/spawn.h"
 #include "guest/adopt.h"
 #include "guest/devices.h"
+#include "guest/sweep.h"
 
 #define QUIT_TIMEOUT_MS 5000
 #define QUIT_CONNECT_MS 2000
@@ -194,8 +195,10 @@ int cv_guest_destroy(struct cv_guest *g, struct cv_error *err)
         cv_log(g->sink, CV_LOG_DEBUG, "%s", e.text);
     rc |= cv_guest_quit_emulators(g, cv_if_first(err, rc));
     rc |= g->host->ops->destroy(g->host, g->domid, cv_if_first(err, rc));
-    if (rc == 0)
+    if (rc == 0) {
+        cv_guest_unwatch(g->host, g->domid);
         g->domid = 0;
+    }
     return rc != 0 ? -1 : 0;
 }
 

@@ -138,6 +138,11 @@ int cv_guest_go_on(struct cv_guest *g, int64_t deadline_ms, struct cv_error *err
 /* cv_guest_open_to_end, and connected to every emulator that lives. */
 int cv_guest_open_living(struct cv_guest *g, struct cv_host *host, uint32_t domid, int64_t deadline_ms,
                          struct cv_sink *sink, struct cv_error *err) CV_CHECKED;
+/* What a person means by unpause: one pause of a paused guest is taken back; one that was left suspended (a save was
+ * killed) goes on: emulators first.  *ran_out: it runs already, and nothing was done.  CV_E_UNSUPPORTED: it has ended;
+ * the errors of cv_guest_may_touch. */
+int cv_guest_unpause(struct cv_host *host, const struct cv_domain_info *d, bool *ran_out, struct cv_sink *sink,
+                     struct cv_error *err) CV_CHECKED;
 /* The guest's monitor is to call cv_guest_go_on until it succeeds. */
 int cv_guest_leave_to_monitor(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
 

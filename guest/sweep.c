@@ -76,6 +76,25 @@ static void remove_sockets(struct cv_host *host, uint32_t domid)
     unlink(cv_path_qmp_xl(host->dirs->run, domid, path, sizeof path));
 }
 
+/* Somebody holds the lock of the domain's monitor: what is left of it is his to end. */
+static bool is_watched(int dir, uint32_t domid)
+{
+    char name[64];
+
+    snprintf(name, sizeof name, "convoy-monitor-%u.lock", domid);
+    CV_AUTO_FD fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
+}
+
+void cv_guest_unwatch(struct cv_host *host, uint32_t domid)
+{
+    char path[200];
+    CV_AUTO_FD dir = open(host->dirs->run ? host->dirs->run : CV_RUN_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (dir >= 0 && !is_watched(dir, domid))
+        unlink(cv_path_monitor_lock(host->dirs->run, domid, path, sizeof path));
+}
+
 int cv_guest_sweep(struct cv_host *host, uint32_t domid, struct cv_error *err)
 {
     char text[16];
@@ -91,17 +110,8 @@ int cv_guest_sweep(struct cv_host *host, uint32_t domid, struct cv_error *err)
     closedir(d);
     remove_sockets(host, domid);
     cv_guest_unguard(host, domid);
+    cv_guest_unwatch(host, domid);
     return rc;
-}
-
-/* Somebody holds the lock of the domain's monitor: what is left of it is his to end. */
-static bool is_watched(int dir, uint32_t domid)
-{
-    char name[64];
-
-    snprintf(name, sizeof name, "convoy-monitor-%u.lock", domid);
-    CV_AUTO_FD fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
 }
 
 /* The domain that a file of ours belongs to; 0: it is none of ours. */

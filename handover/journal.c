@@ -109,15 +109,28 @@ static int open_dir(struct cv_journal *j, const char *store, const uint8_t migra
     return 0;
 }
 
-static int lock(struct cv_journal *j, enum cv_journal_role role, struct cv_error *err)
+/* In the lock's file while it is held by who settles what its migration has left. */
+#define SETTLING "settling\n"
+
+/* For others who find it held.  Where it cannot be written they only say "busy" a little early. */
+static void say_why(int lock_fd, bool settling)
+{
+    if (ftruncate(lock_fd, 0) < 0 ||
+        (settling && pwrite(lock_fd, SETTLING, sizeof SETTLING - 1, 0) != (ssize_t)sizeof SETTLING - 1))
+        errno = 0;
+}
+
+static int lock(struct cv_journal *j, enum cv_journal_role role, bool settling, struct cv_error *err)
 {
     const char *file = cv_journal_file(role, CV_JF_LOCK);
 
     j->lock_fd = openat(j->dir_fd, file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (j->lock_fd < 0)
         return step_failed(err, "open", file);
-    if (flock(j->lock_fd, LOCK_EX | LOCK_NB) == 0)
+    if (flock(j->lock_fd, LOCK_EX | LOCK_NB) == 0) {
+        say_why(j->lock_fd, settling);
         return 0;
+    }
     if (errno == EWOULDBLOCK)
         return cv_fail(err, CV_E_BUSY, 0, "another process is at work on this migration (%s)", file);
     return step_failed(err, "lock", file);
@@ -153,7 +166,7 @@ static int create(struct cv_journal *j, const char *store, const struct cv_journ
 
     if (!cv_journal_legal(rec->role, CV_J_NONE, rec->state))
         return cv_fail(err, CV_E_INTERNAL, 0, "a journal cannot begin as %s", cv_journal_state_name(rec->state));
-    if (open_dir(j, store, rec->migration, true, err) < 0 || lock(j, rec->role, err) < 0)
+    if (open_dir(j, store, rec->migration, true, err) < 0 || lock(j, rec->role, false, err) < 0)
         return -1;
     struct cv_error none = CV_ERROR_INIT;
     if (cv_journal_read_at(j->dir_fd, rec->role, &old, &none) == 0 || none.code != CV_E_NOT_FOUND)
@@ -183,7 +196,7 @@ static int reopen(struct cv_journal *j, const char *store, const uint8_t migrati
     if (open_dir(j, store, migration, false, err) < 0)
         return -1;
     /* Asked before the lock is made, so that looking for what is not there leaves nothing. */
-    if (cv_journal_read_at(j->dir_fd, role, &rec, err) < 0 || lock(j, role, err) < 0 ||
+    if (cv_journal_read_at(j->dir_fd, role, &rec, err) < 0 || lock(j, role, true, err) < 0 ||
         cv_journal_read_at(j->dir_fd, role, &rec, err) < 0)
         return -1;
     if (memcmp(rec.migration, migration, 16) != 0 || rec.role != role)

@@ -104,6 +104,9 @@ void cv_journal_close(struct cv_journal *j);
 /* Reads without the lock (may be out of date at once). */
 int cv_journal_read(const char *store, const uint8_t migration[16], enum cv_journal_role role,
                     struct cv_journal_record *rec_out, struct cv_error *err) CV_CHECKED;
+/* Of a record that is CV_E_BUSY: true if its owner has opened it (cv_journal_open), that is settles what the migration
+ * has left, and is not the migration itself.  Out of date at once. */
+bool cv_journal_in_hand(const char *store, const uint8_t migration[16], enum cv_journal_role role);
 /* Calls see for each record in the store (a damaged one with its fault in why, rec holding id and role only).
  * see returns 0 to go on; anything else is a failure, CV_E_CANCELLED.  A store that does not exist has no records. */
 int cv_journal_list(const char *store,

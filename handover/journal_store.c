@@ -98,6 +98,16 @@ int cv_journal_read(const char *store, const uint8_t migration[16], enum cv_jour
     return cv_journal_read_at(fd, role, rec_out, err);
 }
 
+bool cv_journal_in_hand(const char *store, const uint8_t migration[16], enum cv_journal_role role)
+{
+    char path[4096], id[CV_ID_TEXT], first;
+
+    cv_id_format(migration, id);
+    snprintf(path, sizeof path, "%s/%s/%s", store, id, cv_journal_file(role, CV_JF_LOCK));
+    CV_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    return fd >= 0 && read(fd, &first, 1) == 1;
+}
+
 /* ---- all of them ------------------------------------------------------------------------------------------------ */
 
 typedef int (*see_fn)(void *user, const struct cv_journal_record *rec, const struct cv_error *why);

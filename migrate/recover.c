@@ -156,12 +156,26 @@ static int settle_record(struct cv_host *host, struct cv_journal *j, const struc
     return cv_fail_as(err, &run.why);
 }
 
-/* A source that is committing and held by somebody is being asked about: that is over soon, and may settle it. */
+/* Held by somebody who is done soon: who settles it already (a watcher, another recover), or a migration that has come
+ * to its decision.  One whose pages still flow is none of these.  Without the lock, so that it may be over meanwhile.
+ */
+static bool soon_over(const char *store, const struct cv_journal_record *rec)
+{
+    struct cv_journal_record now;
+    struct cv_error ignored;
+
+    return cv_journal_in_hand(store, rec->migration, rec->role) ||
+           cv_journal_read(store, rec->migration, rec->role, &now, &ignored) < 0 || now.state != CV_J_OPEN;
+}
+
+/* It says in whose hand it is when it has the lock: a moment later.  So one look is none. */
+#define LOOKS 2
+
 static int open_record(struct cv_journal *j, const char *store, const struct cv_journal_record *rec,
                        struct cv_cancel *cancel, struct cv_error *err)
 {
-    bool asked_about = rec->role == CV_ROLE_SOURCE && rec->state == CV_J_COMMITTING;
-    int64_t end = cv_after_ms(asked_about ? ASKER_MS : 0);
+    int64_t end = cv_after_ms(ASKER_MS);
+    unsigned in_vain = 0;
     char id[CV_ID_TEXT];
 
     cv_id_format(rec->migration, id);
@@ -171,7 +185,8 @@ static int open_record(struct cv_journal *j, const char *store, const struct cv_
             return 0;
         if (why.code != CV_E_BUSY)
             return cv_fail_as(err, &why);
-        if (cv_now_ms() >= end ||
+        in_vain = soon_over(store, rec) ? 0 : in_vain + 1;
+        if (in_vain == LOOKS || cv_now_ms() >= end ||
             (cv_poll_one(-1, 0, cv_after_ms(LOOK_AGAIN_MS), cancel, &slept) < 0 && slept.code == CV_E_CANCELLED))
             return cv_fail(err, CV_E_BUSY, 0, "migration %s of '%s' is still under way here", id, rec->name);
     }

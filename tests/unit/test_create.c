@@ -12,6 +12,7 @@
 
 #include "../support/one_host.h"
 #include "../support/run_suite.h"
+#include "base/fd.h"
 #include "guest/logs.h"
 #include "guest/monitor.h"
 #include "guest/sweep.h"
@@ -347,6 +348,81 @@ START_TEST(a_monitor_sweeps_and_leaves_nothing)
 }
 END_TEST
 
+/* A killed monitor's lock goes with its guest; one that somebody holds is his to take away. */
+START_TEST(the_lock_of_a_killed_monitor_goes_with_its_guest)
+{
+    char path[200];
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    one_host_guest(&w);
+    touch(&w, "convoy-monitor-1.lock");
+    snprintf(path, sizeof path, "%s/convoy-monitor-1.lock", w.dir);
+    CV_AUTO_FD lock = _i ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    ck_assert(!_i || flock(lock, LOCK_EX) == 0);
+    one_host_destroy(&w);
+    ck_assert_int_eq(is_there(&w, "convoy-monitor-1.lock"), _i);
+    unlink(path);
+    cv_fd_dispose(&lock);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
+/* ---- unpause ----------------------------------------------------------------------------------------------------- */
+
+static struct cv_host_ops unpause_hooks;
+static int (*real_unpause)(struct cv_host *, uint32_t, struct cv_error *);
+
+/* Somebody else is faster: ours finds nothing that is paused. */
+static int unpaused_meanwhile(struct cv_host *h, uint32_t domid, struct cv_error *err)
+{
+    ck_assert_int_eq(real_unpause(h, domid, err), 0);
+    return real_unpause(h, domid, err);
+}
+
+static int unpause(struct one_host *w, bool *ran_out, struct cv_error *err)
+{
+    struct cv_domain_info d;
+
+    *ran_out = false;
+    ck_assert_int_eq(w->host->base.ops->find(&w->host->base, "g", &d, err), 0);
+    return cv_guest_unpause(&w->host->base, &d, ran_out, NULL, err);
+}
+
+/* "Invalid argument" is what Xen says of one that runs, and of one that has ended. */
+START_TEST(unpause_says_what_the_guest_does)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct one_host w;
+    bool ran;
+
+    one_host_begin(&w, NULL);
+    struct fake_domain *d = one_host_guest(&w);
+    ck_assert_int_eq(unpause(&w, &ran, &err), 0);
+    ck_assert(ran);
+    d->paused = true;
+    ck_assert_int_eq(unpause(&w, &ran, &err), 0);
+    ck_assert(!ran && !d->paused);
+    const struct cv_host_ops *plain = w.host->base.ops;
+    unpause_hooks = *plain;
+    real_unpause = plain->unpause;
+    unpause_hooks.unpause = unpaused_meanwhile;
+    w.host->base.ops = &unpause_hooks;
+    d->paused = true;
+    ck_assert_int_eq(unpause(&w, &ran, &err), 0);
+    ck_assert(ran && !d->paused);
+    w.host->base.ops = plain;
+    d->ended = true;
+    d->end_reason = CV_SHUTDOWN_CRASH;
+    ck_assert_int_lt(unpause(&w, &ran, &err), 0);
+    ck_assert_int_eq(err.code, CV_E_UNSUPPORTED);
+    ck_assert_str_eq(err.text, "domain 1 has ended (it crashed): it does not go on, and can be destroyed");
+    one_host_destroy(&w);
+    one_host_end(&w);
+}
+END_TEST
+
 START_TEST(a_monitor_that_does_not_start_is_an_error)
 {
     struct cv_error err = CV_ERROR_INIT;
@@ -411,6 +487,8 @@ int main(void)
     tcase_add_test(t, a_preserved_guest_is_watched_until_it_is_gone);
     tcase_add_test(t, what_killed_processes_left_is_swept);
     tcase_add_test(t, a_monitor_sweeps_and_leaves_nothing);
+    tcase_add_loop_test(t, the_lock_of_a_killed_monitor_goes_with_its_guest, 0, 2);
+    tcase_add_test(t, unpause_says_what_the_guest_does);
     tcase_add_test(t, a_monitor_that_does_not_start_is_an_error);
     tcase_add_test(t, what_was_attached_is_there_after_a_reboot);
     suite_add_tcase(s, t);

@@ -274,6 +274,44 @@ START_TEST(a_question_that_is_under_way_is_waited_for)
 }
 END_TEST
 
+/* Who has decided is about to be done, and so is who settles what somebody else has left: recover waits for either. */
+START_TEST(who_settles_it_is_waited_for)
+{
+    static const struct {
+        bool left; /* by its migration: somebody else has opened it */
+        enum cv_journal_state state;
+    } cases[] = { { true, CV_J_OPEN }, { true, CV_J_ABORTED }, { false, CV_J_ABORTED } };
+    struct cv_journal_record rec = { .role = CV_ROLE_SOURCE, .state = CV_J_OPEN, .name = "h", .migration = { 7 } };
+    struct cv_error err = CV_ERROR_INIT;
+    struct world w;
+    struct other other = { .w = &w, .j = CV_JOURNAL_INIT };
+    struct away a;
+    unsigned count = 0;
+    char path[200], id[CV_ID_TEXT];
+
+    world_begin(&w);
+    struct cv_recover_options o = options_for(&a, &w);
+    ck_assert_int_eq(cv_journal_create(&other.j, w.src.store, &rec, &err), 0);
+    if (cases[_i].left) {
+        cv_journal_close(&other.j);
+        ck_assert_int_eq(cv_journal_open(&other.j, w.src.store, the_migration, CV_ROLE_SOURCE, &err), 0);
+    }
+    if (cases[_i].state != CV_J_OPEN)
+        ck_assert_int_eq(cv_journal_set(&other.j, cases[_i].state, NULL, &err), 0);
+    cv_id_format(the_migration, id);
+    snprintf(path, sizeof path, "%s/%s/source.lock", w.src.store, id);
+    other.told = inotify_init1(IN_CLOEXEC);
+    ck_assert_int_ge(inotify_add_watch(other.told, path, IN_OPEN), 0);
+    ck_assert_int_eq(pthread_create(&other.thread, NULL, settles_when_told, &other), 0);
+    ck_assert_msg(cv_recover(&w.src.host->base, "h", &o, NULL, &count, &err) == 0, "%s", emu_text(&err));
+    pthread_join(other.thread, NULL);
+    close(other.told);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_uint_eq(a.outcomes[CV_OUT_NONE], 1);
+    world_end(&w);
+}
+END_TEST
+
 /* A migration that is under way otherwise is not waited for. */
 START_TEST(a_migration_under_way_is_busy)
 {
@@ -383,6 +421,7 @@ int main(void)
     tcase_add_test(t, it_ends_when_told);
     tcase_add_test(t, it_sees_that_somebody_has_settled_it);
     tcase_add_test(t, a_question_that_is_under_way_is_waited_for);
+    tcase_add_loop_test(t, who_settles_it_is_waited_for, 0, 3);
     tcase_add_test(t, a_migration_under_way_is_busy);
     tcase_add_test(t, all_that_is_open_here);
     tcase_add_test(t, what_a_watcher_hears);
