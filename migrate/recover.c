@@ -172,10 +172,10 @@ static bool soon_over(const char *store, const struct cv_journal_record *rec)
 #define LOOKS 2
 
 static int open_record(struct cv_journal *j, const char *store, const struct cv_journal_record *rec,
-                       struct cv_cancel *cancel, struct cv_error *err)
+                       struct cv_cancel *cancel, struct cv_sink *sink, struct cv_error *err)
 {
     int64_t end = cv_after_ms(ASKER_MS);
-    unsigned in_vain = 0;
+    unsigned in_vain = 0, waited = 0;
     char id[CV_ID_TEXT];
 
     cv_id_format(rec->migration, id);
@@ -186,6 +186,9 @@ static int open_record(struct cv_journal *j, const char *store, const struct cv_
         if (why.code != CV_E_BUSY)
             return cv_fail_as(err, &why);
         in_vain = soon_over(store, rec) ? 0 : in_vain + 1;
+        if (in_vain == 0 && waited++ == 0)
+            cv_log(sink, CV_LOG_INFO, "migration %s of '%s' is being settled by somebody else: he is waited for", id,
+                   rec->name);
         if (in_vain == LOOKS || cv_now_ms() >= end ||
             (cv_poll_one(-1, 0, cv_after_ms(LOOK_AGAIN_MS), cancel, &slept) < 0 && slept.code == CV_E_CANCELLED))
             return cv_fail(err, CV_E_BUSY, 0, "migration %s of '%s' is still under way here", id, rec->name);
@@ -201,7 +204,7 @@ static int recover_one(struct cv_host *host, const struct cv_journal_record *rec
     int rc = 0;
 
     cv_id_format(rec->migration, id);
-    if (open_record(&j, store, rec, opt->cancel, err) < 0)
+    if (open_record(&j, store, rec, opt->cancel, sink, err) < 0)
         return -1;
     if (!cv_journal_settled(j.rec.state))
         rc = settle_record(host, &j, opt, store, sink, err);

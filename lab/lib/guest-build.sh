@@ -3,7 +3,7 @@
 # Needs common.sh and image.sh.
 # shellcheck shell=bash
 
-GUEST_MODULES=(virtio_pci virtio_blk virtio_net e1000 8139cp ata_piix ahci sd_mod nvme)
+GUEST_MODULES=(virtio_pci virtio_blk virtio_net e1000 e1000e vmxnet3 8139cp ata_piix ahci sd_mod nvme)
 GUEST_MODULES_PV=(xen-blkfront xen-netfront)
 GUEST_SOURCES=(guest.c parameters.c work.c devices.c ram.c disk.c nic.c)
 GUEST_CFLAGS=(-std=gnu17 -O2 -static -pthread -Wall -Wextra -Wshadow -Wmissing-prototypes -Wformat=2)

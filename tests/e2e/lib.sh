@@ -79,10 +79,18 @@ is_stopped() { grep -q '^State:.*T' "/proc/$1/status" 2>/dev/null; }
 is_gone() { ! [ -d "/proc/$1" ]; }
 stopped_or_gone() { is_stopped "$1" || is_gone "$1"; }
 
+# nic_model CARD: of the list in NIC.
+nic_model()
+{
+    local models
+    IFS=, read -ra models <<<"${NIC:-e1000}"
+    printf '%s' "${models[$1 < ${#models[@]} ? $1 : ${#models[@]} - 1]}"
+}
+
 # guest_config NAME EMULATORS [EXTRA-LINE...]: writes $WORK_DIR/NAME.cfg for a guest served by 1 to 8 emulators: the
 # default one (VGA, serial, IDE disk), then net, storage, ahci, net2, storage2, net3, storage3. (nvme is left out: QEMU
-# cannot migrate it.) Environment: MEMORY, VCPUS, WORK, CMDLINE, MAC (last byte), NIC (model), SAN (the first partition of
-# the shared disk that it may use; files if not set), DEVICES (with one
+# cannot migrate it.) Environment: MEMORY, VCPUS, WORK, CMDLINE, MAC (last byte), NIC (models, with commas; the last one is that of all others), SAN (the first partition of
+# the shared disk that it may use; files if not set), MORE_NICS (so many more cards, the default emulator's), DEVICES (with one
 # emulator: it serves what so many would), NO_PV (empty: words that xl knows, so that the default emulator's disks and cards
 # have a PV half). Sets GUEST_LOG, GUEST_DISKS, GUEST_NICS.
 guest_config()
@@ -95,7 +103,7 @@ guest_config()
     disk() { local target=$WORK_DIR/$name-$1.img
              if [ -n "$san" ]; then target=/dev/vdb$san; san=$((san + 1)); blkdiscard -z "$target"; else guest_disk "$target" 32; fi
              disks="$disks\"format=raw,vdev=$1,access=rw,${NO_PV-pv=0,}${2:+model=$2,}target=$target\", "; }
-    nic() { vifs="$vifs\"mac=00:16:3e:00:$(printf %02x "$GUEST_NICS"):${MAC:-05},model=${NIC:-e1000},type=ioemu,${NO_PV-pv=0,}bridge=xenbr0\", "
+    nic() { vifs="$vifs\"mac=00:16:3e:00:$(printf %02x "$GUEST_NICS"):${MAC:-05},model=$(nic_model "$GUEST_NICS"),type=ioemu,${NO_PV-pv=0,}bridge=xenbr0\", "
             GUEST_NICS=$((GUEST_NICS + 1)); }
     dm() { dms="$dms\"$1\", "; }
     disk hda
@@ -107,6 +115,7 @@ guest_config()
     if [ "$n" -ge 6 ]; then disk xvdd virtio-blk; dm name=storage2,disks=xvdd; GUEST_DISKS=$GUEST_DISKS,vdb; fi
     if [ "$n" -ge 7 ]; then nic; dm name=net3,vifs=2; fi
     if [ "$n" -ge 8 ]; then disk xvde virtio-blk; dm name=storage3,disks=xvde; GUEST_DISKS=$GUEST_DISKS,vdc; fi
+    for _ in $(seq "${MORE_NICS:-0}"); do nic; done
     cat >"$WORK_DIR/$name.cfg" <<END
 type = "hvm"
 name = "$name"
