@@ -197,7 +197,9 @@ static void take_reply(struct cv_qmp *q, const json_t *object)
     }
     if (error != NULL) {
         const char *text = json_string_value(json_object_get(error, "desc"));
+        const char *class = json_string_value(json_object_get(error, "class"));
         snprintf(q->refusal, sizeof q->refusal, "%s", text && *text ? text : "refused without a reason");
+        snprintf(q->refusal_class, sizeof q->refusal_class, "%s", class ? class : "GenericError");
     } else if (value != NULL && json_is_integer(id)) {
         json_decref(q->reply);
         q->reply = json_incref(value);

@@ -32,16 +32,17 @@ struct cv_qmp {
     int fd;
     enum cv_qmp_state state;
     struct cv_buf in, out;
-    size_t out_done;     /* bytes of out that are sent */
-    int pass_fd;         /* goes along with the first byte of out; -1 = none; ours, closed when sent */
-    int64_t id;          /* of the command awaited */
-    char command[40];    /* its name, for messages */
-    json_t *reply;       /* "return" value of the last command, or NULL */
-    char refusal[400];   /* description of an error reply, or "" */
-    char event[40];      /* name of the last event, "" after cv_qmp_send */
-    char migration[40];  /* status of the last MIGRATION event, "" after cv_qmp_send of migrate-incoming */
-    bool hung_up;        /* FAILED because the other end is gone */
-    struct cv_error err; /* why FAILED */
+    size_t out_done;        /* bytes of out that are sent */
+    int pass_fd;            /* goes along with the first byte of out; -1 = none; ours, closed when sent */
+    int64_t id;             /* of the command awaited */
+    char command[40];       /* its name, for messages */
+    json_t *reply;          /* "return" value of the last command, or NULL */
+    char refusal[400];      /* description of an error reply, or "" */
+    char refusal_class[40]; /* its class, "GenericError" */
+    char event[40];         /* name of the last event, "" after cv_qmp_send */
+    char migration[40];     /* status of the last MIGRATION event, "" after cv_qmp_send of migrate-incoming */
+    bool hung_up;           /* FAILED because the other end is gone */
+    struct cv_error err;    /* why FAILED */
 };
 
 /* For a connected or connecting socket, or -1.  Takes fd. */

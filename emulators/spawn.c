@@ -228,8 +228,9 @@ static int prepare(struct start *s, const struct cv_layout_dm *dm, struct cv_pro
     if (give_socket(p, listen_at(emu->qmp_path, err), &c.qmp_fd, err) < 0)
         return -1;
     if (dm->role == CV_DM_DEFAULT) {
-        cv_path_qmp_xl(s->opt->run_dir, s->set->domid, emu->xl_path, sizeof emu->xl_path);
-        if (give_socket(p, listen_at(emu->xl_path, err), &c.xl_qmp_fd, err) < 0)
+        if (!s->opt->no_xl_socket)
+            cv_path_qmp_xl(s->opt->run_dir, s->set->domid, emu->xl_path, sizeof emu->xl_path);
+        if (!s->opt->no_xl_socket && give_socket(p, listen_at(emu->xl_path, err), &c.xl_qmp_fd, err) < 0)
             return -1;
         if (s->l->count > 1 && give_socket(p, make_gate(s, err), &c.gate_fd, err) < 0)
             return -1;

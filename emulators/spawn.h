@@ -26,6 +26,7 @@ struct cv_spawn_options {
     const char *guest_name;
     const char *run_dir;              /* NULL = CV_RUN_DIR  (/var/run/xen): QMP sockets */
     const char *log_dir;              /* NULL = CV_LOG_DIR  (/var/log/xen) */
+    bool no_xl_socket;                /* what xl speaks to is somebody else's: the default emulator gets one socket */
     bool no_sandbox;                  /* for programs that know no -sandbox, -xen-domid-restrict (tests) */
     bool no_tap;                      /* tests without /dev/net/tun: network devices get no back end descriptor */
     const struct cv_emu_rules *rules; /* as whom secondaries run; not looked at with no_sandbox */

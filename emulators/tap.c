@@ -71,6 +71,8 @@ int cv_tap_create(const char *ifname, const char *bridge, struct cv_error *err)
 
     if (tap < 0)
         return -1;
+    if (*bridge == '\0')
+        return cv_fd_take(&tap);
     ctl = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (ctl < 0)
         return cv_fail(err, CV_E_IO, errno, "socket");

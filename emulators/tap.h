@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 
-/* Makes TAP ifname, attaches it to bridge, brings it up.  Returns its descriptor, or -1: CV_E_IO, CV_E_BUSY (the name
- * is taken), CV_E_NOT_FOUND (no such bridge). */
+/* Makes TAP ifname, attaches it to bridge, brings it up; bridge "": makes it only, the rest is somebody else's
+ * script's. Returns its descriptor, or -1: CV_E_IO, CV_E_BUSY (the name is taken), CV_E_NOT_FOUND (no such bridge). */
 int cv_tap_create(const char *ifname, const char *bridge, struct cv_error *err) CV_CHECKED;
 
 #endif

@@ -89,6 +89,9 @@ struct cv_host_ops {
     /* Counted: a domain that was paused n times runs after n unpauses.  unpause fails where nothing is paused. */
     int (*pause)(struct cv_host *h, uint32_t domid, struct cv_error *err);
     int (*unpause)(struct cv_host *h, uint32_t domid, struct cv_error *err);
+    /* The domain stops at once, as if it had asked for that itself (CV_SHUTDOWN_*): whoever watches over it does what
+     * its configuration says. */
+    int (*shutdown)(struct cv_host *h, uint32_t domid, int reason, struct cv_error *err);
 
     /* ---- PV devices ----
      * config: a whole domain in libxl's words (libxl_domain_config in JSON); its disks and network cards are the PV

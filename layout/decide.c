@@ -298,8 +298,10 @@ int cv_layout_decide(const struct cv_guest_config *c, const struct cv_layout_hos
     out->count = c->dm_count;
     for (unsigned i = 0; i < c->dm_count; i++)
         d.slots |= c->dms[i].attach ? SLOTS_ATTACHED : 0;
-    for (unsigned i = 0; i < c->dm_count && !d.failed; i++)
+    for (unsigned i = 0; i < c->dm_count && !d.failed; i++) {
+        d.slots |= i > 0 ? host->default_slots : 0;
         decide_emulator(&d, i);
+    }
     decide_ranks(&d);
     if (!d.failed)
         decide_windows(&d);

@@ -19,6 +19,7 @@ void cv_order_init(struct cv_order *o, enum cv_code code, uint64_t features)
 {
     *o = (struct cv_order){ .code = code,
                             .memory_only = features & CV_FEATURE_MEMORY_ONLY,
+                            .states_only = features & CV_FEATURE_STATES_ONLY,
                             .incremental = features & CV_FEATURE_INCREMENTAL,
                             .fixed = features & CV_FEATURE_FIXED_OFFSETS };
 }
@@ -36,8 +37,17 @@ static const char *last_name(const struct cv_order *o)
     return "the header";
 }
 
+/* In a stream of states alone. */
+static bool of_the_states(const struct cv_record_rule *rule)
+{
+    return rule->id == CV_REC_LAYOUT || rule->id == CV_REC_DEVICE_STATE || rule->id == CV_REC_NOTE ||
+           rule->id == CV_REC_END;
+}
+
 static bool mandatory(const struct cv_order *o, const struct cv_record_rule *rule)
 {
+    if (o->states_only && !of_the_states(rule))
+        return false;
     return (rule->presence == CV_PRESENCE_ONE || rule->presence == CV_PRESENCE_SOME ||
             (rule->presence == CV_PRESENCE_INCREMENTAL && o->incremental) ||
             (rule->presence == CV_PRESENCE_FIXED && o->fixed)) &&
@@ -53,7 +63,7 @@ static int check_passed_over(const struct cv_order *o, const struct cv_record_ru
             return cv_rule_fail(err, o->code, "missing", "%s without %s before it", rule->name, must->name);
     }
     /* NOTE has rank 0 and passes over nothing. */
-    if (rule->rank > cv_record_rule(CV_REC_PAGES)->rank && !o->last_pass_seen)
+    if (rule->rank > cv_record_rule(CV_REC_PAGES)->rank && !o->last_pass_seen && !o->states_only)
         return cv_rule_fail(err, o->code, "missing", "%s without the last PASS_END before it", rule->name);
     if (rule->rank > cv_record_rule(CV_REC_DEVICE_STATE)->rank && o->states != o->dmids) {
         unsigned dmid = (unsigned)__builtin_ctz(o->dmids & ~o->states);
@@ -95,6 +105,8 @@ static int check_place(const struct cv_order *o, const struct cv_record_rule *ru
 {
     if (o->memory_only && rule->profile == CV_PROFILE_FULL)
         return cv_rule_fail(err, o->code, "order", "not allowed in a memory-only stream");
+    if (o->states_only && !of_the_states(rule))
+        return cv_rule_fail(err, o->code, "order", "not allowed in a stream of device states alone");
     if (rule->presence == CV_PRESENCE_INCREMENTAL && !o->incremental)
         return cv_rule_fail(err, o->code, "order", "not allowed in a stream that is not incremental");
     if (rule->presence == CV_PRESENCE_FIXED && !o->fixed)

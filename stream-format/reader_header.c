@@ -53,6 +53,8 @@ static int check_fields(const struct cv_stream_header *h, const uint8_t *bytes, 
     uint64_t unknown = h->required_features & ~(accept & CV_FEATURES_KNOWN);
     if (fixed && h->required_features & CV_FEATURE_INCREMENTAL)
         unknown |= CV_FEATURE_FIXED_OFFSETS | CV_FEATURE_INCREMENTAL;
+    if (h->required_features & CV_FEATURE_STATES_ONLY && h->required_features != CV_FEATURE_STATES_ONLY)
+        unknown |= h->required_features;
     if (unknown != 0)
         return cv_rule_fail(err, CV_E_STREAM_VERSION, "feature", "required features 0x%llx",
                             (unsigned long long)unknown);

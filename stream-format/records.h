@@ -41,8 +41,8 @@
 #define CV_RECORD_OPTIONAL 0x80000000u /* bit 31 of a type: may be skipped */
 
 /* Required features: a reader that does not know a set bit refuses the stream (CV_E_STREAM_VERSION).
- * Version 1 builds MEMORY_ONLY, INCREMENTAL and FIXED_OFFSETS; the others are reserved places (docs/stream-format.md,
- * 7). */
+ * Version 1 builds MEMORY_ONLY, STATES_ONLY, INCREMENTAL and FIXED_OFFSETS; the others are reserved places
+ * (docs/stream-format.md, 7). */
 #define CV_FEATURE_INCREMENTAL (1ull << 0)      /* holds only what differs from a parent image (record PARENT) */
 #define CV_FEATURE_CHANNELS (1ull << 1)         /* PAGES also arrive on further channels */
 #define CV_FEATURE_FIXED_OFFSETS (1ull << 2)    /* page contents at places computed from the pfn */
@@ -50,7 +50,9 @@
 #define CV_FEATURE_REMOTE_EMULATORS (1ull << 4) /* an emulator lives in another domain */
 #define CV_FEATURE_ENCRYPTED (1ull << 5)        /* bodies are sealed */
 #define CV_FEATURE_MEMORY_ONLY (1ull << 8)      /* no guest: MEMORY, PAGES and PASS_END only (measurements, tests) */
-#define CV_FEATURES_KNOWN (CV_FEATURE_MEMORY_ONLY | CV_FEATURE_INCREMENTAL | CV_FEATURE_FIXED_OFFSETS)
+#define CV_FEATURE_STATES_ONLY (1ull << 9)      /* no memory: LAYOUT and DEVICE_STATEs only (dm/states.h) */
+#define CV_FEATURES_KNOWN \
+    (CV_FEATURE_MEMORY_ONLY | CV_FEATURE_INCREMENTAL | CV_FEATURE_FIXED_OFFSETS | CV_FEATURE_STATES_ONLY)
 
 /* Optional features: a reader may ignore them. */
 #define CV_OPTIONAL_INDEX (1ull << 0)       /* an INDEX record stands in front of END */

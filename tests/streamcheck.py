@@ -19,6 +19,7 @@ from xxh3 import xxh3_64, xxh3_128  # noqa: E402
 
 MAGIC = bytes.fromhex("894356590d0a1a0a")
 MEMORY_ONLY = 1 << 8
+STATES_ONLY = 1 << 9
 INCREMENTAL = 1
 FIXED_OFFSETS = 1 << 2
 OPTIONAL_MAX = 16 << 20
@@ -137,9 +138,12 @@ class Reader:
         reserved1, required, optional, ident, area = struct.unpack_from("<IQQ16sQ", d, 12)
         self.fixed = bool(required & FIXED_OFFSETS)
         need(reserved1 == 0 and (self.fixed or area == 0), "reserved")
-        if required & ~(MEMORY_ONLY | INCREMENTAL | FIXED_OFFSETS) or (self.fixed and required & INCREMENTAL):
+        if required & STATES_ONLY and required != STATES_ONLY:
+            raise Fault("feature", True)
+        if required & ~(MEMORY_ONLY | STATES_ONLY | INCREMENTAL | FIXED_OFFSETS) or (self.fixed and required & INCREMENTAL):
             raise Fault("feature", True)
         self.memory_only = bool(required & MEMORY_ONLY)
+        self.states_only = bool(required & STATES_ONLY)
         self.incremental = bool(required & INCREMENTAL)
         self.at, self.headers = 64, d[:64]
         self.say("header version %d required 0x%x optional 0x%x id %s%s"
@@ -156,8 +160,8 @@ class Reader:
             must = (row[2] in ("ONE", "SOME") or (row[2] == "INCREMENTAL" and self.incremental)
                     or (row[2] == "FIXED" and self.fixed))
             if row[6] and row[6] < rank and must and row[0] not in self.seen:
-                need(self.memory_only and row[3] == "FULL", "missing")
-        need(rank <= 70 or self.last_pass, "missing")
+                need((self.memory_only and row[3] == "FULL") or (self.states_only and row[0] != "LAYOUT"), "missing")
+        need(rank <= 70 or self.last_pass or self.states_only, "missing")
         need(rank <= 120 or self.states == self.dmids, "missing")
 
     def check_order(self, kind, tag, length):
@@ -169,6 +173,7 @@ class Reader:
         if row is not None:
             name, _, presence, where, low, high, rank, tagged = row
             need(not (self.memory_only and where == "FULL"), "order")
+            need(not self.states_only or name in ("LAYOUT", "DEVICE_STATE", "NOTE", "END"), "order")
             need(presence != "INCREMENTAL" or self.incremental, "order")
             need(presence != "FIXED" or self.fixed, "order")
             need(not (name == "PAGES" and self.fixed), "order")

@@ -164,6 +164,12 @@ int xen_unpause(struct cv_host *h, uint32_t domid, struct cv_error *err)
     return xc_domain_unpause(x->xc, domid) < 0 ? xen_fail(x, err, "cannot unpause domain %u", domid) : 0;
 }
 
+int xen_shutdown(struct cv_host *h, uint32_t domid, int reason, struct cv_error *err)
+{
+    struct xen_host *x = xen_host(h);
+    return xc_domain_shutdown(x->xc, domid, reason) < 0 ? xen_fail(x, err, "cannot stop domain %u", domid) : 0;
+}
+
 int xen_set_max_pages(struct cv_host *h, uint32_t domid, uint64_t pages, struct cv_error *err)
 {
     struct xen_host *x = xen_host(h);

@@ -38,6 +38,7 @@ static const struct cv_host_ops xen_ops = {
     .rename = xen_rename,
     .pause = xen_pause,
     .unpause = xen_unpause,
+    .shutdown = xen_shutdown,
     .sched_cap = xen_sched_cap,
     .devices_add = xen_devices_add,
     .devices_now = xen_devices_now,

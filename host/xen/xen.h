@@ -52,6 +52,7 @@ int xen_check_pod(struct xen_host *x, uint32_t domid, struct cv_error *err);
 int xen_rename(struct cv_host *h, uint32_t domid, const char *name, struct cv_error *err);
 int xen_pause(struct cv_host *h, uint32_t domid, struct cv_error *err);
 int xen_unpause(struct cv_host *h, uint32_t domid, struct cv_error *err);
+int xen_shutdown(struct cv_host *h, uint32_t domid, int reason, struct cv_error *err);
 int xen_dump(struct cv_host *h, uint32_t domid, const char *path, struct cv_error *err);
 int xen_sched_cap(struct cv_host *h, uint32_t domid, unsigned percent, unsigned *before_out, struct cv_error *err);
 /* The state alone, without a word from xenstore: 1 = suspended, 0 = not, -1: gone, dying or stopped otherwise. */

@@ -285,6 +285,14 @@ static int fake_unpause(struct cv_host *h, uint32_t domid, struct cv_error *err)
     return 0;
 }
 
+static int fake_shutdown(struct cv_host *h, uint32_t domid, int reason, struct cv_error *err)
+{
+    TRIP(h, err);
+    fake_domain_of(h, domid)->ended = true;
+    fake_domain_of(h, domid)->end_reason = reason;
+    return 0;
+}
+
 static int fake_sched_cap(struct cv_host *h, uint32_t domid, unsigned percent, unsigned *before_out,
                           struct cv_error *err)
 {
@@ -464,6 +472,7 @@ static const struct cv_host_ops fake_ops = {
     .rename = fake_rename,
     .pause = fake_pause,
     .unpause = fake_unpause,
+    .shutdown = fake_shutdown,
     .dump = fake_dump,
     .sched_cap = fake_sched_cap,
     .devices_add = fake_devices_add,

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* convoy-dm: what a toolstack starts in the place of QEMU (docs/man/convoy-dm.8.md). */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/process.h"
+#include "dm/states.h"
+#include "dm/supervisor.h"
+
+static struct cv_cancel cancel = { .fd = -1 }; /* for the signal handler */
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    cv_cancel_request(&cancel);
+}
+
+static void print_message(struct cv_sink *s, enum cv_level level, const char *text)
+{
+    static const char *const names[] = { "error", "warning", "info", "debug" };
+
+    (void)s;
+    fprintf(stderr, "convoy-dm: %s: %s\n", names[level], text);
+}
+
+static struct cv_sink sink = { .message = print_message, .level = CV_LOG_INFO };
+
+static int complain(const struct cv_error *err)
+{
+    char text[800];
+
+    fprintf(stderr, "convoy-dm: %s\n", cv_error_string(err, text, sizeof text));
+    return 1;
+}
+
+static int usage(FILE *f)
+{
+    fprintf(f, "usage: convoy-dm --adopt DOMID      take over the emulators of a guest whose convoy-dm has died\n"
+               "       convoy-dm --version\n"
+               "       convoy-dm QEMU-ARGUMENT...   (as a toolstack says it: see convoy-dm(8))\n");
+    return f == stdout ? 0 : 2;
+}
+
+/* One QEMU with the very command line, in our place. */
+static int become_qemu(struct cv_dm_args *a)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_layout_host host;
+    struct cv_strings argv;
+
+    cv_layout_host_probe(&host);
+    if (cv_dm_args_plain(a, host.default_model, &argv, &err) < 0)
+        return complain(&err);
+    execv(argv.items[0], (char *const *)argv.items);
+    cv_fail(&err, CV_E_EMULATOR, errno, "start %s", argv.items[0]);
+    return complain(&err);
+}
+
+static int catch_signals(struct cv_error *err)
+{
+    static const int stop[] = { SIGINT, SIGTERM, SIGHUP };
+    struct sigaction sa = { .sa_handler = on_signal };
+
+    if (cv_cancel_init(&cancel, err) < 0)
+        return -1;
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < sizeof stop / sizeof stop[0]; i++)
+        sigaction(stop[i], &sa, NULL);
+    return 0;
+}
+
+/* a NULL: adopt domid. */
+static int supervise(struct cv_dm_args *a, uint32_t domid)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_host *host;
+    struct cv_dm dm;
+
+    cv_process_own();
+    if (catch_signals(&err) < 0 || cv_host_open_xen(&host, &sink, &err) < 0)
+        return complain(&err);
+    cv_dm_init(&dm, host, &sink, &cancel);
+    int rc = a != NULL ? cv_dm_start(&dm, a, &err) : cv_dm_adopt(&dm, domid, &err);
+    if (rc == 0)
+        rc = cv_dm_serve(&dm, &err);
+    cv_dm_dispose(&dm);
+    host->ops->close(host);
+    return rc < 0 ? complain(&err) : 0;
+}
+
+/* Which of the three ways a command line goes. */
+static int as_device_model(int argc, char **argv)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    enum cv_dm_states_kind kind = CV_DM_STATES_STOCK;
+    struct cv_dm_args a;
+
+    if (cv_dm_args_parse(&a, argc, argv, &err) < 0)
+        return complain(&err);
+    bool guest = a.has_domid && !a.attach;
+    int rc = guest ? cv_dm_args_file(&a, CV_DM_GUESTS_DIR, &err) : 0;
+    if (rc == 0 && guest && a.incoming_fd >= 0)
+        rc = cv_dm_states_look(a.incoming_fd, &kind, &err);
+    int status;
+    if (rc < 0)
+        status = complain(&err);
+    else if (guest && a.incoming_at != 0 ? kind == CV_DM_STATES_OURS : guest && a.list.count > 0)
+        status = supervise(&a, 0);
+    else
+        status = become_qemu(&a);
+    cv_dm_args_dispose(&a);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "--help") == 0)
+        return usage(argc < 2 ? stderr : stdout);
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("convoy-dm %s\n", CONVOY_VERSION);
+        return 0;
+    }
+    if (strcmp(argv[1], "--adopt") != 0)
+        return as_device_model(argc, argv);
+    char *end;
+    unsigned long domid = argc == 3 ? strtoul(argv[2], &end, 10) : 0;
+    if (domid == 0 || domid > 0x7ff0 || *end != '\0')
+        return usage(stderr);
+    return supervise(NULL, (uint32_t)domid);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How the emulators come under the supervisor: started anew, started for a state that comes in, or taken over. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "dm/states.h"
+#include "dm/supervisor.h"
+#include "emulators/paths.h"
+#include "emulators/spawn.h"
+
+/* libxl waits 60 s for its device model. */
+#define START_MS 50000
+
+static int load_rules(struct cv_dm *dm, struct cv_emu_rules *rules, struct cv_error *err)
+{
+    if (dm->host->dirs->model_emulators && dm->host->dirs->rules == NULL) {
+        *rules = (struct cv_emu_rules){ .any_program = true, .as_root = true };
+        return 0;
+    }
+    return cv_emu_rules_load(rules, dm->host->dirs->rules, err);
+}
+
+/* libxl gives the domain room for one QEMU's blocks, at its restore as well. */
+static int check_blocks(const struct cv_layout *l, struct cv_error *err)
+{
+    for (unsigned i = 1; i < l->count; i++)
+        if (l->dms[i].region_count > 0)
+            return cv_fail(err, CV_E_UNSUPPORTED, 0,
+                           "emulator %u '%s': has memory of its own in the guest (%s), for which libxl leaves no room: "
+                           "leave that device to the default emulator, or give it romfile=",
+                           i, l->dms[i].name, l->dms[i].regions[0].what);
+    return 0;
+}
+
+static int run(struct cv_dm *dm, struct cv_error *err)
+{
+    struct cv_emu_wait w = { .deadline_ms = cv_after_ms(CV_DM_ANSWER_MS), .cancel = dm->cancel };
+
+    if (dm->stopped)
+        return 0;
+    /* The default one last: it tells libxl that the device model runs. */
+    w.mask = ((1u << dm->set.count) - 1) & ~1u;
+    if (w.mask != 0 && cv_emuset_cont(&dm->set, &w, NULL, err) < 0)
+        return -1;
+    w.mask = 1;
+    return cv_emuset_cont(&dm->set, &w, NULL, err);
+}
+
+static int load(struct cv_dm *dm, const int fds[CV_DM_MAX], const struct cv_emu_wait *w, struct cv_error *err)
+{
+    if (cv_emuset_prepare_load(&dm->set, true, NULL, w, err) < 0)
+        return -1;
+    return cv_emuset_load_state(&dm->set, fds, w, NULL, err);
+}
+
+/* fds NULL: a new guest. */
+static int start_all(struct cv_dm *dm, const int *fds, struct cv_error *err)
+{
+    struct cv_emu_wait w = { .deadline_ms = cv_after_ms(START_MS), .cancel = dm->cancel };
+    bool model = dm->host->dirs->model_emulators;
+    struct cv_emu_rules rules;
+    struct cv_spawn_options opt = { .mode = fds != NULL ? CV_SPAWN_INCOMING_LATE : CV_SPAWN_CREATE,
+                                    .guest_name = dm->name,
+                                    .run_dir = dm->host->dirs->run,
+                                    .log_dir = dm->host->dirs->log,
+                                    .no_xl_socket = true,
+                                    .no_sandbox = model,
+                                    .no_tap = model,
+                                    .rules = &rules };
+
+    if (load_rules(dm, &rules, err) < 0 || cv_emu_rules_check(&rules, &dm->layout, fds != NULL, err) < 0 ||
+        cv_emuset_init(&dm->set, &dm->layout, dm->domid, dm->sink, err) < 0)
+        return -1;
+    dm->has_set = true;
+    if (cv_emuset_start(&dm->set, &dm->layout, &opt, &w, err) < 0)
+        return -1;
+    if (cv_emuset_survey(&dm->set, &dm->layout, &w, err) < 0 || check_blocks(&dm->layout, err) < 0)
+        return -1;
+    dm->lock_later = fds != NULL;
+    return fds == NULL ? 0 : load(dm, fds, &w, err);
+}
+
+static int begin(struct cv_dm *dm, struct cv_dm_args *a, const int *fds, struct cv_error *err)
+{
+    if (cv_dm_lock(dm, err) < 0 || cv_dm_listen(dm, a, err) < 0 || start_all(dm, fds, err) < 0)
+        return -1;
+    cv_dm_desk_init(&dm->desk, &dm->set, &dm->layout, dm->sink);
+    return cv_dm_nodes_write(dm, err) < 0 ? -1 : run(dm, err);
+}
+
+static void take_back(struct cv_dm *dm)
+{
+    struct cv_error e = CV_ERROR_INIT;
+
+    if (dm->has_set && cv_emuset_kill(&dm->set, &e) < 0)
+        cv_log(dm->sink, CV_LOG_ERROR, "%s", e.text);
+    cv_dm_nodes_remove(dm);
+    cv_dm_unlisten(dm);
+    cv_dm_unlock(dm);
+}
+
+static int plan(struct cv_dm *dm, struct cv_dm_args *a, int fds[CV_DM_MAX], struct cv_error *err)
+{
+    struct cv_layout_host host;
+
+    if (a->incoming_at == 0) {
+        cv_layout_host_probe(&host);
+        return cv_dm_plan(a, &host, &dm->layout, err);
+    }
+    if (a->incoming_fd < 0)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "-incoming %.80s: a state comes from a descriptor (fd:N)",
+                       a->argv[a->incoming_at]);
+    if (cv_dm_states_read(a->incoming_fd, &dm->layout, fds, err) < 0)
+        return -1;
+    dm->has_layout = true;
+    return cv_dm_plan_again(a, &dm->layout, err);
+}
+
+int cv_dm_start(struct cv_dm *dm, struct cv_dm_args *a, struct cv_error *err)
+{
+    int fds[CV_DM_MAX];
+
+    for (unsigned i = 0; i < CV_DM_MAX; i++)
+        fds[i] = -1;
+    dm->domid = a->domid;
+    dm->name = *a->name != '\0' ? a->name : "guest";
+    dm->stopped = a->stopped;
+    int rc = cv_dm_plan_died(a, &dm->died, err) < 0 ? -1 : plan(dm, a, fds, err);
+    dm->has_layout = dm->has_layout || rc == 0;
+    if (rc == 0 && (rc = begin(dm, a, a->incoming_at != 0 ? fds : NULL, err)) < 0)
+        take_back(dm);
+    for (unsigned i = 0; i < CV_DM_MAX; i++)
+        cv_fd_dispose(&fds[i]);
+    return rc;
+}
+
+/* --- taking over ---------------------------------------------------------------------------------------------------
+ */
+
+static int take_over(struct cv_dm *dm, struct cv_error *err)
+{
+    struct cv_emu_wait w = { .deadline_ms = cv_after_ms(CV_DM_ANSWER_MS), .cancel = dm->cancel };
+    int pids[CV_DM_MAX];
+
+    if (cv_dm_nodes_read(dm, pids, err) < 0 || cv_emuset_init(&dm->set, &dm->layout, dm->domid, dm->sink, err) < 0)
+        return -1;
+    dm->has_set = true;
+    for (unsigned i = 0; i < dm->layout.count; i++) {
+        char path[108];
+        cv_path_qmp(dm->host->dirs->run, dm->domid, i, path, sizeof path);
+        if (cv_emuset_attach(&dm->set, i, pids[i], path, err) < 0)
+            return -1;
+        dm->set.emus[i].xl_path[0] = '\0'; /* the toolstack's socket is ours, not the emulator's */
+    }
+    if (cv_emuset_connect(&dm->set, &w, NULL, err) < 0)
+        return -1;
+    cv_dm_desk_init(&dm->desk, &dm->set, &dm->layout, dm->sink);
+    if (cv_dm_listen_usual(dm, err) < 0)
+        return -1;
+    return cv_dm_nodes_write(dm, err);
+}
+
+int cv_dm_adopt(struct cv_dm *dm, uint32_t domid, struct cv_error *err)
+{
+    dm->domid = domid;
+    dm->name = "guest";
+    dm->adopted = true;
+    if (cv_dm_lock(dm, err) < 0)
+        return -1;
+    if (take_over(dm, err) == 0)
+        return 0;
+    cv_dm_unlisten(dm);
+    cv_dm_unlock(dm);
+    return -1;
+}
