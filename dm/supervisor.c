@@ -183,6 +183,7 @@ static void handle(struct cv_dm *dm, const struct pollfd p[AT_END])
     for (unsigned i = 0; i < CV_DM_CLIENTS_MAX; i++)
         if (p[AT_CLIENTS + i].revents != 0 && dm->clients[i].fd >= 0 && !dm->desk.quit)
             handle_client(dm, &dm->clients[i]);
+    look_for_dead(dm); /* whom an answer has named is dealt with before anything else happens */
     lock_disks(dm);
 }
 

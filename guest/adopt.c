@@ -144,6 +144,23 @@ static int check_whole(struct cv_guest *g, struct cv_error *err)
                    g->domid, path, state ? state : "");
 }
 
+/* convoy-dm's: what answers at the toolstack's socket is several emulators. */
+static int check_supervised(struct cv_guest *g, struct cv_error *err)
+{
+    CV_AUTO_FREE char *schema = NULL;
+    char path[80];
+
+    snprintf(path, sizeof path, "/local/domain/0/device-model/%u/convoy/schema", g->domid);
+    if (g->host->ops->xs_read(g->host, path, &schema, err) < 0)
+        return -1;
+    if (schema == NULL)
+        return 0;
+    return cv_fail(
+        err, CV_E_UNSUPPORTED, 0,
+        "domain %u has several emulators under convoy-dm: xl save and xl migrate carry all of them (convoy-dm(8))",
+        g->domid);
+}
+
 int cv_guest_adopt(struct cv_guest *g, struct cv_findings *found, struct cv_error *err)
 {
     /* The list first: what changes while the text is read is noticed later. */
@@ -153,7 +170,7 @@ int cv_guest_adopt(struct cv_guest *g, struct cv_findings *found, struct cv_erro
         return cv_fail(err, CV_E_UNSUPPORTED, 0,
                        "domain %u was made neither by convoy nor by xl or libvirt (libxl has no record of it)",
                        g->domid);
-    if (check_type(g, err) < 0 || check_whole(g, err) < 0 || note_keyboard(g, err) < 0)
+    if (check_type(g, err) < 0 || check_supervised(g, err) < 0 || check_whole(g, err) < 0 || note_keyboard(g, err) < 0)
         return -1;
     return plan(g, found, err) < 0 ? cv_context(err, "domain %u, made by xl or libvirt", g->domid) : 0;
 }

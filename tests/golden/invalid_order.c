@@ -105,6 +105,23 @@ static void memory_only(void)
     invalid("memory-only-with-tsc-info", s);
 }
 
+static void states_only(void)
+{
+    static const uint32_t not_there[] = { CV_REC_HOST, CV_REC_MEMORY, CV_REC_PASS_END };
+    static const char *const names[] = { "states-only-with-host", "states-only-with-memory",
+                                         "states-only-with-pass-end" };
+
+    for (size_t k = 0; k <= 4; k++) {
+        base_stream(s);
+        s->header.required_features = CV_FEATURE_STATES_ONLY | (k == 4 ? CV_FEATURE_MEMORY_ONLY : 0);
+        for (size_t i = s->count; i-- > 0;)
+            if ((k == 3 || s->record[i].type != CV_REC_LAYOUT) && s->record[i].type != CV_REC_DEVICE_STATE &&
+                s->record[i].type != CV_REC_END && (k > 2 || s->record[i].type != not_there[k]))
+                raw_remove(s, i);
+        invalid(k < 3 ? names[k] : k == 3 ? "states-only-without-layout" : "states-only-and-memory-only", s);
+    }
+}
+
 static void dmids(void)
 {
     base_stream(s);
@@ -135,6 +152,7 @@ void make_invalid_order(void)
     invalid("order-note-after-index", s);
     passes();
     memory_only();
+    states_only();
     dmids();
     free(s);
 }

@@ -64,6 +64,28 @@ static void tiny(void)
     free(s);
 }
 
+/* What convoy-dm gives a toolstack. */
+static void states_only(void)
+{
+    struct sample_options opt = { .seed = 6, .emulators = 3, .passes = 1, .pages_records = 1 };
+    struct raw_stream *s = calloc(1, sizeof *s);
+    CV_AUTO_BUF b = { 0 };
+
+    sample_stream(&b, &opt);
+    if (s == NULL || raw_parse(s, b.data, b.len) < 0)
+        abort();
+    s->header.required_features = CV_FEATURE_STATES_ONLY;
+    for (size_t i = s->count; i-- > 0;)
+        if (s->record[i].type != CV_REC_LAYOUT && s->record[i].type != CV_REC_DEVICE_STATE &&
+            s->record[i].type != CV_REC_END)
+            raw_remove(s, i);
+    b.len = 0;
+    raw_emit(s, &b);
+    vector_write(true, "states-only", &b);
+    raw_dispose(s);
+    free(s);
+}
+
 /* Every kind of run, in one record. */
 static void all_kinds(void)
 {
@@ -145,6 +167,7 @@ void make_valid(void)
     sample("pv-devices",
            (struct sample_options){
                .seed = 5, .emulators = 2, .passes = 1, .pages_records = 1, .index = true, .devices = true });
+    states_only();
     sample("memory-only",
            (struct sample_options){ .seed = 4, .passes = 3, .pages_records = 3, .zstd = 1, .index = true });
 }

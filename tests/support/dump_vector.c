@@ -78,8 +78,8 @@ static int put_pages(struct cv_dump *d, const struct cv_record *rec, struct cv_e
 
 int dump_vector(const void *data, size_t len, FILE *out)
 {
-    struct cv_reader_options opt = { .accept_features =
-                                         CV_FEATURE_MEMORY_ONLY | CV_FEATURE_INCREMENTAL | CV_FEATURE_FIXED_OFFSETS };
+    struct cv_reader_options opt = { .accept_features = CV_FEATURE_MEMORY_ONLY | CV_FEATURE_STATES_ONLY |
+                                                        CV_FEATURE_INCREMENTAL | CV_FEATURE_FIXED_OFFSETS };
     struct cv_error err = CV_ERROR_INIT;
     char *text = NULL;
     size_t text_len = 0;
