@@ -34,6 +34,26 @@ static int check_blocks(const struct cv_layout *l, struct cv_error *err)
     return 0;
 }
 
+/* Every QEMU serves the qdisk nodes that it finds when it starts, and libxl makes them before: two writers of a disk.
+ */
+static int check_qdisks(struct cv_dm *dm, struct cv_error *err)
+{
+    CV_AUTO_BUF names = { 0 };
+    char path[80];
+    size_t count;
+
+    snprintf(path, sizeof path, "/local/domain/0/backend/qdisk/%u", dm->domid);
+    if (dm->host->ops->xs_list(dm->host, path, &names, &count, err) < 0)
+        return -1;
+    if (count == 0)
+        return 0;
+    return cv_fail(
+        err, CV_E_UNSUPPORTED, 0,
+        "%zu of the guest's disks have QEMU as their PV back end (qdisk: qcow2 and the like, CD-ROM images), and "
+        "each emulator would serve them: give it raw images or block devices (backendtype=phy)",
+        count);
+}
+
 static int run(struct cv_dm *dm, struct cv_error *err)
 {
     struct cv_emu_wait w = { .deadline_ms = cv_after_ms(CV_DM_ANSWER_MS), .cancel = dm->cancel };
@@ -70,7 +90,8 @@ static int start_all(struct cv_dm *dm, const int *fds, struct cv_error *err)
                                     .no_tap = model,
                                     .rules = &rules };
 
-    if (load_rules(dm, &rules, err) < 0 || cv_emu_rules_check(&rules, &dm->layout, fds != NULL, err) < 0 ||
+    if (check_qdisks(dm, err) < 0 || load_rules(dm, &rules, err) < 0 ||
+        cv_emu_rules_check(&rules, &dm->layout, fds != NULL, err) < 0 ||
         cv_emuset_init(&dm->set, &dm->layout, dm->domid, dm->sink, err) < 0)
         return -1;
     dm->has_set = true;

@@ -413,9 +413,25 @@ static int fake_xs_take(struct cv_host *h, const char *path, char **value_out, s
 
 static int fake_xs_list(struct cv_host *h, const char *path, struct cv_buf *names, size_t *count, struct cv_error *err)
 {
-    (void)path, (void)names;
+    size_t len = strlen(path);
+    const char *key;
+    json_t *v;
+
     TRIP(h, err);
     *count = 0;
+    json_object_foreach(fake(h)->store, key, v)
+    {
+        char name[64];
+        if (strncmp(key, path, len) != 0 || key[len] != '/')
+            continue;
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(key + len + 1, "/"), key + len + 1);
+        size_t n = strlen(name) + 1;
+        if (names->len > 0 && memmem(names->data, names->len, name, n) != NULL)
+            continue;
+        if (cv_buf_append(names, name, n, err) < 0)
+            return -1;
+        ++*count;
+    }
     return 0;
 }
 

@@ -566,6 +566,21 @@ START_TEST(starts_that_fail)
 }
 END_TEST
 
+START_TEST(nobody_serves_a_disk_twice)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct world w;
+
+    begin(&w);
+    ck_assert_int_eq(w.host->base.ops->xs_write(&w.host->base, "/local/domain/0/backend/qdisk/1/5632/state", "1", &err),
+                     0);
+    ck_assert_uint_eq(w.domid, 1);
+    ck_assert_int_lt(try(&w, NULL, -1, &err), 0);
+    ck_assert_msg(strstr(err.text, "1 of the guest's disks have QEMU as their PV back end") != NULL, "%s", err.text);
+    end(&w);
+}
+END_TEST
+
 START_TEST(states_that_do_not_load)
 {
     const char *const faults[3] = { NULL, NULL, "--die-at load" };
@@ -606,6 +621,7 @@ int main(void)
     tcase_add_test(tc, another_supervisor_takes_over);
     tcase_add_test(tc, nobody_to_take_over);
     tcase_add_test(tc, starts_that_fail);
+    tcase_add_test(tc, nobody_serves_a_disk_twice);
     tcase_add_test(tc, states_that_do_not_load);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
