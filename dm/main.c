@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/process.h"
+#include "dm/keeper.h"
 #include "dm/states.h"
 #include "dm/supervisor.h"
 
@@ -61,22 +62,31 @@ static int become_qemu(struct cv_dm_args *a)
     return complain(&err);
 }
 
+static void nothing(int sig) { (void)sig; }
+
 static int catch_signals(struct cv_error *err)
 {
     static const int stop[] = { SIGINT, SIGTERM, SIGHUP };
-    struct sigaction sa = { .sa_handler = on_signal };
+    struct sigaction sa = { .sa_handler = on_signal }, wake = { .sa_handler = nothing };
 
     if (cv_cancel_init(&cancel, err) < 0)
         return -1;
     signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < sizeof stop / sizeof stop[0]; i++)
         sigaction(stop[i], &sa, NULL);
-    return 0;
+    return sigaction(SIGUSR1, &wake, NULL); /* the keeper has died */
 }
 
-/* a NULL: adopt domid. */
-static int supervise(struct cv_dm_args *a, uint32_t domid)
+struct job {
+    struct cv_dm_args *args; /* NULL: take over domid's */
+    uint32_t domid;
+    int keeper;
+};
+
+/* A worker (keeper.h). */
+static int supervise(void *user, bool again)
 {
+    const struct job *job = user;
     struct cv_error err = CV_ERROR_INIT;
     struct cv_host *host;
     struct cv_dm dm;
@@ -85,12 +95,22 @@ static int supervise(struct cv_dm_args *a, uint32_t domid)
     if (catch_signals(&err) < 0 || cv_host_open_xen(&host, &sink, &err) < 0)
         return complain(&err);
     cv_dm_init(&dm, host, &sink, &cancel);
-    int rc = a != NULL ? cv_dm_start(&dm, a, &err) : cv_dm_adopt(&dm, domid, &err);
+    dm.keeper = job->keeper;
+    int rc = job->args != NULL && !again ? cv_dm_start(&dm, job->args, &err) : cv_dm_adopt(&dm, job->domid, &err);
+    bool none = rc < 0 && again && err.code == CV_E_NOT_FOUND;
     if (rc == 0)
         rc = cv_dm_serve(&dm, &err);
     cv_dm_dispose(&dm);
     host->ops->close(host);
-    return rc < 0 ? complain(&err) : 0;
+    int status = rc < 0 ? complain(&err) : 0;
+    return none ? CV_DM_NOTHING_THERE : status;
+}
+
+static int keep(struct cv_dm_args *a, uint32_t domid)
+{
+    struct job job = { .args = a, .domid = domid, .keeper = (int)getpid() };
+
+    return cv_dm_keep(supervise, &job);
 }
 
 /* Which of the three ways a command line goes. */
@@ -110,7 +130,7 @@ static int as_device_model(int argc, char **argv)
     if (rc < 0)
         status = complain(&err);
     else if (guest && a.incoming_at != 0 ? kind == CV_DM_STATES_OURS : guest && a.list.count > 0)
-        status = supervise(&a, 0);
+        status = keep(&a, a.domid);
     else
         status = become_qemu(&a);
     cv_dm_args_dispose(&a);
@@ -131,5 +151,5 @@ int main(int argc, char **argv)
     unsigned long domid = argc == 3 ? strtoul(argv[2], &end, 10) : 0;
     if (domid == 0 || domid > 0x7ff0 || *end != '\0')
         return usage(stderr);
-    return supervise(NULL, (uint32_t)domid);
+    return keep(NULL, (uint32_t)domid);
 }

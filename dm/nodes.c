@@ -79,16 +79,23 @@ static int get_layout(struct cv_dm *dm, struct cv_error *err)
     return 0;
 }
 
-static int put_pid(struct cv_dm *dm, struct cv_error *err)
+int cv_dm_nodes_pid(struct cv_dm *dm, struct cv_error *err)
 {
     char path[80], text[16];
+
+    snprintf(path, sizeof path, "/local/domain/%u/image/device-model-pid", dm->domid);
+    snprintf(text, sizeof text, "%d", dm->keeper != 0 ? dm->keeper : (int)getpid());
+    return dm->host->ops->xs_write(dm->host, path, text, err);
+}
+
+static int put_pid(struct cv_dm *dm, struct cv_error *err)
+{
+    char text[16];
 
     snprintf(text, sizeof text, "%d", (int)getpid());
     if (put(dm, err, text, "pid") < 0)
         return -1;
-    /* libxl has written its child's there, which we are, unless we took over */
-    snprintf(path, sizeof path, "/local/domain/%u/image/device-model-pid", dm->domid);
-    return dm->adopted ? dm->host->ops->xs_write(dm->host, path, text, err) : 0;
+    return dm->adopted ? cv_dm_nodes_pid(dm, err) : 0; /* libxl has written its child's, which is the keeper */
 }
 
 int cv_dm_nodes_write(struct cv_dm *dm, struct cv_error *err)

@@ -187,6 +187,20 @@ static void handle(struct cv_dm *dm, const struct pollfd p[AT_END])
     lock_disks(dm);
 }
 
+/* Its death interrupts a wait. */
+static void look_for_keeper(struct cv_dm *dm)
+{
+    struct cv_error e = CV_ERROR_INIT;
+
+    if (dm->keeper == 0 || getppid() == dm->keeper)
+        return;
+    dm->keeper = 0;
+    cv_log(dm->sink, CV_LOG_WARN, "domain %u: the process that the toolstack knows as its device model was killed",
+           dm->domid);
+    if (cv_dm_nodes_pid(dm, &e) < 0)
+        cv_log(dm->sink, CV_LOG_ERROR, "%s", e.text);
+}
+
 static int loop(struct cv_dm *dm, struct cv_error *err)
 {
     struct pollfd p[AT_END];
@@ -197,6 +211,7 @@ static int loop(struct cv_dm *dm, struct cv_error *err)
     if (domain_is_gone(dm))
         return 0;
     while (!cv_cancel_requested(dm->cancel) && !dm->desk.quit) {
+        look_for_keeper(dm);
         fill(dm, watch, p);
         if (poll(p, AT_END, dm->lock_later ? LOCK_AGAIN_MS : -1) < 0 && errno != EINTR)
             return cv_fail(err, CV_E_INTERNAL, errno, "poll");

@@ -30,6 +30,7 @@ struct cv_dm {
     struct cv_sink *sink;     /* borrowed */
     struct cv_cancel *cancel; /* borrowed: SIGHUP and SIGTERM set it */
     uint32_t domid;
+    int keeper;       /* pid that the toolstack knows (keeper.h), our parent; 0 = it is us */
     const char *name; /* of the guest, for logs; borrowed */
     struct cv_layout layout;
     bool has_layout, has_set, adopted;
@@ -60,6 +61,8 @@ int cv_dm_serve(struct cv_dm *dm, struct cv_error *err) CV_CHECKED;
 
 /* dm/nodes.c */
 int cv_dm_nodes_write(struct cv_dm *dm, struct cv_error *err) CV_CHECKED;
+/* Whom the toolstack ends when it ends the device model. */
+int cv_dm_nodes_pid(struct cv_dm *dm, struct cv_error *err) CV_CHECKED;
 int cv_dm_nodes_read(struct cv_dm *dm, int pids_out[CV_DM_MAX], struct cv_error *err) CV_CHECKED;
 /* The state node of one emulator. */
 int cv_dm_nodes_state(struct cv_dm *dm, unsigned dmid, const char *text, struct cv_error *err) CV_CHECKED;

@@ -2,6 +2,7 @@
 /* convoy-dm without processes: libxl's command line, the plan, the file of states. */
 #include <check.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "../support/run_suite.h"
 #include "base/fd.h"
+#include "dm/keeper.h"
 #include "dm/plan.h"
 #include "dm/states.h"
 #include "emulators/state_memory.h"
@@ -384,6 +386,75 @@ START_TEST(damaged_states_are_refused)
 }
 END_TEST
 
+/* --- the keeper ----------------------------------------------------------------------------------------------------
+ */
+
+struct lives {
+    int fd; /* a file: a byte for each worker that has begun */
+    off_t deaths;
+    int status;
+};
+
+static int die_some(void *user, bool again)
+{
+    struct lives *l = user;
+    struct stat st;
+
+    if (fstat(l->fd, &st) < 0 || again != (st.st_size > 0) || write(l->fd, "w", 1) != 1)
+        return 99;
+    if (st.st_size < l->deaths)
+        raise(SIGKILL);
+    return l->status;
+}
+
+/* A worker that is killed is followed by another one, but not for ever; its status is the keeper's. */
+START_TEST(workers_follow_each_other)
+{
+    static const struct {
+        off_t deaths;
+        int status, want, workers;
+    } lives[] = { { 0, 0, 0, 1 }, { 0, 1, 1, 1 }, { 2, 0, 0, 3 }, { 5, 1, 1, 6 }, { 100, 0, 1, 6 } };
+
+    for (size_t i = 0; i < sizeof lives / sizeof lives[0]; i++) {
+        struct lives l = { memfd_create("lives", MFD_CLOEXEC), lives[i].deaths, lives[i].status };
+        struct stat st;
+        ck_assert_int_eq(cv_dm_keep(die_some, &l), lives[i].want);
+        ck_assert_int_eq(fstat(l.fd, &st), 0);
+        ck_assert_int_eq(st.st_size, lives[i].workers);
+        close(l.fd);
+    }
+}
+END_TEST
+
+static int leave_a_child(void *user, bool again)
+{
+    const int *fds = user;
+    char c;
+
+    if (again)
+        return CV_DM_NOTHING_THERE;
+    if (fork() == 0) {
+        (void)!read(fds[0], &c, 1); /* for ever: it holds the other end itself */
+        _exit(0);
+    }
+    raise(SIGKILL);
+    return 0;
+}
+
+/* Killed while it started emulators: what it had begun is killed, too. */
+START_TEST(what_was_begun_is_killed)
+{
+    int fds[2];
+    char c;
+
+    ck_assert_int_eq(pipe(fds), 0);
+    ck_assert_int_eq(cv_dm_keep(leave_a_child, fds), CV_DM_NOTHING_THERE);
+    close(fds[1]);
+    ck_assert_int_eq(read(fds[0], &c, 1), 0); /* nobody has it any more */
+    close(fds[0]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("dm");
@@ -400,6 +471,8 @@ int main(void)
     tcase_add_test(tc, the_file_of_a_guest);
     tcase_add_test(tc, states_come_back);
     tcase_add_test(tc, damaged_states_are_refused);
+    tcase_add_test(tc, workers_follow_each_other);
+    tcase_add_test(tc, what_was_begun_is_killed);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }

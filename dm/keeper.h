@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Two processes, so that no single death leaves a guest without a supervisor: the keeper, whose pid the toolstack
+ * knows, does nothing but to wait for the worker, which supervises.  A worker that is killed is followed by another
+ * one, which takes the emulators over; a keeper that is killed is not replaced, the worker goes on. */
+#ifndef CONVOY_DM_KEEPER_H
+#define CONVOY_DM_KEEPER_H
+
+#include <stdbool.h>
+
+/* What a worker's exit status says besides 0 (ended as it should) and 1 (failed). */
+#define CV_DM_NOTHING_THERE                                                                   \
+    3 /* of one that was to take over: there are no emulators; what was begun is to be killed \
+       */
+
+/* Runs work in a child, again = false, and after each death by a signal in another one, again = true; at most so often
+ * that a worker which dies at once does not do so for ever.  SIGHUP, SIGTERM and SIGINT of ours become the worker's
+ * SIGTERM.  Returns the last worker's status.  In the worker the signals have their default actions, and SIGUSR1 comes
+ * when the keeper has died. */
+int cv_dm_keep(int (*work)(void *user, bool again), void *user);
+
+#endif
