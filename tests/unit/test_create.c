@@ -423,6 +423,33 @@ START_TEST(unpause_says_what_the_guest_does)
 }
 END_TEST
 
+/* A save was killed: the guest is suspended, and its monitor may have been asked to go on trying. */
+START_TEST(unpause_lets_a_suspended_guest_go_on)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct one_host w;
+    struct cv_guest g;
+    char *value = NULL;
+    bool ran;
+
+    one_host_begin(&w, NULL);
+    struct fake_domain *d = one_host_guest(&w);
+    struct cv_host *h = &w.host->base;
+    d->suspended = true;
+    d->paused = _i == 1;
+    ck_assert_int_eq(cv_guest_open_domain(&g, h, d->domid, NULL, &err), 0);
+    ck_assert_int_eq(cv_guest_leave_to_monitor(&g, &err), 0);
+    cv_guest_dispose(&g);
+    ck_assert_msg(unpause(&w, &ran, &err) == 0, "%s", emu_text(&err));
+    ck_assert(!ran && !d->suspended && !d->paused);
+    ck_assert_int_eq(h->ops->xs_read(h, "/local/domain/0/dms/1/go-on", &value, &err), 0);
+    ck_assert_ptr_null(value);
+    one_host_emulators_run(&w);
+    one_host_destroy(&w);
+    one_host_end(&w);
+}
+END_TEST
+
 START_TEST(a_monitor_that_does_not_start_is_an_error)
 {
     struct cv_error err = CV_ERROR_INIT;
@@ -489,6 +516,7 @@ int main(void)
     tcase_add_test(t, a_monitor_sweeps_and_leaves_nothing);
     tcase_add_loop_test(t, the_lock_of_a_killed_monitor_goes_with_its_guest, 0, 2);
     tcase_add_test(t, unpause_says_what_the_guest_does);
+    tcase_add_loop_test(t, unpause_lets_a_suspended_guest_go_on, 0, 2);
     tcase_add_test(t, a_monitor_that_does_not_start_is_an_error);
     tcase_add_test(t, what_was_attached_is_there_after_a_reboot);
     suite_add_tcase(s, t);

@@ -336,6 +336,48 @@ START_TEST(find_and_damaged)
 }
 END_TEST
 
+/* A damaged record may be of any guest, so nobody begins beside it; nor where there is no store to hold. */
+START_TEST(nothing_begins_where_nobody_can_tell)
+{
+    struct cv_journal j = made(CV_ROLE_SOURCE);
+    struct cv_journal_record r = record(CV_ROLE_SOURCE);
+    char path[128];
+
+    cv_journal_close(&j);
+    snprintf(path, sizeof path, "%s/abababababababababababababababab/source", store);
+    ck_assert_int_eq(truncate(path, 50), 0);
+    r.guest[3] = r.migration[3] = 7; /* somebody else's, as far as anybody knows */
+    ck_assert_int_eq(cv_unsettled_begin(&j, store, &r, NULL, &err), -1);
+    ck_assert_int_eq(err.code, CV_E_STREAM);
+    ck_assert_msg(strstr(err.text, "may be this guest's: look where it runs, then remove the record") != NULL, "%s",
+                  err.text);
+    err = (struct cv_error)CV_ERROR_INIT;
+    ck_assert_int_eq(cv_unsettled_begin(&j, "/nonexistent/convoy", &r, NULL, &err), -1);
+    ck_assert_int_eq(err.code, CV_E_IO);
+    ck_assert_int_eq(j.lock_fd, -1);
+    /* When it is gone, the migration begins. */
+    err = (struct cv_error)CV_ERROR_INIT;
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(cv_unsettled_begin(&j, store, &r, NULL, &err), 0);
+    cv_journal_close(&j);
+}
+END_TEST
+
+/* Whoever settles says so to others; the migration itself does not. */
+START_TEST(in_whose_hand_it_is)
+{
+    struct cv_journal j = made(CV_ROLE_SOURCE);
+    struct cv_journal_record r = record(CV_ROLE_SOURCE);
+
+    ck_assert(!cv_journal_in_hand(store, r.migration, CV_ROLE_SOURCE));
+    cv_journal_close(&j);
+    ck_assert_int_eq(cv_journal_open(&j, store, r.migration, CV_ROLE_SOURCE, &err), 0);
+    ck_assert(cv_journal_in_hand(store, r.migration, CV_ROLE_SOURCE));
+    ck_assert(!cv_journal_in_hand(store, r.migration, CV_ROLE_DESTINATION));
+    cv_journal_close(&j);
+}
+END_TEST
+
 START_TEST(prune_only_what_nobody_asks_for)
 {
     struct cv_journal j = made(CV_ROLE_DESTINATION);
@@ -389,6 +431,8 @@ int main(void)
     tcase_add_test(t, missing_leaves_nothing);
     tcase_add_test(t, find_and_damaged);
     tcase_add_test(t, prune_only_what_nobody_asks_for);
+    tcase_add_test(t, nothing_begins_where_nobody_can_tell);
+    tcase_add_test(t, in_whose_hand_it_is);
     tcase_add_test(t, identities);
     suite_add_tcase(s, t);
     return run_suite(s);
