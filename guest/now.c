@@ -71,9 +71,27 @@ static int read_vcpus(struct cv_guest *g, struct cv_error *err)
     return 0;
 }
 
+/* How far its clock (RTC) is from ours, where a toolstack has noted it.  Xen's context of the guest says it, too, but
+ * not to a guest that restarts. */
+static int read_clock(struct cv_guest *g, struct cv_error *err)
+{
+    CV_AUTO_FREE char *vm = NULL, *text = NULL;
+    char path[128], *end;
+
+    if (read_node(g, "vm", &vm, err) < 0)
+        return -1;
+    snprintf(path, sizeof path, "%.80s/rtc/timeoffset", vm != NULL ? vm : "");
+    if (vm != NULL && g->host->ops->xs_read(g->host, path, &text, err) < 0)
+        return -1;
+    long long n = text != NULL && *text != '\0' ? strtoll(text, &end, 10) : 0;
+    if (n != 0 && *end == '\0' && n >= INT32_MIN && n <= INT32_MAX)
+        g->spec.rtc_offset_s = n;
+    return 0;
+}
+
 int cv_guest_look_store(struct cv_guest *g, struct cv_error *err)
 {
-    return read_memory(g, err) < 0 ? -1 : read_vcpus(g, err);
+    return read_memory(g, err) < 0 || read_clock(g, err) < 0 ? -1 : read_vcpus(g, err);
 }
 
 int cv_guest_look(struct cv_guest *g, const struct cv_emu_wait *w, struct cv_error *err)

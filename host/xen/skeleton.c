@@ -115,13 +115,21 @@ static int make_tree(struct skeleton *k, struct cv_error *err)
 static int put_identity(struct skeleton *k, const struct cv_domain_spec *spec, struct cv_error *err)
 {
     const char *uuid = k->vm + strlen("/vm/");
-    char start[32];
+    char start[32], offset[24] = "";
 
+    if (spec->rtc_offset_s != 0)
+        snprintf(offset, sizeof offset, "%lld", (long long)spec->rtc_offset_s);
     snprintf(start, sizeof start, "%lld.00", (long long)time(NULL));
     const struct node nodes[] = {
-        { k->dom, "vm", k->vm },       { k->dom, "name", spec->name },         { k->vm, "uuid", uuid },
-        { k->vm, "name", spec->name }, { k->vm, "image/ostype", "hvm" },       { k->vm, "start_time", start },
-        { k->libxl, "type", "hvm" },   { k->libxl, "dm-version", "qemu_xen" },
+        { k->dom, "vm", k->vm },
+        { k->dom, "name", spec->name },
+        { k->vm, "uuid", uuid },
+        { k->vm, "name", spec->name },
+        { k->vm, "image/ostype", "hvm" },
+        { k->vm, "start_time", start },
+        { k->vm, "rtc/timeoffset", offset },
+        { k->libxl, "type", "hvm" },
+        { k->libxl, "dm-version", "qemu_xen" },
     };
     if (put_nodes(k, nodes, sizeof nodes / sizeof nodes[0], err) < 0)
         return -1;

@@ -280,6 +280,22 @@ START_TEST(balloon_and_availability)
 }
 END_TEST
 
+/* Where a toolstack has noted that the guest has set its clock, the note goes along. */
+START_TEST(clock_that_was_set)
+{
+    static const char *const notes[] = { "-3600", "", "tomorrow", "99999999999" };
+    struct one_host w;
+
+    struct fake_domain *d = begin(&w, "");
+    set_node(&w, d->domid, "vm", "/vm/u");
+    json_object_set_new(w.host->store, "/vm/u/rtc/timeoffset", json_string(notes[_i]));
+    d = save_and_restore(&w);
+    ck_assert_int_eq(d->spec.rtc_offset_s, _i == 0 ? -3600 : 0);
+    json_object_del(w.host->store, "/vm/u/rtc/timeoffset");
+    end(&w);
+}
+END_TEST
+
 /* xl mem-set and vcpu-set while the guest is being saved. */
 static int change(void *user, const struct cv_pass_stats *p, enum cv_pass_verdict *out, struct cv_error *err)
 {
@@ -344,6 +360,7 @@ int main(void)
     tcase_add_test(t, disks_that_the_guest_took_away);
     tcase_add_loop_test(t, changed_after_the_head_was_written, 0, 2);
     tcase_add_test(t, balloon_and_availability);
+    tcase_add_loop_test(t, clock_that_was_set, 0, 4);
     tcase_add_test(t, changed_while_it_is_saved_live);
     tcase_add_loop_test(t, memory_that_was_never_populated, 0, 2);
     suite_add_tcase(s, t);
