@@ -6,12 +6,14 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/rtc.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -137,6 +139,7 @@ static void report(bool good)
     ram_report();
     disk_report();
     nic_report();
+    extras_report();
     puts(good ? " ok" : " FAIL");
 }
 
@@ -153,6 +156,43 @@ static void prepare_system(void)
     load_modules("/modules");
     if (par.pv != 0)
         load_modules("/modules-pv");
+    load_modules("/modules-extra"); /* in one of the two initramfs's */
+}
+
+/* Seconds since 1970 of the machine's own clock, which is what the guest has set it to; -1: there is none. */
+static time_t read_rtc(int fd)
+{
+    struct rtc_time t;
+    struct tm tm;
+
+    if (fd < 0 || ioctl(fd, RTC_RD_TIME, &t) < 0)
+        return -1;
+    tm = (struct tm){ .tm_sec = t.tm_sec,
+                      .tm_min = t.tm_min,
+                      .tm_hour = t.tm_hour,
+                      .tm_mday = t.tm_mday,
+                      .tm_mon = t.tm_mon,
+                      .tm_year = t.tm_year };
+    return timegm(&tm);
+}
+
+/* Sets it to so many seconds from what it is. */
+static void set_rtc(long seconds)
+{
+    int fd = open("/dev/rtc0", O_RDONLY | O_CLOEXEC);
+    time_t to = read_rtc(fd) + seconds;
+    struct tm tm;
+
+    gmtime_r(&to, &tm);
+    struct rtc_time t = { .tm_sec = tm.tm_sec,
+                          .tm_min = tm.tm_min,
+                          .tm_hour = tm.tm_hour,
+                          .tm_mday = tm.tm_mday,
+                          .tm_mon = tm.tm_mon,
+                          .tm_year = tm.tm_year };
+    if (fd < 0 || ioctl(fd, RTC_SET_TIME, &t) < 0)
+        fail("the clock cannot be set");
+    close(fd);
 }
 
 static void say_time(void)
@@ -161,6 +201,28 @@ static void say_time(void)
 
     clock_gettime(CLOCK_REALTIME, &now);
     printf("GUEST-TIME %lld.%02ld\n", (long long)now.tv_sec, now.tv_nsec / 10000000);
+    if (par.rtc != 0) {
+        int fd = open("/dev/rtc0", O_RDONLY | O_CLOEXEC);
+        time_t rtc = read_rtc(fd);
+        clock_gettime(CLOCK_REALTIME, &now);
+        printf("GUEST-RTC %lld\n", (long long)(rtc - now.tv_sec)); /* its distance from the wall clock */
+        close(fd);
+    }
+}
+
+/* How each device's interrupts come, and how many there were. */
+static void say_interrupts(void)
+{
+    char line[512];
+    FILE *f = fopen("/proc/interrupts", "re");
+
+    while (f != NULL && fgets(line, sizeof line, f) != NULL)
+        if (strchr("0123456789 ", line[0]) != NULL && strstr(line, "xen-dyn") == NULL &&
+            strstr(line, "xen-percpu") == NULL)
+            printf("I %.150s", line);
+    puts("I end");
+    if (f != NULL)
+        fclose(f);
 }
 
 int main(int argc, char **argv)
@@ -174,19 +236,26 @@ int main(int argc, char **argv)
     prepare_system();
     ticks_start();
     find_devices();
+    if (*par.extra != '\0')
+        extras_start();
     ram_start();
     if (par.dmesg != 0)
         say_dmesg();
     if (par.pm != 0)
         say_suspensions();
+    if (par.rtc != 0)
+        set_rtc(par.rtc);
     say_ready();
     for (;;) {
         count();
         ram_check();
         disk_check();
         nic_check();
+        extras_check();
         if (par.time != 0 && counter.count % (uint64_t)par.report_hz == 0)
             say_time();
+        if (par.irqs != 0 && counter.count % (uint64_t)(10 * par.report_hz) == 1)
+            say_interrupts();
         report(say_failures(counter.count % (uint64_t)par.report_hz == 0) == 0);
         rest_after_report(1000 / par.report_hz);
     }

@@ -28,11 +28,23 @@ static const struct {
     const char *name;
     long *value;
 } par_numbers[] = {
-    { "ram", &par.ram_mb },       { "verify", &par.verify_mb_s }, { "dirty", &par.dirty_mb_s },
-    { "entropy", &par.entropy },  { "diskops", &par.disk_ops_s }, { "diskmb", &par.disk_mb },
-    { "net", &par.net_pps },      { "netsize", &par.net_size },   { "nics", &par.nics },
-    { "report", &par.report_hz }, { "stall", &par.stall_s },      { "pv", &par.pv },
-    { "time", &par.time },        { "dmesg", &par.dmesg },        { "pm", &par.pm },
+    { "ram", &par.ram_mb },
+    { "verify", &par.verify_mb_s },
+    { "dirty", &par.dirty_mb_s },
+    { "entropy", &par.entropy },
+    { "diskops", &par.disk_ops_s },
+    { "diskmb", &par.disk_mb },
+    { "net", &par.net_pps },
+    { "netsize", &par.net_size },
+    { "nics", &par.nics },
+    { "report", &par.report_hz },
+    { "stall", &par.stall_s },
+    { "pv", &par.pv },
+    { "time", &par.time },
+    { "dmesg", &par.dmesg },
+    { "pm", &par.pm },
+    { "irqs", &par.irqs },
+    { "rtc", &par.rtc },
 };
 
 static void set_parameter(char *word)
@@ -44,6 +56,8 @@ static void set_parameter(char *word)
     *value++ = '\0';
     if (strcmp(word, "disks") == 0)
         snprintf(par.disks, sizeof par.disks, "%.127s", value);
+    if (strcmp(word, "extra") == 0)
+        snprintf(par.extra, sizeof par.extra, "%.31s", value);
     for (size_t i = 0; i < sizeof work_levels / sizeof work_levels[0]; i++)
         if (strcmp(word, "work") == 0 && strcmp(value, work_levels[i].name) == 0) {
             par.verify_mb_s = work_levels[i].verify_mb_s;

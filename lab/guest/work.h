@@ -19,8 +19,8 @@ extern struct parameters {
     long ram_mb, verify_mb_s, dirty_mb_s, entropy;
     long disk_ops_s, disk_mb; /* 0 operations or MB a second: as fast as it goes */
     long net_pps, net_size, nics;
-    long report_hz, stall_s, pv, dmesg, pm, time;
-    char disks[128];
+    long report_hz, stall_s, pv, dmesg, pm, time, irqs, rtc;
+    char disks[128], extra[32];
 } par;
 /* From the kernel's command line. */
 void read_parameters(void);
@@ -68,6 +68,11 @@ void nic_start(const char *name);
 int nic_workers(void);
 void nic_check(void);
 void nic_report(void);
+
+/* Other devices: one worker for each that g.extra names. */
+void extras_start(void);
+void extras_check(void);
+void extras_report(void);
 
 /* Waits for the devices that the parameters name, and starts their workers. */
 void find_devices(void);

@@ -5,8 +5,12 @@
 
 GUEST_MODULES=(virtio_pci virtio_blk virtio_net e1000 e1000e vmxnet3 8139cp ata_piix ahci sd_mod nvme)
 GUEST_MODULES_PV=(xen-blkfront xen-netfront)
-GUEST_SOURCES=(guest.c parameters.c work.c devices.c ram.c disk.c nic.c)
+GUEST_MODULES_EXTRA=(xhci_pci)
+GUEST_SOURCES=(guest.c parameters.c work.c devices.c ram.c disk.c nic.c extra.c)
 GUEST_CFLAGS=(-std=gnu17 -O2 -static -pthread -Wall -Wextra -Wshadow -Wmissing-prototypes -Wformat=2)
+
+# As small as can be: QEMU hands kernel and initramfs to a Xen guest byte by byte, some 2 s per MB.
+pack_initramfs() { (cd "$1" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet) | zstd -q -19 >"$2"; }
 
 guest_build_build()
 {
@@ -19,8 +23,10 @@ guest_build_build()
     ln -s /init "$root/sbin/reboot"
     unpack_modules "$image" "$root/modules" "${GUEST_MODULES[@]}"
     unpack_modules "$image" "$root/modules-pv" "${GUEST_MODULES_PV[@]}"
-    # As small as can be: QEMU hands kernel and initramfs to a Xen guest byte by byte, some 2 s per MB.
-    (cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet) | zstd -q -19 >"$dir/initramfs"
+    pack_initramfs "$root" "$dir/initramfs"
+    # The same with drivers that few guests need.
+    unpack_modules "$image" "$root/modules-extra" "${GUEST_MODULES_EXTRA[@]}"
+    pack_initramfs "$root" "$dir/initramfs-extra"
     cp "$image/vmlinuz" "$dir/vmlinuz"
     rm -rf "$root"
 }

@@ -89,13 +89,13 @@ nic_model()
 
 # guest_config NAME EMULATORS [EXTRA-LINE...]: writes $WORK_DIR/NAME.cfg for a guest served by 1 to 8 emulators: the
 # default one (VGA, serial, IDE disk), then net, storage, ahci, net2, storage2, net3, storage3. (nvme is left out: QEMU
-# cannot migrate it.) Environment: MEMORY, VCPUS, WORK, CMDLINE, MAC (last byte), NIC (models, with commas; the last one is that of all others), SAN (the first partition of
-# the shared disk that it may use; files if not set), MORE_NICS (so many more cards, the default emulator's), DEVICES (with one
-# emulator: it serves what so many would), NO_PV (empty: words that xl knows, so that the default emulator's disks and cards
-# have a PV half). Sets GUEST_LOG, GUEST_DISKS, GUEST_NICS.
+# cannot migrate it.) Environment: MEMORY, VCPUS, WORK, CMDLINE, MAC (last byte), NIC (models, with commas; the last one is that of
+# all others), SAN (the first partition of the shared disk that it may use; files if not set), MORE_NICS (so many more cards,
+# the default emulator's), DEVICES (with one emulator: it serves what so many would), NO_PV (empty: words that xl knows, so that
+# the default emulator's disks and cards have a PV half), PV (not empty: a PV disk and a PV card more, which nothing emulates). Sets GUEST_LOG, GUEST_DISKS, GUEST_NICS.
 guest_config()
 {
-    local name=$1 emulators=$2 n=${DEVICES:-$2} dms='' vifs='' disks='' san=${SAN:-}
+    local name=$1 emulators=$2 n=${DEVICES:-$2} dms='' vifs='' disks='' san=${SAN:-} words=$GUEST_CMDLINE
     shift 2
     GUEST_LOG=$WORK_DIR/$name.serial
     GUEST_DISKS=sda GUEST_NICS=0
@@ -116,6 +116,12 @@ guest_config()
     if [ "$n" -ge 7 ]; then nic; dm name=net3,vifs=2; fi
     if [ "$n" -ge 8 ]; then disk xvde virtio-blk; dm name=storage3,disks=xvde; GUEST_DISKS=$GUEST_DISKS,vdc; fi
     for _ in $(seq "${MORE_NICS:-0}"); do nic; done
+    if [ -n "${PV:-}" ]; then
+        NO_PV='' disk xvdm
+        NO_PV='' NIC=pv nic
+        vifs=${vifs/model=pv,type=ioemu,/type=vif,} GUEST_DISKS=$GUEST_DISKS,xvdm
+        words="${words/=never/=unnecessary} g.pv=1" # both kinds at once
+    fi
     cat >"$WORK_DIR/$name.cfg" <<END
 type = "hvm"
 name = "$name"
@@ -123,7 +129,7 @@ memory = ${MEMORY:-256}
 vcpus = ${VCPUS:-1}
 kernel = "$GUEST_KERNEL"
 ramdisk = "$GUEST_RAMDISK"
-cmdline = "$GUEST_CMDLINE pci=nomsi g.work=${WORK:-medium} g.disks=$GUEST_DISKS g.nics=$GUEST_NICS ${CMDLINE:-}"
+cmdline = "$words g.work=${WORK:-medium} g.disks=$GUEST_DISKS g.nics=$GUEST_NICS ${CMDLINE:-}"
 tsc_mode = "native"
 vga = "stdvga"
 serial = "file:$GUEST_LOG"
