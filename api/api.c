@@ -178,6 +178,7 @@ static int save(convoy_host *h, const char *who, const char *path, int fd, const
     if (take_options(&o, sizeof o, given, "convoy_save_options", &e) < 0)
         return give_error(&e, err);
     struct cv_save_options s = { .live = o.live != 0,
+                                 .force = o.force != 0,
                                  .emulator_timeout_ms = (int64_t)o.emulator_timeout_s * 1000,
                                  .stall_ms = (int64_t)o.stall_timeout_s * 1000,
                                  .cancel = o.cancel ? &o.cancel->c : NULL,

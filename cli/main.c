@@ -22,7 +22,8 @@ static const struct cli_command commands[] = {
     { "check", cmd_check, "[--json] [--command CMD] DOMAIN [[USER@]HOST]",
       "what stands in the way of a save or a migration" },
     { "save", cmd_save,
-      "[-c|-p] [--live] [--layout stream|fixed] [--parent OLD [--parents DIR]|--page-hashes] [--at-freeze CMD "
+      "[-c|-p] [--live] [--force] [--layout stream|fixed] [--parent OLD [--parents DIR]|--page-hashes] [--at-freeze "
+      "CMD "
       "[--freeze-timeout S]] "
       "[--compress X] [--threads "
       "N]\n"
@@ -34,7 +35,7 @@ static const struct cli_command commands[] = {
       "      [--emulator-timeout S] [--json] FILE|-",
       "bring a saved guest back" },
     { "migrate", cmd_migrate,
-      "[--live|--no-live] [--downtime-limit MS] [--max-time S] [--bandwidth B] [--compress X] [--threads N]\n"
+      "[--live|--no-live] [--force] [--downtime-limit MS] [--max-time S] [--bandwidth B] [--compress X] [--threads N]\n"
       "      [--on-timeout stop|throttle|give-up] [--command CMD] [--report FILE.svg] [--json] DOMAIN [USER@]HOST",
       "move a running guest to another host" },
     { "migrate-receive", cmd_migrate_receive, "[--threads N]", "the other end of migrate (started by it)" },

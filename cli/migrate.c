@@ -20,6 +20,7 @@ struct migrate_args {
 };
 
 static const struct option options[] = { { "live", no_argument, NULL, 'l' },
+                                         { "force", no_argument, NULL, 'f' },
                                          { "no-live", no_argument, NULL, 'L' },
                                          { "downtime-limit", required_argument, NULL, 'd' },
                                          { "max-time", required_argument, NULL, 'm' },
@@ -80,6 +81,7 @@ static int take_option(struct cli *c, struct migrate_args *a, int opt, struct cv
 
     switch (opt) {
     case 'l': a->opt.live = true; return 0;
+    case 'f': a->opt.force = true; return 0;
     case 'L': a->opt.live = false; return 0;
     case 'j': c->json_events = true; return 0;
     case 'r': a->report = optarg; return 0;

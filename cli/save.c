@@ -45,6 +45,7 @@ static int check(struct save_args *a, int rest, char **argv)
 static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
 {
     static const struct option options[] = { { "live", no_argument, NULL, 'l' },
+                                             { "force", no_argument, NULL, 'f' },
                                              { "compress", required_argument, NULL, 'C' },
                                              { "threads", required_argument, NULL, 'T' },
                                              { "json", no_argument, NULL, 'j' },
@@ -73,6 +74,7 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
             a->after = opt == 'c' ? CV_SAVE_CONTINUE : CV_SAVE_LEAVE_PAUSED;
             break;
         case 'l': a->opt.live = true; break;
+        case 'f': a->opt.force = true; break;
         case 'j': c->json_events = true; break;
         case 'P': a->opt.parent = optarg; break;
         case 'D':

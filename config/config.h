@@ -87,6 +87,8 @@ struct cv_config_device { /* a raw QEMU device of device_models' device= */
     const char *id;         /* "" = chosen by the layout */
 };
 
+enum cv_choice { CV_CHOICE_OPEN, CV_CHOICE_NO, CV_CHOICE_YES };
+
 struct cv_config_dm {
     const char *name;
     const char *model;      /* program; "" = the host's default */
@@ -100,6 +102,7 @@ struct cv_config_dm {
     const char *qmp;      /* may contain "@{domid}" */
     unsigned reserve_mib; /* guest-physical space for ROM and VRAM of its raw devices; 0 = 1 MiB for each */
     int rank;             /* creation order of ioreq servers: lower first; default emulator last */
+    enum cv_choice msi;   /* its devices have MSIs; open: the layout's choice */
     struct cv_config_device devices[CV_CONFIG_DEVICES_MAX];
     unsigned device_count;
 };

@@ -196,6 +196,13 @@ static int read_pair(struct cv_reader *r, struct cv_dm_entry *e, const char *wor
         e->dm.reserve_mib = (unsigned)v;
         return 0;
     }
+    if (IS("msi")) {
+        ONCE_NUMBER(16u);
+        if (read_number(r, e, word, value, 0, 1, &v, err) < 0)
+            return -1;
+        e->dm.msi = v != 0 ? CV_CHOICE_YES : CV_CHOICE_NO;
+        return 0;
+    }
     if (IS("default")) {
         ONCE_NUMBER(8u);
         if (read_number(r, e, word, value, 0, 1, &v, err) < 0)
@@ -287,6 +294,8 @@ static int check_entry(struct cv_reader *r, const struct cv_dm_entry *e, struct 
     if (dm->attach && (*e->vifs || *e->disks || dm->device_count > 0 || dm->caps != 0))
         return entry_fail(r, e, CV_E_INVALID, err,
                           "qmp=", "an emulator to attach brings its own devices and can claim none");
+    if (dm->attach && dm->msi != CV_CHOICE_OPEN)
+        return entry_fail(r, e, CV_E_INVALID, err, "msi=", "how an emulator to attach was started is not ours to say");
     return 0;
 }
 

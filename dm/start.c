@@ -127,7 +127,11 @@ static int plan(struct cv_dm *dm, struct cv_dm_args *a, int fds[CV_DM_MAX], stru
     struct cv_layout_host host;
 
     if (a->incoming_at == 0) {
+        struct cv_host_facts f;
+        if (dm->host->ops->facts(dm->host, &f, err) < 0)
+            return -1;
         cv_layout_host_probe(&host);
+        host.pirqs = cv_host_gives_pirqs(&f);
         return cv_dm_plan(a, &host, &dm->layout, err);
     }
     if (a->incoming_fd < 0)

@@ -35,6 +35,9 @@ int cv_emuset_now(struct cv_emuset *set, const struct cv_layout *l, enum cv_now_
  * and device: what a restored emulator could not be given. */
 int cv_now_take(const struct cv_now *now, struct cv_layout *l, struct cv_error *err) CV_CHECKED;
 
+/* Has that emulator a device of this name? */
+bool cv_now_has_device(const struct cv_now *now, unsigned dmid, const char *id);
+
 /* later (perhaps of CV_NOW_MEDIA only) against before: CV_E_BUSY names the emulator and what has changed. */
 int cv_now_compare(const struct cv_now *before, const struct cv_now *later, const struct cv_layout *l,
                    struct cv_error *err) CV_CHECKED;

@@ -185,6 +185,11 @@ static bool is_there(const json_t *devices, const char *id)
     return false;
 }
 
+bool cv_now_has_device(const struct cv_now *now, unsigned dmid, const char *id)
+{
+    return is_there(now->devices[dmid], id);
+}
+
 static size_t unnamed_arguments(const struct cv_strings *argv)
 {
     size_t n = 0;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "layout/interrupts.h"
+
 /* 0: nothing in the way, or all of it added already.  -1: err is what is in the way. */
 typedef int check_fn(struct cv_blockers *b, struct cv_error *err);
 
@@ -54,6 +56,50 @@ static void add_emulators(const struct cv_guest *g, struct cv_findings *found, c
     }
 }
 
+/* One whose interrupts would not survive, if it takes MSIs over event channels, and that it has not unplugged; NULL. */
+static const struct cv_layout_device *dying_device(const struct cv_guest *g, unsigned dmid)
+{
+    const struct cv_layout_dm *dm = &g->layout.dms[dmid];
+
+    for (unsigned i = 0; i < dm->device_count; i++) {
+        const struct cv_layout_device *dev = &dm->devices[i];
+        if (cv_layout_msi_dies(dm, dev) &&
+            (!cv_layout_may_unplug(dm, dev) || cv_now_has_device(&g->now, dmid, dev->id)))
+            return dev;
+    }
+    return NULL;
+}
+
+/* The guest is Linux with PV drivers when it takes MSIs over event channels; whose they are Xen does not know. */
+static int check_interrupts(struct cv_blockers *b, struct cv_error *err)
+{
+    const struct cv_layout_device *dev[CV_DM_MAX];
+    unsigned found = 0, msis;
+
+    for (unsigned i = 0; i < b->g->layout.count; i++)
+        found += (dev[i] = dying_device(b->g, i)) != NULL;
+    if (found == 0)
+        return 0;
+    if (b->g->host->ops->event_msis(b->g->host, b->g->domid, &msis, err) < 0)
+        return -1;
+    for (unsigned i = 0; msis > 0 && i < b->g->layout.count; i++) {
+        struct cv_error e = CV_ERROR_INIT;
+        if (dev[i] == NULL)
+            continue;
+        cv_fail(&e, CV_E_UNSUPPORTED, 0,
+                "emulator %u '%s': %s (%s) may be dead after a restore: the guest takes MSIs of emulated devices over "
+                "event channels, which no restore brings back",
+                i, b->g->layout.dms[i].name, dev[i]->id, dev[i]->driver);
+        if (b->force)
+            cv_findings_warn(b->found, "interrupts", "%s", e.text);
+        else
+            cv_findings_add(b->found, "interrupts", &e,
+                            "boot it with pci=nomsi, or give the device to an emulator other than the default one (msi "
+                            "in convoy.cfg(5)); --force saves it as it is");
+    }
+    return 0;
+}
+
 static const char without_emulator[] = "a guest without one of its emulators cannot be saved: restart it";
 
 static int check_emulators(struct cv_blockers *b, struct cv_error *err)
@@ -100,6 +146,7 @@ static const struct {
     { "emulators", check_emulators, NULL, NULL },
     { "devices", check_devices, "emulators", NULL },
     { "changes", check_changes, "emulators", NULL },
+    { "interrupts", check_interrupts, "changes", NULL },
 };
 
 static bool found_by(const struct cv_findings *f, const char *check)
@@ -110,9 +157,9 @@ static bool found_by(const struct cv_findings *f, const char *check)
     return false;
 }
 
-void cv_guest_find_blockers(struct cv_guest *g, const struct cv_emu_wait *w, struct cv_findings *found)
+void cv_guest_find_blockers(struct cv_guest *g, const struct cv_emu_wait *w, bool force, struct cv_findings *found)
 {
-    struct cv_blockers b = { .g = g, .wait = w, .found = found };
+    struct cv_blockers b = { .g = g, .wait = w, .force = force, .found = found };
 
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         struct cv_error err = CV_ERROR_INIT;
@@ -121,11 +168,11 @@ void cv_guest_find_blockers(struct cv_guest *g, const struct cv_emu_wait *w, str
     }
 }
 
-int cv_guest_refuse_blocked(struct cv_guest *g, const struct cv_emu_wait *w, struct cv_error *err)
+int cv_guest_refuse_blocked(struct cv_guest *g, const struct cv_emu_wait *w, bool force, struct cv_error *err)
 {
     struct cv_findings found = { 0 };
 
-    cv_guest_find_blockers(g, w, &found);
+    cv_guest_find_blockers(g, w, force, &found);
     int rc = cv_findings_tell(&found, g->sink, err);
     cv_findings_dispose(&found);
     return rc;
@@ -145,5 +192,5 @@ void cv_guest_check(struct cv_host *host, const char *who, const struct cv_emu_w
     }
     if (cv_emuset_connect(&g->set, w, &r, &err) < 0)
         add_emulators(g, found, "emulators", &r, without_emulator);
-    cv_guest_find_blockers(g, w, found);
+    cv_guest_find_blockers(g, w, false, found);
 }

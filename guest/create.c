@@ -34,6 +34,20 @@ static int examine(struct cv_guest *g, size_t len, const char *path, struct cv_g
     return rc;
 }
 
+/* Will Xen give a new guest pirqs (layout/interrupts.h)? */
+static int has_pirqs(struct cv_host *host, const struct cv_guest_config *c, bool *out, struct cv_error *err)
+{
+    struct cv_host_facts f;
+
+    *out = true; /* where there is no Xen to ask: what is right on each */
+    if (host == NULL)
+        return 0;
+    if (host->ops->facts(host, &f, err) < 0)
+        return -1;
+    *out = c->hvm_pirq || cv_host_gives_pirqs(&f);
+    return 0;
+}
+
 int cv_guest_plan(struct cv_guest *g, const char *config_path, struct cv_findings *found, struct cv_error *err)
 {
     struct cv_guest_config config;
@@ -45,7 +59,9 @@ int cv_guest_plan(struct cv_guest *g, const char *config_path, struct cv_finding
     if (examine(g, len, config_path, &config, found, err) < 0)
         return -1;
     cv_layout_host_probe(&host);
-    int rc = cv_layout_decide(&config, &host, &g->layout, err);
+    int rc = has_pirqs(g->host, &config, &host.pirqs, err);
+    if (rc == 0)
+        rc = cv_layout_decide(&config, &host, &g->layout, err);
     if (rc == 0) {
         g->has_layout = true;
         cv_spec_from_config(&g->spec, &config, &g->layout);

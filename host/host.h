@@ -48,6 +48,9 @@ struct cv_host_facts {
     uint32_t cpus;
 };
 
+/* Does this Xen give every HVM guest pirqs?  Later ones give them where they are asked for (vm/spec.h, pirq). */
+bool cv_host_gives_pirqs(const struct cv_host_facts *f);
+
 struct cv_dirty_stats {
     uint64_t dirty_pages, fault_pages;
     uint64_t pages; /* the domain's, as info() counts them: a guest that waits needs no second question */
@@ -121,6 +124,9 @@ struct cv_host_ops {
     /* ---- suspend ---- */
     /* Why this domain can't be saved (CV_E_UNSUPPORTED: no HVM guest, passed-through device, vNUMA, nomigrate, ...). */
     int (*check_saveable)(struct cv_host *h, uint32_t domid, struct cv_error *err);
+    /* How many MSIs of emulated devices the guest takes over event channels: Linux with PV drivers does, in a domain
+     * with pirqs.  Changes nothing. */
+    int (*event_msis)(struct cv_host *h, uint32_t domid, unsigned *count_out, struct cv_error *err);
     /* Asks the guest to suspend (event channel, control/shutdown, or xc_domain_shutdown without PV drivers) and waits
      * until it has.  On a failure the request is withdrawn: the guest goes on, or, if it suspended in that very
      * moment, resume() is to be called (it is safe in both cases). */

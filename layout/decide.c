@@ -175,10 +175,14 @@ static void decide_machine(struct cv_decide *d, struct cv_layout_dm *dm, const c
     dm->machine =
         cv_pool_printf(&d->l->pool, "%s%s", machine, !c->acpi && dm->role == CV_DM_DEFAULT ? ",acpi=off" : "");
     cv_decide_pair(d, dm, "-machine", dm->machine);
+    bool msi = cv_decide_offers_msi(d, dm);
+    if (!msi)
+        cv_decide_pair(d, dm, "-cpu", "qemu64,-apic");
     /* Every emulator serves I/O of every vCPU: one that knows fewer would leave the others waiting for ever. */
     if (c->maxvcpus > 1) {
         cv_decide_arg(d, dm, "-smp");
-        cv_decide_arg(d, dm, "%u,maxcpus=%u", c->vcpus, c->maxvcpus);
+        /* The maximum is what it serves. */
+        cv_decide_arg(d, dm, "%u,maxcpus=%u", msi ? c->vcpus : 1, c->maxvcpus);
     }
 }
 

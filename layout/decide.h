@@ -28,6 +28,9 @@ void cv_decide_vifs(struct cv_decide *d, struct cv_layout_dm *dm);
 void cv_decide_disks(struct cv_decide *d, struct cv_layout_dm *dm);
 void cv_decide_raw(struct cv_decide *d, struct cv_layout_dm *dm);
 
+/* Will dm's devices have MSIs (interrupts.h)?  When they are all there. */
+bool cv_decide_offers_msi(struct cv_decide *d, const struct cv_layout_dm *dm);
+
 /* Appends one argument to dm's template. */
 void cv_decide_arg(struct cv_decide *d, struct cv_layout_dm *dm, const char *fmt, ...) CV_PRINTF(3, 4);
 void cv_decide_pair(struct cv_decide *d, struct cv_layout_dm *dm, const char *option, const char *value);

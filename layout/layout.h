@@ -97,6 +97,7 @@ struct cv_layout_host {
     const char *default_model; /* program for emulators that name none */
     bool nic_roms;             /* network boot ROMs are installed; else cards get none */
     uint32_t default_slots;    /* PCI slots that no secondary gets: a default emulator that takes its own; bit = slot */
+    bool pirqs;                /* Xen will give the guest pirqs (interrupts.h) */
 };
 /* Looks at this host.  Strings are literals. */
 void cv_layout_host_probe(struct cv_layout_host *host);

@@ -412,8 +412,11 @@ int cv_migrate(struct cv_host *host, const char *who, const struct cv_migrate_op
                            .watch = CV_WATCH_INIT,
                            .heard = CV_EV_COUNT,
                            .store = opt->store ? opt->store : CV_JOURNAL_DIR,
-                           .save_opt = {
-                               .live = opt->live, .mem = opt->mem, .cancel = opt->cancel, .stall_ms = STALL_MS } };
+                           .save_opt = { .live = opt->live,
+                                         .force = opt->force,
+                                         .mem = opt->mem,
+                                         .cancel = opt->cancel,
+                                         .stall_ms = STALL_MS } };
 
     memset(result, 0, sizeof *result);
     cv_source_passes_init(&s);

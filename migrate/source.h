@@ -23,6 +23,7 @@ struct cv_migrate_options {
     const char *peer;    /* the other host, for people */
     const char *store;   /* of journals; NULL = CV_JOURNAL_DIR */
     bool live;
+    bool force; /* cv_save_options' */
     struct cv_mem_options mem;
     struct cv_limits limits;
     struct cv_cancel *cancel; /* may be NULL */

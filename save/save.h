@@ -51,6 +51,7 @@ enum cv_pass_verdict { CV_PASS_AGAIN, CV_PASS_STOP_NOW, CV_PASS_GIVE_UP };
 
 struct cv_save_options {
     bool live;
+    bool force; /* also where a device may be dead after a restore (guest/blockers.c) */
     enum cv_save_layout layout;
     bool keep_disk_locks;        /* the guest goes on here afterwards (H-5) */
     struct cv_mem_options mem;   /* cancel is taken from below */

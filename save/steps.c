@@ -152,7 +152,7 @@ int cv_save_preflight(void *op, int64_t deadline_ms, struct cv_error *err)
     if (s->g.host->ops->info(s->g.host, s->g.domid, &d, err) < 0 ||
         cv_guest_may(s->g.host, CV_GATE_HOLD, &d, s->sink, err) < 0)
         return -1;
-    return cv_guest_refuse_blocked(&s->g, &w, err);
+    return cv_guest_refuse_blocked(&s->g, &w, s->opt->force, err);
 }
 
 int cv_save_track(void *op, int64_t deadline_ms, struct cv_error *err)

@@ -45,6 +45,7 @@ static const struct cv_host_ops xen_ops = {
     .devices_list = xen_devices_list,
     .devices_settle = xen_devices_settle,
     .check_saveable = xen_check_saveable,
+    .event_msis = xen_event_msis,
     .suspend = xen_suspend,
     .resume = xen_resume,
     .pfn_count = xen_pfn_count,

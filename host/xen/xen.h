@@ -82,6 +82,7 @@ int xen_devices_remove(struct xen_host *x, uint32_t domid, struct cv_error *err)
 int xen_devices_forget(struct xen_host *x, uint32_t domid, struct cv_error *err);
 
 /* suspend.c */
+int xen_event_msis(struct cv_host *h, uint32_t domid, unsigned *count_out, struct cv_error *err);
 int xen_check_saveable(struct cv_host *h, uint32_t domid, struct cv_error *err);
 int xen_suspend(struct cv_host *h, uint32_t domid, int64_t deadline_ms, struct cv_cancel *cancel, struct cv_error *err);
 int xen_resume(struct cv_host *h, uint32_t domid, struct cv_error *err);

@@ -97,6 +97,7 @@ typedef struct convoy_save_options {
     unsigned emulator_timeout_s; /* 0 = 20 */
     convoy_cancel *cancel;       /* may be NULL */
     unsigned stall_timeout_s;    /* no byte taken by the output for so long: CONVOY_TIMEOUT; 0 = 30 */
+    int force;                   /* also where a device may be dead after a restore: --force of convoy-save(1) */
 } convoy_save_options;
 
 /* To a file: written aside, synced, renamed; until then an older one of that name stays as it is.

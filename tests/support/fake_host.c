@@ -311,6 +311,13 @@ static int fake_check_saveable(struct cv_host *h, uint32_t domid, struct cv_erro
     return 0;
 }
 
+static int fake_event_msis(struct cv_host *h, uint32_t domid, unsigned *count_out, struct cv_error *err)
+{
+    TRIP(h, err);
+    *count_out = fake_domain_of(h, domid)->event_msis;
+    return 0;
+}
+
 static int fake_suspend(struct cv_host *h, uint32_t domid, int64_t deadline_ms, struct cv_cancel *cancel,
                         struct cv_error *err)
 {
@@ -496,6 +503,7 @@ static const struct cv_host_ops fake_ops = {
     .devices_list = fake_devices_list,
     .devices_settle = fake_devices_settle,
     .check_saveable = fake_check_saveable,
+    .event_msis = fake_event_msis,
     .suspend = fake_suspend,
     .resume = fake_resume,
     .pfn_count = fake_pfn_count,

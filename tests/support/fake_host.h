@@ -16,6 +16,7 @@
 struct fake_domain {
     bool exists, paused, suspended, logging, introduced, has_policy, has_state;
     bool pv;              /* a PV guest */
+    unsigned event_msis;  /* MSIs of emulated devices that it takes over event channels */
     bool log_taken;       /* somebody else has read its dirty log, or switched it off */
     unsigned held;        /* paused so many times more than once */
     uint64_t cpu_time_ns; /* grows whenever its vcpus are let run */

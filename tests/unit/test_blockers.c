@@ -4,10 +4,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../support/one_host.h"
 #include "../support/run_suite.h"
 #include "guest/blockers.h"
+#include "save/save.h"
 
 START_TEST(nothing_in_the_way)
 {
@@ -53,7 +55,7 @@ START_TEST(all_at_once)
     /* save and migrate run the same list */
     ck_assert_int_eq(cv_guest_open(&g, &w.host->base, "g", NULL, &err), 0);
     ck_assert_int_eq(cv_emuset_connect(&g.set, &wait, NULL, &err), 0);
-    ck_assert_int_lt(cv_guest_refuse_blocked(&g, &wait, &err), 0);
+    ck_assert_int_lt(cv_guest_refuse_blocked(&g, &wait, false, &err), 0);
     ck_assert_str_eq(err.text, "domain 1 'g' is paused and cannot suspend itself (and 2 more)");
     ck_assert_int_eq(err.code, CV_E_UNSUPPORTED);
     cv_guest_dispose(&g);
@@ -89,6 +91,36 @@ START_TEST(a_dead_emulator_is_said_once)
 }
 END_TEST
 
+/* A guest whose interrupts would be dead after a restore is refused, and saved by who insists. */
+START_TEST(interrupts_that_die)
+{
+    struct cv_save_options opt = { .mem = { .threads = 1, .codec = CV_CODEC_NONE } };
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_findings found;
+    struct one_host w;
+
+    one_host_begin(&w, NULL);
+    struct fake_domain *d = one_host_guest(&w);
+    d->event_msis = 2;
+    one_host_check(&w, "g", &found);
+    ck_assert_uint_eq(found.count, EMULATORS - 1);
+    one_host_found(&found, 0, "interrupts", "emulator 1 'dm1': dev0 (edu) may be dead after a restore");
+    cv_findings_dispose(&found);
+    ck_assert_int_lt(cv_save_to(&w.host->base, "g", w.image, -1, CV_SAVE_CONTINUE, &opt, NULL, NULL, &err), 0);
+    ck_assert_int_eq(err.code, CV_E_UNSUPPORTED);
+    ck_assert(!d->suspended && !d->logging);
+    ck_assert_int_ne(access(w.image, F_OK), 0);
+    opt.force = true;
+    err = (struct cv_error)CV_ERROR_INIT;
+    ck_assert_msg(cv_save_to(&w.host->base, "g", w.image, -1, CV_SAVE_CONTINUE, &opt, NULL, NULL, &err) == 0, "%s",
+                  err.text);
+    ck_assert_int_eq(unlink(w.image), 0);
+    one_host_destroy(&w);
+    one_host_is_bare(&w);
+    one_host_end(&w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("blockers");
@@ -98,6 +130,7 @@ int main(void)
     tcase_add_test(t, nothing_in_the_way);
     tcase_add_test(t, all_at_once);
     tcase_add_test(t, a_dead_emulator_is_said_once);
+    tcase_add_test(t, interrupts_that_die);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
