@@ -20,6 +20,8 @@ int xen_event_msis(struct cv_host *h, uint32_t domid, unsigned *count_out, struc
             if (xc_evtchn_status(x->xc, &s) < 0) {
                 if (errno == EINVAL)
                     break; /* the one behind the last */
+                if (errno == EACCES)
+                    continue; /* Xen's own */
                 return xen_fail(x, err, "cannot read event channel %u of domain %u", port, domid);
             }
             if (s.status != EVTCHNSTAT_pirq)
