@@ -45,7 +45,7 @@ int cv_rec_guest_decode(struct cv_rec_guest *v, const void *body, size_t len, st
 #define CV_LAYOUT_FLAGS CV_LAYOUT_DEFAULT
 struct cv_rec_layout {
     uint32_t schema;
-    uint32_t count; /* 1 to CV_EMULATORS_MAX */
+    uint32_t count; /* 0 to CV_EMULATORS_MAX; 0: of a PVH guest only */
     struct {
         uint32_t dmid;            /* 0 to 7, each once */
         uint32_t flags;           /* CV_LAYOUT_* */

@@ -94,7 +94,7 @@ int cv_rec_layout_encode(const struct cv_rec_layout *v, struct cv_buf *out, stru
     return p.rc < 0 ? -1 : cv_encoded(cv_rec_layout_decode(&again, out->data + start, out->len - start, err), err);
 }
 
-/* The dmids differ, and exactly one emulator is the default one. */
+/* The dmids differ, and exactly one emulator is the default one, where there are any. */
 static int check_emulators(const struct cv_rec_layout *v, struct cv_error *err)
 {
     uint32_t dmids = 0, defaults = 0;
@@ -110,7 +110,7 @@ static int check_emulators(const struct cv_rec_layout *v, struct cv_error *err)
         dmids |= 1u << dmid;
         defaults += flags & CV_LAYOUT_DEFAULT;
     }
-    return defaults == 1 ? 0 : cv_body_fail(err, "%u default emulators", defaults);
+    return defaults == (v->count > 0) ? 0 : cv_body_fail(err, "%u default emulators", defaults);
 }
 
 int cv_rec_layout_decode(struct cv_rec_layout *v, const void *body, size_t len, struct cv_error *err)
@@ -121,7 +121,7 @@ int cv_rec_layout_decode(struct cv_rec_layout *v, const void *body, size_t len, 
     v->count = cv_cur_u32(&c);
     v->json_len = cv_cur_u32(&c);
     uint32_t reserved = cv_cur_u32(&c);
-    if (v->count == 0 || v->count > CV_EMULATORS_MAX)
+    if (v->count > CV_EMULATORS_MAX)
         return cv_body_fail(err, "%u emulators", v->count);
     for (uint32_t i = 0; i < v->count; i++) {
         v->emulator[i].dmid = cv_cur_u32(&c);

@@ -142,12 +142,22 @@ int cv_order_check(const struct cv_order *o, const struct cv_frame *f, struct cv
     return check_length(o, f, err);
 }
 
+/* The body's head is enough: who reads the whole of it checks it. */
+static void take_guest(struct cv_order *o, const uint8_t *head, size_t len)
+{
+    o->pvh = len >= 8 && cv_load32(head + 4) == CV_GUEST_PVH;
+}
+
 static int take_layout(struct cv_order *o, const uint8_t *body, size_t len, struct cv_error *err)
 {
     struct cv_rec_layout layout;
 
     if (cv_rec_layout_decode(&layout, body, len, err) < 0)
         return -1;
+    if (layout.count == 0 && !o->pvh)
+        return cv_rule_fail(err, o->code, "emulators", "none, and the guest is no PVH guest");
+    if (layout.count > 1 && o->pvh)
+        return cv_rule_fail(err, o->code, "emulators", "%u, and a PVH guest has one at most", layout.count);
     for (uint32_t i = 0; i < layout.count; i++)
         o->dmids |= 1u << layout.emulator[i].dmid;
     o->emulators_known = true;
@@ -258,6 +268,7 @@ int cv_order_take(struct cv_order *o, const struct cv_frame *f, const uint8_t *h
     if (rule->rank != 0)
         o->rank = rule->rank;
     switch (f->type) {
+    case CV_REC_GUEST: take_guest(o, head, head_len); return 0;
     case CV_REC_LAYOUT: return take_layout(o, head, head_len, err);
     case CV_REC_MEMORY: return take_memory(o, head, head_len, err);
     case CV_REC_PAGES: return take_pages(o, f, head, head_len, deferred, err);

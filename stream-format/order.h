@@ -12,6 +12,7 @@
 struct cv_order {
     enum cv_code code; /* of the errors reported */
     bool memory_only, states_only, incremental, fixed;
+    bool pvh;             /* from GUEST */
     bool emulators_known; /* LAYOUT was seen */
     bool index_seen, last_pass_seen, ended;
     unsigned rank;                    /* of the last ranked record */

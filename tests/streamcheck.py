@@ -29,7 +29,7 @@ KINDS = ("DATA", "ABSENT", "BROKEN", "ALLOC", "ZERO", "SKIP")
 TABLE = (
     ("HOST", 0x1, "ONE", "FULL", 26, 1048576, 10, "NONE"),
     ("GUEST", 0x2, "ONE", "FULL", 34, 1048576, 20, "NONE"),
-    ("LAYOUT", 0x3, "ONE", "FULL", 26, 1048576, 30, "NONE"),
+    ("LAYOUT", 0x3, "ONE", "FULL", 18, 1048576, 30, "NONE"),
     ("DEVICES", 0x8, "MAYBE", "FULL", 10, 1048576, 35, "NONE"),
     ("VCPUS", 0x4, "ONE", "FULL", 16, 520, 40, "NONE"),
     ("PARENT", 0x7, "INCREMENTAL", "BOTH", 40, 295, 45, "NONE"),
@@ -113,6 +113,7 @@ def show(data):
 class Reader:
     def __init__(self, data):
         self.data, self.at, self.number, self.out = data, 0, 0, []
+        self.pvh = False
         self.rank, self.seen, self.dmids, self.states = 0, set(), set(), set()
         self.next_pass, self.last_pass, self.index_at = 0, False, 0
         self.pass_records = self.pass_data = self.next_pfn = self.data_pages = self.pfn_count = self.next_hash = 0
@@ -261,19 +262,21 @@ class Reader:
         need(schema >= 1 and kind in (1, 2))
         check_json(json)
         check_text(config)
+        self.pvh = kind == 2
         self.say("  schema %d type %d uuid %s" % (schema, kind, uuid.hex()), "  json " + show(json),
                  "  config " + show(config))
 
     def read_layout(self, b):
         schema, count, n, reserved = b.take("IIII")
-        need(1 <= count <= 8)
+        need(count <= 8)
         emulators = [b.take("II") for _ in range(count)]
         json = b.bytes(n)
         b.end()
         dmids = {dmid for dmid, _ in emulators}
-        need(schema >= 1 and reserved == 0 and len(dmids) == count and max(dmids) <= 7)
-        need(all(flags <= 1 for _, flags in emulators) and sum(flags for _, flags in emulators) == 1)
+        need(schema >= 1 and reserved == 0 and len(dmids) == count and max(dmids, default=0) <= 7)
+        need(all(flags <= 1 for _, flags in emulators) and sum(flags for _, flags in emulators) == min(count, 1))
         check_json(json)
+        need(count <= 1 if self.pvh else count >= 1, "emulators")
         self.say("  schema %d emulators %d" % (schema, count))
         self.say(*("  emulator dmid %d flags 0x%x" % e for e in emulators))
         self.say("  json " + show(json))

@@ -136,6 +136,21 @@ static void dmids(void)
     invalid("dmid-huge", s);
 }
 
+static void emulators(void)
+{
+    struct sample_options opt = { .seed = 8, .pvh = true, .passes = 1 };
+    CV_AUTO_BUF b = { 0 };
+
+    sample_stream(&b, &opt);
+    if (raw_parse(s, b.data, b.len) < 0)
+        abort();
+    cv_store32(s->record[raw_find(s, CV_REC_GUEST, 0)].body.data + 4, CV_GUEST_HVM);
+    invalid("hvm-without-emulators", s);
+    base_stream(s);
+    cv_store32(s->record[raw_find(s, CV_REC_GUEST, 0)].body.data + 4, CV_GUEST_PVH);
+    invalid("pvh-with-three-emulators", s);
+}
+
 void make_invalid_order(void)
 {
     s = calloc(1, sizeof *s);
@@ -154,5 +169,6 @@ void make_invalid_order(void)
     memory_only();
     states_only();
     dmids();
+    emulators();
     free(s);
 }

@@ -164,6 +164,10 @@ void make_valid(void)
            (struct sample_options){
                .seed = 1, .emulators = 3, .passes = 2, .pages_records = 2, .index = true, .notes = true, .zstd = 1 });
     sample("eight-emulators", (struct sample_options){ .seed = 3, .emulators = 8, .passes = 1, .index = true });
+    sample("pvh", (struct sample_options){
+                      .seed = 6, .pvh = true, .passes = 1, .pages_records = 1, .index = true, .devices = true });
+    sample("pvh-qdisk", (struct sample_options){
+                            .seed = 7, .pvh = true, .emulators = 1, .passes = 1, .pages_records = 1, .devices = true });
     sample("pv-devices",
            (struct sample_options){
                .seed = 5, .emulators = 2, .passes = 1, .pages_records = 1, .index = true, .devices = true });

@@ -57,6 +57,8 @@ void sample_pages(struct cv_buf *out, uint64_t seed, uint32_t pass, uint64_t fir
     must(cv_buf_append(out, payload, h.payload_length, &err));
 }
 
+static bool has_guest(const struct sample_options *opt) { return opt->emulators > 0 || opt->pvh; }
+
 static void put_identity(struct cv_writer *w, const struct sample_options *opt, struct rng *r, struct cv_buf *b)
 {
     const char host[] = "{\"convoy\":\"0.1.0\",\"xen_extra\":\".4\",\"caps\":\"hvm-3.0-x86_64\"}";
@@ -71,7 +73,7 @@ static void put_identity(struct cv_writer *w, const struct sample_options *opt, 
                              .json = host,
                              .json_len = sizeof host - 1 };
     struct cv_rec_guest g = { .schema = 1,
-                              .type = CV_GUEST_HVM,
+                              .type = opt->pvh ? CV_GUEST_PVH : CV_GUEST_HVM,
                               .json = guest,
                               .json_len = sizeof guest - 1,
                               .config = config,
@@ -81,7 +83,8 @@ static void put_identity(struct cv_writer *w, const struct sample_options *opt, 
     rng_fill(r, g.uuid, sizeof g.uuid);
     for (unsigned i = 0; i < opt->emulators; i++)
         l.emulator[i].dmid = (i + 1) % opt->emulators; /* secondaries first, the default one (0) last */
-    l.emulator[opt->emulators - 1].flags = CV_LAYOUT_DEFAULT;
+    if (opt->emulators > 0)
+        l.emulator[opt->emulators - 1].flags = CV_LAYOUT_DEFAULT;
     must(cv_rec_host_encode(&h, b, &err));
     put(w, CV_REC_HOST, b);
     must(cv_rec_guest_encode(&g, b, &err));
@@ -279,14 +282,14 @@ void sample_stream(struct cv_buf *out, const struct sample_options *opt)
     rng_fill(&r, id, sizeof id);
     struct cv_writer_options wo = { .stream_id = id,
                                     .index = opt->index,
-                                    .required_features = (opt->emulators == 0 ? CV_FEATURE_MEMORY_ONLY : 0) |
+                                    .required_features = (!has_guest(opt) ? CV_FEATURE_MEMORY_ONLY : 0) |
                                                          (opt->parent ? CV_FEATURE_INCREMENTAL : 0) |
                                                          (opt->fixed ? CV_FEATURE_FIXED_OFFSETS : 0),
                                     .area_pages = opt->fixed ? AREA_PAGES : 0,
                                     .optional_features = opt->hashes ? CV_OPTIONAL_PAGE_HASHES : 0 };
     must(cv_writer_new(&w, fd, &wo, &err));
     put_note(w, opt, &b);
-    if (opt->emulators > 0) {
+    if (has_guest(opt)) {
         put_identity(w, opt, &r, &b);
         put_static(w, opt, &r, &b);
     } else {
@@ -300,7 +303,7 @@ void sample_stream(struct cv_buf *out, const struct sample_options *opt)
     put_note(w, opt, &b);
     if (opt->hashes)
         put_hashes(w, opt->fixed ? fd : -1, &r, &b);
-    if (opt->emulators > 0) {
+    if (has_guest(opt)) {
         if (opt->freeze)
             put_freeze(w, &r, &b);
         put_machine(w, opt, &r, &b);

@@ -8,7 +8,8 @@
 
 struct sample_options {
     uint64_t seed;          /* contents and stream_id */
-    unsigned emulators;     /* 1 to 8; 0 = a memory-only stream */
+    unsigned emulators;     /* 1 to 8; 0 = a memory-only stream, but of pvh */
+    bool pvh;               /* a PVH guest: 0 or 1 */
     unsigned passes;        /* 1 or more */
     unsigned pages_records; /* in each pass */
     bool index, notes;
