@@ -29,8 +29,12 @@ static void open_serial(void)
     struct termios t;
     int fd = open("/dev/ttyS0", O_RDWR | O_NOCTTY);
 
-    if (fd < 0)
+    /* Linux has a node for the port, and opens it, where there is none: a PVH guest has Xen's console only. */
+    if (fd < 0 || tcgetattr(fd, &t) < 0) {
+        if (fd >= 0)
+            close(fd);
         fd = open("/dev/console", O_RDWR | O_NOCTTY);
+    }
     if (fd < 0)
         return;
     if (tcgetattr(fd, &t) == 0) {
