@@ -78,7 +78,11 @@ struct cv_host_ops {
     /* An empty, paused domain with vcpus, maxmem, paging pool, event channels and its xenstore skeleton.
      * spec->emulation_flags is filled in.  On failure nothing is left. CV_E_BUSY: the name is taken. */
     int (*create)(struct cv_host *h, struct cv_domain_spec *spec, uint32_t *domid_out, struct cv_error *err);
-    /* Firmware and RAM of a new guest, then introduced to xenstored. */
+    /* A whole PVH guest, paused: with its RAM, its kernel, its PV devices and the QEMU that serves its qdisks, if it
+     * has any.  config: as devices_add has it.  On failure nothing is left. */
+    int (*make)(struct cv_host *h, const struct cv_domain_spec *spec, const char *config, struct cv_cancel *cancel,
+                uint32_t *domid_out, struct cv_error *err);
+    /* Firmware and RAM of a new HVM guest, then introduced to xenstored. */
     int (*build)(struct cv_host *h, uint32_t domid, const struct cv_domain_spec *spec, struct cv_error *err);
     /* After set_state: store and console rings, grant table seeds, introduced to xenstored. */
     int (*introduce)(struct cv_host *h, uint32_t domid, const struct cv_guest_state *state, struct cv_error *err);

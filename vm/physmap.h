@@ -17,6 +17,8 @@
 #define CV_FOUR_GIB_PFN (CV_FOUR_GIB >> CV_PFN_SHIFT)
 /* Xen's HVM_BELOW_4G_MMIO_START, when the configuration says nothing else. */
 #define CV_HOLE_START UINT64_C(0xf0000000)
+/* Where libxl lets that of a PVH guest begin: its ACPI tables, its local APICs and Xen's pages lie behind it. */
+#define CV_HOLE_START_PVH UINT64_C(0xfc000000)
 
 struct cv_physmap {
     uint64_t low_end, hole_start, high_end;

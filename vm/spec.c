@@ -29,7 +29,7 @@ bool cv_spec_vcpu_online(const struct cv_domain_spec *spec, uint32_t i)
 /* clang-format on */
 #define SPEC_BOOLS(F) F(hap) F(acpi) F(apic) F(nested_hvm) F(pae) F(hpet)
 /* Came later: false, 0 and "" where an image does not have them. */
-#define SPEC_LATER_BOOLS(F) F(pirq) F(nomigrate) F(no_acpi_s3) F(no_acpi_s4) F(no_vpt_align)
+#define SPEC_LATER_BOOLS(F) F(pvh) F(pirq) F(nomigrate) F(no_acpi_s3) F(no_acpi_s4) F(no_vpt_align)
 #define SPEC_STRINGS(F) F(name) F(firmware) F(loader) F(acpi_table)
 #define SPEC_LATER_STRINGS(F) F(cpus) F(cpus_soft) F(cpupool)
 #define SPEC_LATER_NUMBERS(F) F(cpu_weight) F(cpu_cap)

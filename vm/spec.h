@@ -27,6 +27,7 @@ struct cv_domain_spec {
     uint32_t vcpus_online;              /* that the guest may use: at boot; of a guest that was saved: then */
     uint64_t online_map[CV_VCPU_WORDS]; /* which they are, bit i % 64 of word i / 64; all 0: the first ones */
     uint32_t tsc_mode;                  /* Xen's numbers: 0 default, 1 always emulate, 2 native */
+    bool pvh;                           /* not HVM: no emulated hardware but the local APICs */
     bool hap, acpi, apic, nested_hvm, pae, hpet;
     bool pirq;                   /* emulated interrupts over event channels: asked for, else avoided where Xen can */
     bool nomigrate;              /* never to be saved or migrated */

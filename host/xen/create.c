@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An empty HVM domain: everything that libxl__domain_make and libxl__build_pre do before firmware or memory. */
+/* An empty HVM or PVH domain: everything that libxl__domain_make and libxl__build_pre do before firmware or memory. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +53,10 @@ static int create_domain(struct xen_host *x, struct cv_domain_spec *spec, uint32
 
     if (xen_cpupool(x, spec->cpupool, &c.cpupool_id, err) < 0)
         return -1;
-    if (spec->emulation_flags != 0 || spec->pirq) {
+    if (spec->pvh) {
+        tries[0] = XEN_X86_EMU_LAPIC;
+        n = 1;
+    } else if (spec->emulation_flags != 0 || spec->pirq) {
         tries[0] = spec->emulation_flags != 0 ? spec->emulation_flags : all;
         n = 1;
     }
@@ -95,12 +98,13 @@ static int set_memory_limits(struct xen_host *x, uint32_t domid, const struct cv
 static int set_params(struct xen_host *x, uint32_t domid, const struct cv_domain_spec *spec, struct cv_error *err)
 {
     const struct cv_state_param params[] = {
+        { HVM_PARAM_TIMER_MODE, spec->timer_mode },
         { HVM_PARAM_HPET_ENABLED, spec->hpet },
         { HVM_PARAM_VPT_ALIGN, !spec->no_vpt_align },
-        { HVM_PARAM_TIMER_MODE, spec->timer_mode },
     };
 
-    for (size_t i = 0; i < sizeof params / sizeof params[0]; i++)
+    /* A PVH guest has no timers of that kind. */
+    for (size_t i = spec->pvh ? sizeof params / sizeof params[0] : 0; i < sizeof params / sizeof params[0]; i++)
         if (xc_hvm_param_set(x->xc, domid, (uint32_t)params[i].index, params[i].value) != 0)
             return xen_fail(x, err, "cannot set HVM parameter %u", (unsigned)params[i].index);
     if (xc_domain_set_tsc_info(x->xc, domid, spec->tsc_mode, 0, 0, 0) != 0)

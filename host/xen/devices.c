@@ -1,169 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* PV devices, by libxl: hotplug scripts, driver domains, locks and what xl shows are its business, and its users rely
- * on them.  A context lives as long as one call of ours: it takes SIGCHLD meanwhile and reaps its own children only, so
- * that nobody else's are disturbed. */
-#include <errno.h>
+ * on them. */
 #include <glob.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 #include <unistd.h>
 
-#include <libxl.h>
-#include <libxl_event.h>
-#include <libxl_utils.h>
-
 #include "base/fd.h"
-#include "base/priority.h"
-#include "host/xen/xen.h"
+#include "host/xen/session.h"
 
 #define RECORD "libxl-json" /* userdata that libxl keeps up to date itself, once it is there */
-#define POLL_FDS 16
-
-/* libxl tells its reasons to its logger only: all lines of one call, in order. */
-struct reasons {
-    xentoollog_logger vtable; /* first: the library casts */
-    struct cv_sink *sink;
-    char text[400];
-};
-
-struct session {
-    struct xen_host *x;
-    uint32_t domid;
-    libxl_ctx *ctx;
-    struct reasons reasons;
-    struct cv_cancel *cancel; /* may be NULL */
-};
-
-struct operation {
-    bool done;
-    int rc;
-};
-
-/* "libxl: 1234:device_hotplug: Domain 5:text": where it stands in libxl's source is of no use to the reader. */
-static const char *bare_text(const char *line)
-{
-    const char *text = strncmp(line, "libxl", 5) == 0 ? strstr(line, ": ") : NULL;
-
-    text = text != NULL ? text + 2 : line;
-    if (strncmp(text, "Domain ", 7) == 0 && strchr(text, ':') != NULL)
-        text = strchr(text, ':') + 1;
-    return text;
-}
-
-static void vmessage(xentoollog_logger *l, xentoollog_level level, int errnoval, const char *context,
-                     const char *format, va_list al)
-{
-    struct reasons *r = (struct reasons *)l;
-    size_t len = strlen(r->text);
-    char line[300];
-
-    (void)context;
-    int n = vsnprintf(line, sizeof line, format, al);
-    if (errnoval >= 0 && n >= 0 && (size_t)n < sizeof line)
-        snprintf(line + n, sizeof line - (size_t)n, ": %s", strerror(errnoval));
-    if (level >= XTL_NOTICE)
-        cv_log(r->sink, CV_LOG_DEBUG, "libxl: %s", line);
-    if (level < XTL_ERROR)
-        return;
-    snprintf(r->text + len, sizeof r->text - len, "%s%s", len ? "; " : "", bare_text(line));
-}
-
-static void no_progress(xentoollog_logger *l, const char *context, const char *doing_what, int percent,
-                        unsigned long done, unsigned long total)
-{
-    (void)l, (void)context, (void)doing_what, (void)percent, (void)done, (void)total;
-}
-
-static void no_destroy(xentoollog_logger *l) { (void)l; }
-
-static int fail(struct session *s, struct cv_error *err, const char *what)
-{
-    const char *why = s->reasons.text;
-
-    if (cv_cancel_requested(s->cancel))
-        return cv_fail(err, CV_E_CANCELLED, 0, "%s: cancelled", what);
-    return cv_fail(err, CV_E_HYPERVISOR, 0, "%s: %s", what, *why ? why : "libxl does not say why");
-}
-
-static int begin(struct session *s, struct xen_host *x, uint32_t domid, struct cv_cancel *cancel, struct cv_error *err)
-{
-    static const libxl_childproc_hooks hooks = { .chldowner = libxl_sigchld_owner_libxl_always_selective_reap };
-
-    *s = (struct session){ .x = x, .domid = domid, .cancel = cancel };
-    s->reasons.vtable = (xentoollog_logger){ .vmessage = vmessage, .progress = no_progress, .destroy = no_destroy };
-    s->reasons.sink = x->sink;
-    cv_nice_thread_own(); /* libxl gives a hotplug script 40 s: behind a busy guest's emulators they are soon over */
-    if (libxl_ctx_alloc(&s->ctx, LIBXL_VERSION, 0, &s->reasons.vtable) != 0)
-        return cv_fail(err, CV_E_HYPERVISOR, 0, "libxl cannot be used here");
-    libxl_childproc_setmode(s->ctx, &hooks, NULL);
-    return 0;
-}
-
-static void end(struct session *s)
-{
-    libxl_ctx_free(s->ctx);
-    s->ctx = NULL;
-}
-
-/* ---- one operation of libxl's, with a way out -------------------------------------------------------------------- */
-
-static void operation_done(libxl_ctx *ctx, int rc, void *user)
-{
-    struct operation *op = user;
-
-    (void)ctx;
-    op->done = true;
-    op->rc = rc;
-}
-
-/* One round of libxl's events. */
-static int turn(struct session *s, bool aborted)
-{
-    struct pollfd fds[POLL_FDS + 1];
-    int n = POLL_FDS, timeout = -1;
-    struct timeval now;
-
-    gettimeofday(&now, NULL);
-    if (libxl_osevent_beforepoll(s->ctx, &n, fds, &timeout, now) != 0)
-        return -1;
-    bool watch = s->cancel != NULL && !aborted;
-    if (watch)
-        fds[n] = (struct pollfd){ .fd = s->cancel->fd, .events = POLLIN };
-    if (poll(fds, (nfds_t)(n + watch), timeout) < 0 && errno != EINTR)
-        return -1;
-    gettimeofday(&now, NULL);
-    cv_nice_thread_own(); /* a migration's source on this very host sends us to the background at any time */
-    libxl_osevent_afterpoll(s->ctx, n, fds, now);
-    return 0;
-}
-
-/* rc: what the call that began the operation said.  libxl has its own time limits for all that it waits for. */
-static int finish(struct session *s, struct operation *op, const libxl_asyncop_how *how, int rc)
-{
-    bool aborted = false;
-
-    if (rc != 0)
-        return rc;
-    while (!op->done) {
-        if (turn(s, aborted) < 0)
-            return ERROR_FAIL;
-        if (!aborted && cv_cancel_requested(s->cancel)) {
-            libxl_ao_abort(s->ctx, how);
-            aborted = true;
-        }
-    }
-    return op->rc;
-}
-
-#define RUN(s, call, ...)                                                                \
-    ({                                                                                   \
-        struct operation op_ = { 0 };                                                    \
-        libxl_asyncop_how how_ = { .callback = operation_done, .u.for_callback = &op_ }; \
-        finish(s, &op_, &how_, call((s)->ctx, (s)->domid, __VA_ARGS__, &how_));          \
-    })
 
 /* ---- adding ------------------------------------------------------------------------------------------------------ */
 
@@ -191,7 +38,7 @@ static int refuse_others(const libxl_domain_config *c, struct cv_error *err)
 }
 
 /* The record without devices: each adds itself. */
-static int store_record(struct session *s, libxl_domain_config *c, struct cv_error *err)
+static int store_record(struct xen_session *s, libxl_domain_config *c, struct cv_error *err)
 {
     libxl_domain_config bare = *c;
 
@@ -201,39 +48,39 @@ static int store_record(struct session *s, libxl_domain_config *c, struct cv_err
     bare.num_disks = bare.num_nics = bare.num_vkbs = 0;
     char *text = libxl_domain_config_to_json(s->ctx, &bare);
     if (text == NULL)
-        return fail(s, err, "the domain's configuration");
+        return xen_session_fail(s, err, "the domain's configuration");
     int rc = libxl_userdata_store(s->ctx, s->domid, RECORD, (const uint8_t *)text, (int)strlen(text) + 1);
     free(text);
-    return rc != 0 ? fail(s, err, "tell libxl of the domain") : 0;
+    return rc != 0 ? xen_session_fail(s, err, "tell libxl of the domain") : 0;
 }
 
-static int add_disk(struct session *s, libxl_device_disk *d, struct cv_error *err)
+static int add_disk(struct xen_session *s, libxl_device_disk *d, struct cv_error *err)
 {
     char what[300];
 
     snprintf(what, sizeof what, "disk %s (%s)", d->vdev, d->pdev_path ? d->pdev_path : "empty");
-    return RUN(s, libxl_device_disk_add, d) != 0 ? fail(s, err, what) : 0;
+    return XEN_SESSION_RUN(s, libxl_device_disk_add, d) != 0 ? xen_session_fail(s, err, what) : 0;
 }
 
-static int add_nic(struct session *s, libxl_device_nic *n, struct cv_error *err)
+static int add_nic(struct xen_session *s, libxl_device_nic *n, struct cv_error *err)
 {
     char what[64];
 
     snprintf(what, sizeof what, "network card %d (bridge %.20s)", n->devid, n->bridge ? n->bridge : "-");
-    return RUN(s, libxl_device_nic_add, n) != 0 ? fail(s, err, what) : 0;
+    return XEN_SESSION_RUN(s, libxl_device_nic_add, n) != 0 ? xen_session_fail(s, err, what) : 0;
 }
 
 /* libxl gives every HVM guest that it makes a keyboard of its own accord, and must not find it in the record, too: what
  * they have added to it goes again, before anything else is in it. */
-static int add_vkbs(struct session *s, libxl_domain_config *c, struct cv_error *err)
+static int add_vkbs(struct xen_session *s, libxl_domain_config *c, struct cv_error *err)
 {
     for (int i = 0; i < c->num_vkbs; i++)
-        if (RUN(s, libxl_device_vkb_add, &c->vkbs[i]) != 0)
-            return fail(s, err, "PV keyboard");
+        if (XEN_SESSION_RUN(s, libxl_device_vkb_add, &c->vkbs[i]) != 0)
+            return xen_session_fail(s, err, "PV keyboard");
     return c->num_vkbs > 0 ? store_record(s, c, err) : 0;
 }
 
-static int add_all(struct session *s, libxl_domain_config *c, struct cv_error *err)
+static int add_all(struct xen_session *s, libxl_domain_config *c, struct cv_error *err)
 {
     if (refuse_others(c, err) < 0 || store_record(s, c, err) < 0 || add_vkbs(s, c, err) < 0)
         return -1;
@@ -248,43 +95,43 @@ static int add_all(struct session *s, libxl_domain_config *c, struct cv_error *e
 
 /* ---- removing ---------------------------------------------------------------------------------------------------- */
 
-static int remove_disks(struct session *s, struct cv_error *err)
+static int remove_disks(struct xen_session *s, struct cv_error *err)
 {
     int n = 0, rc = 0;
     libxl_device_disk *list = libxl_device_disk_list(s->ctx, s->domid, &n);
 
     for (int i = 0; i < n; i++)
-        if (RUN(s, libxl_device_disk_destroy, &list[i]) != 0)
-            rc = fail(s, cv_if_first(err, rc), "take a PV disk down");
+        if (XEN_SESSION_RUN(s, libxl_device_disk_destroy, &list[i]) != 0)
+            rc = xen_session_fail(s, cv_if_first(err, rc), "take a PV disk down");
     libxl_device_disk_list_free(list, n);
     return rc;
 }
 
-static int remove_nics(struct session *s, struct cv_error *err)
+static int remove_nics(struct xen_session *s, struct cv_error *err)
 {
     int n = 0, rc = 0;
     libxl_device_nic *list = libxl_device_nic_list(s->ctx, s->domid, &n);
 
     for (int i = 0; i < n; i++)
-        if (RUN(s, libxl_device_nic_destroy, &list[i]) != 0)
-            rc = fail(s, cv_if_first(err, rc), "take a PV network card down");
+        if (XEN_SESSION_RUN(s, libxl_device_nic_destroy, &list[i]) != 0)
+            rc = xen_session_fail(s, cv_if_first(err, rc), "take a PV network card down");
     libxl_device_nic_list_free(list, n);
     return rc;
 }
 
-static int remove_vkbs(struct session *s, struct cv_error *err)
+static int remove_vkbs(struct xen_session *s, struct cv_error *err)
 {
     int n = 0, rc = 0;
     libxl_device_vkb *list = libxl_device_vkb_list(s->ctx, s->domid, &n);
 
     for (int i = 0; i < n; i++)
-        if (RUN(s, libxl_device_vkb_destroy, &list[i]) != 0)
-            rc = fail(s, cv_if_first(err, rc), "take a PV keyboard down");
+        if (XEN_SESSION_RUN(s, libxl_device_vkb_destroy, &list[i]) != 0)
+            rc = xen_session_fail(s, cv_if_first(err, rc), "take a PV keyboard down");
     libxl_device_vkb_list_free(list, n);
     return rc;
 }
 
-static int remove_all(struct session *s, struct cv_error *err)
+static int remove_all(struct xen_session *s, struct cv_error *err)
 {
     int rc = 0;
 
@@ -303,17 +150,18 @@ int xen_devices_add(struct cv_host *h, uint32_t domid, const char *config, struc
 {
     struct cv_error ignored = CV_ERROR_INIT;
     libxl_domain_config c;
-    struct session s;
+    struct xen_session s;
 
-    if (begin(&s, xen_host(h), domid, cancel, err) < 0)
+    if (xen_session_begin(&s, xen_host(h), domid, cancel, err) < 0)
         return -1;
     libxl_domain_config_init(&c);
-    int rc = libxl_domain_config_from_json(s.ctx, &c, config) != 0 ? fail(&s, err, "libxl's configuration of the guest")
-                                                                   : add_all(&s, &c, err);
+    int rc = libxl_domain_config_from_json(s.ctx, &c, config) != 0
+                 ? xen_session_fail(&s, err, "libxl's configuration of the guest")
+                 : add_all(&s, &c, err);
     if (rc < 0 && remove_all(&s, &ignored) < 0)
         cv_log(s.x->sink, CV_LOG_WARN, "domain %u: %s", domid, ignored.text);
     libxl_domain_config_dispose(&c);
-    end(&s);
+    xen_session_end(&s);
     return rc;
 }
 
@@ -321,22 +169,22 @@ int xen_devices_now(struct cv_host *h, uint32_t domid, char **config_out, struct
 {
     libxl_domain_config c;
     uint8_t *record = NULL;
-    struct session s;
+    struct xen_session s;
     int len = 0, rc = 0;
 
     *config_out = NULL;
-    if (begin(&s, xen_host(h), domid, NULL, err) < 0)
+    if (xen_session_begin(&s, xen_host(h), domid, NULL, err) < 0)
         return -1;
     libxl_domain_config_init(&c);
     if (libxl_userdata_retrieve(s.ctx, domid, RECORD, &record, &len) == 0 && len > 0) {
         if (libxl_retrieve_domain_configuration(s.ctx, domid, &c, NULL) != 0)
-            rc = fail(&s, err, "libxl's configuration of the domain");
+            rc = xen_session_fail(&s, err, "libxl's configuration of the domain");
         else if ((*config_out = libxl_domain_config_to_json(s.ctx, &c)) == NULL)
-            rc = fail(&s, err, "libxl's configuration as text");
+            rc = xen_session_fail(&s, err, "libxl's configuration as text");
     }
     free(record);
     libxl_domain_config_dispose(&c);
-    end(&s);
+    xen_session_end(&s);
     return rc;
 }
 
@@ -370,16 +218,16 @@ int xen_devices_list(struct cv_host *h, uint32_t domid, char **list_out, struct 
 int xen_devices_remove(struct xen_host *x, uint32_t domid, struct cv_error *err)
 {
     CV_AUTO_FREE char *list = NULL;
-    struct session s;
+    struct xen_session s;
 
     if (xen_devices_list(&x->base, domid, &list, err) < 0)
         return -1;
     if (*list == '\0')
         return 0;
-    if (begin(&s, x, domid, NULL, err) < 0)
+    if (xen_session_begin(&s, x, domid, NULL, err) < 0)
         return -1;
     int rc = remove_all(&s, err);
-    end(&s);
+    xen_session_end(&s);
     return rc;
 }
 

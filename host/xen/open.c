@@ -40,6 +40,7 @@ static const struct cv_host_ops xen_ops = {
     .unpause = xen_unpause,
     .shutdown = xen_shutdown,
     .sched_cap = xen_sched_cap,
+    .make = xen_make,
     .devices_add = xen_devices_add,
     .devices_now = xen_devices_now,
     .devices_list = xen_devices_list,

@@ -72,34 +72,35 @@ static int put_u64(struct skeleton *k, const char *name, uint64_t value, struct 
     return xen_xs_printf(k->x, k->t, err, path, "%llu", (unsigned long long)value);
 }
 
-static int make_tree(struct skeleton *k, struct cv_error *err)
+static int make_tree(struct skeleton *k, bool pvh, struct cv_error *err)
 {
     static const struct {
         const char *name;
         char guest;
+        bool hvm; /* not of a PVH guest */
     } nodes[] = {
-        { "cpu", 'r' },
-        { "memory", 'r' },
-        { "device", 'r' },
-        { "device/suspend", 'r' },
-        { "device/suspend/event-channel", 'w' },
-        { "control", 'r' },
-        { "hvmloader", 'r' },
-        { "control/shutdown", 'w' },
-        { "control/feature-poweroff", 'w' },
-        { "control/feature-reboot", 'w' },
-        { "control/feature-suspend", 'w' },
-        { "control/feature-s3", 'w' },
-        { "control/feature-s4", 'w' },
-        { "control/sysrq", 'w' },
-        { "data", 'w' },
-        { "drivers", 'w' },
-        { "feature", 'w' },
-        { "attr", 'w' },
-        { "error", 'w' },
-        { "platform", 'r' },
-        { "store", 'r' },
-        { "console", 'r' },
+        { "cpu", 'r', false },
+        { "memory", 'r', false },
+        { "device", 'r', false },
+        { "device/suspend", 'r', false },
+        { "device/suspend/event-channel", 'w', false },
+        { "control", 'r', false },
+        { "hvmloader", 'r', true },
+        { "control/shutdown", 'w', false },
+        { "control/feature-poweroff", 'w', false },
+        { "control/feature-reboot", 'w', false },
+        { "control/feature-suspend", 'w', false },
+        { "control/feature-s3", 'w', true },
+        { "control/feature-s4", 'w', true },
+        { "control/sysrq", 'w', false },
+        { "data", 'w', false },
+        { "drivers", 'w', false },
+        { "feature", 'w', false },
+        { "attr", 'w', false },
+        { "error", 'w', false },
+        { "platform", 'r', true },
+        { "store", 'r', false },
+        { "console", 'r', false },
     };
 
     if (make_node(k, k->dom, "", 'r', err) < 0 || make_node(k, k->vm, "", 'r', err) < 0 ||
@@ -107,7 +108,7 @@ static int make_tree(struct skeleton *k, struct cv_error *err)
         make_node(k, k->dm, "", 'r', err) < 0)
         return -1;
     for (size_t i = 0; i < sizeof nodes / sizeof nodes[0]; i++)
-        if (make_node(k, k->dom, nodes[i].name, nodes[i].guest, err) < 0)
+        if (!(nodes[i].hvm && pvh) && make_node(k, k->dom, nodes[i].name, nodes[i].guest, err) < 0)
             return -1;
     return 0;
 }
@@ -125,12 +126,13 @@ static int put_identity(struct skeleton *k, const struct cv_domain_spec *spec, s
         { k->dom, "name", spec->name },
         { k->vm, "uuid", uuid },
         { k->vm, "name", spec->name },
-        { k->vm, "image/ostype", "hvm" },
         { k->vm, "start_time", start },
         { k->vm, "rtc/timeoffset", offset },
-        { k->libxl, "type", "hvm" },
+        { k->libxl, "type", spec->pvh ? "pvh" : "hvm" },
         { k->libxl, "dm-version", "qemu_xen" },
     };
+    if (!spec->pvh && put_node(k, k->vm, "image/ostype", "hvm", err) < 0)
+        return -1;
     if (put_nodes(k, nodes, sizeof nodes / sizeof nodes[0], err) < 0)
         return -1;
     return put_u64(k, "domid", k->domid, err);
@@ -150,7 +152,9 @@ static int put_platform(struct skeleton *k, const struct cv_domain_spec *spec, s
         { k->dom, "control/platform-feature-multiprocessor-suspend", "1" },
         { k->dom, "control/platform-feature-xs_reset_watches", "1" },
     };
-    return put_nodes(k, nodes, sizeof nodes / sizeof nodes[0], err);
+    /* What the firmware reads is of no use where there is none. */
+    size_t skip = spec->pvh ? sizeof nodes / sizeof nodes[0] - 2 : 0;
+    return put_nodes(k, nodes + skip, sizeof nodes / sizeof nodes[0] - skip, err);
 }
 
 static int put_resources(struct skeleton *k, const struct cv_domain_spec *spec, uint32_t store_port,
@@ -200,7 +204,7 @@ int xen_skeleton_write(struct xen_host *x, uint32_t domid, const struct cv_domai
         xs_rm(x->xs, k.t, k.vm);
         xs_rm(x->xs, k.t, k.libxl);
         xs_rm(x->xs, k.t, k.dm);
-        if (make_tree(&k, err) < 0 || put_identity(&k, spec, err) < 0 || put_platform(&k, spec, err) < 0 ||
+        if (make_tree(&k, spec->pvh, err) < 0 || put_identity(&k, spec, err) < 0 || put_platform(&k, spec, err) < 0 ||
             put_resources(&k, spec, store_port, console_port, err) < 0) {
             xs_transaction_end(x->xs, k.t, true);
             return -1;

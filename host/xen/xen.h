@@ -70,6 +70,10 @@ int xen_introduce_rings(struct xen_host *x, uint32_t domid, uint64_t store_gfn, 
 /* The ports that create allocated, as kept in xenstore. */
 int xen_ports(struct xen_host *x, uint32_t domid, uint32_t *store_port, uint32_t *console_port, struct cv_error *err);
 
+/* make.c */
+int xen_make(struct cv_host *h, const struct cv_domain_spec *spec, const char *config, struct cv_cancel *cancel,
+             uint32_t *domid_out, struct cv_error *err);
+
 /* devices.c */
 int xen_devices_add(struct cv_host *h, uint32_t domid, const char *config, struct cv_cancel *cancel,
                     struct cv_error *err);

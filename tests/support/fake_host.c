@@ -216,14 +216,13 @@ static int fake_introduce(struct cv_host *h, uint32_t domid, const struct cv_gue
     return 0;
 }
 
-static int fake_destroy(struct cv_host *h, uint32_t domid, struct cv_error *err)
+static void forget_domain(struct cv_host *h, uint32_t domid)
 {
     char trees[3][64];
     const char *key;
     json_t *value;
     void *tmp;
 
-    TRIP(h, err);
     forget_devices(fake_domain_of(h, domid));
     fake_domain_of(h, domid)->exists = false;
     snprintf(trees[0], sizeof trees[0], "/local/domain/%u/", domid);
@@ -236,6 +235,30 @@ static int fake_destroy(struct cv_host *h, uint32_t domid, struct cv_error *err)
             break;
         }
     }
+}
+
+static int fake_destroy(struct cv_host *h, uint32_t domid, struct cv_error *err)
+{
+    TRIP(h, err);
+    forget_domain(h, domid);
+    return 0;
+}
+
+static int fake_make(struct cv_host *h, const struct cv_domain_spec *spec, const char *config, struct cv_cancel *cancel,
+                     uint32_t *domid_out, struct cv_error *err)
+{
+    struct cv_domain_spec s = *spec;
+    uint32_t domid;
+
+    fake_contract(spec->pvh, "libxl makes PVH guests only");
+    if (fake_create(h, &s, &domid, err) < 0)
+        return -1;
+    if (fake_devices_add(h, domid, config, cancel, err) < 0) {
+        forget_domain(h, domid);
+        return -1;
+    }
+    fake_domain_of(h, domid)->introduced = true;
+    *domid_out = domid;
     return 0;
 }
 
@@ -498,6 +521,7 @@ static const struct cv_host_ops fake_ops = {
     .shutdown = fake_shutdown,
     .dump = fake_dump,
     .sched_cap = fake_sched_cap,
+    .make = fake_make,
     .devices_add = fake_devices_add,
     .devices_now = fake_devices_now,
     .devices_list = fake_devices_list,
