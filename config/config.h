@@ -113,6 +113,7 @@ struct cv_guest_config {
     const char *name;
     uint8_t uuid[16];
     bool uuid_generated;
+    bool pvh; /* a PVH guest: no emulated devices, dms[0] is the QEMU that serves its qdisks, if there are any */
 
     uint64_t memory_kib, maxmem_kib; /* as xl means them: video RAM included */
     uint64_t shadow_memory_kib;      /* 0 = let the host compute it */

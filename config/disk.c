@@ -257,7 +257,11 @@ int cv_config_settle_disk(struct cv_reader *r, unsigned n, struct cv_error *err)
     const char *why = "";
     int model = d->model;
 
-    if (!model_given)
+    if (r->c->pvh && (model_given || d->cdrom))
+        return disk_fail(r, n, CV_E_UNSUPPORTED, err, d->vdev,
+                         d->cdrom ? "a PVH guest has no CD-ROM drive"
+                                  : "a PVH guest has no emulated controller (model=)");
+    if (!model_given && !r->c->pvh)
         model = standard_model(r, d, &why);
     if (model < 0)
         return disk_fail(r, n, CV_E_UNSUPPORTED, err, d->vdev, why);

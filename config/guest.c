@@ -44,14 +44,14 @@ static int read_type(struct cv_reader *r, struct cv_error *err)
 
     if (cv_reader_string(r, "type", &type, err) < 0 || cv_reader_string(r, "builder", &builder, err) < 0)
         return -1;
-    if (*type && strcmp(type, "hvm") != 0)
-        return cv_reader_fail(r, "type", CV_E_UNSUPPORTED, err, "'%s': convoy serves HVM guests only (type=\"hvm\")",
-                              type);
+    r->c->pvh = strcmp(type, "pvh") == 0;
+    if (*type && strcmp(type, "hvm") != 0 && !r->c->pvh)
+        return cv_reader_fail(r, "type", CV_E_UNSUPPORTED, err, "'%s': convoy serves HVM and PVH guests only", type);
     if (*builder && strcmp(builder, "hvm") != 0)
         return cv_reader_fail(r, "builder", CV_E_UNSUPPORTED, err, "'%s': convoy serves HVM guests only", builder);
     if (!*type && !*builder)
         return cv_reader_fail(r, "type", CV_E_UNSUPPORTED, err,
-                              "not given, which means a PV guest: convoy serves HVM guests only (type=\"hvm\")");
+                              "not given, which means a PV guest: convoy serves HVM and PVH guests only");
     return 0;
 }
 

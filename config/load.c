@@ -84,6 +84,7 @@ static int read_all(struct cv_reader *r, const char *text, size_t len, struct cv
     cv_keys_check(&r->keys, r->cfg, r->source, r->found);
     cv_reader_keep(r, cv_config_read_guest(r, err), err);
     cv_reader_keep(r, cv_config_read_devices(r, err), err);
+    cv_reader_keep(r, cv_config_settle_pvh(r, err), err);
     int disks = cv_reader_keep(r, cv_config_read_disks(r, err), err);
     int vifs = cv_reader_keep(r, cv_config_read_vifs(r, err), err);
     /* Which emulator has what can only be said of disks and cards that are known. */

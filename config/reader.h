@@ -24,7 +24,7 @@ struct cv_reader {
     bool hd_on_ahci;           /* hdtype */
     /* pv= of each disk and card: -1 not given; bits of those with a word that only a PV half can have */
     signed char disk_pv[CV_CONFIG_DISKS_MAX], vif_pv[CV_CONFIG_VIFS_MAX];
-    uint32_t disk_pv_words, vif_pv_words, vif_is_pv_only;
+    uint32_t disk_pv_words, vif_pv_words, vif_is_pv_only, vif_is_emulated;
 };
 
 /* How errors go: a part that finds something wrong fails with one error, as everywhere; whoever calls several parts
@@ -65,7 +65,9 @@ bool cv_text_number(const char *text, long long min, long long max, long long *o
 /* The parts, one file each. */
 int cv_config_read_guest(struct cv_reader *r, struct cv_error *err) CV_CHECKED;   /* guest.c */
 int cv_config_read_devices(struct cv_reader *r, struct cv_error *err) CV_CHECKED; /* builtin.c: vga, serial, usb, ... */
-int cv_config_read_disks(struct cv_reader *r, struct cv_error *err) CV_CHECKED;   /* disk.c */
+/* After these two: takes away what a PVH guest does not have. */
+int cv_config_settle_pvh(struct cv_reader *r, struct cv_error *err) CV_CHECKED; /* pvh.c */
+int cv_config_read_disks(struct cv_reader *r, struct cv_error *err) CV_CHECKED; /* disk.c */
 /* After its owner is known: decides the controller and checks that it can be there. */
 int cv_config_settle_disk(struct cv_reader *r, unsigned n, struct cv_error *err) CV_CHECKED;
 /* All are settled: no disk is there twice. */

@@ -73,7 +73,9 @@ static int read_type(struct cv_reader *r, unsigned n, const char *word, const ch
 {
     if (strcmp(value, "vif") == 0)
         r->vif_is_pv_only |= 1u << n;
-    else if (strcmp(value, "ioemu") != 0)
+    else if (strcmp(value, "ioemu") == 0)
+        r->vif_is_emulated |= 1u << n;
+    else
         return vif_fail(r, n, CV_E_INVALID, err, word, "type is ioemu (emulated and PV) or vif (PV only)");
     return 0;
 }
@@ -256,7 +258,9 @@ int cv_config_settle_vif(struct cv_reader *r, unsigned n, struct cv_error *err)
     char word[16];
 
     snprintf(word, sizeof word, "vif %u", n);
-    only = only || (v->owner == 0 && *v->backend_domain); /* no TAP of ours would reach it */
+    if (r->c->pvh && (r->vif_is_emulated >> n & 1))
+        return vif_fail(r, n, CV_E_UNSUPPORTED, err, word, "a PVH guest has no emulated card (type=ioemu)");
+    only = only || r->c->pvh || (v->owner == 0 && *v->backend_domain); /* no TAP of ours would reach it */
     v->emulated = !only;
     v->pv = r->vif_pv[n] >= 0 ? r->vif_pv[n] == 1 : v->owner == 0;
     if (v->owner > 0 && only)

@@ -230,13 +230,20 @@ static int write_tail(struct from_xl *f, struct cv_error *err)
 static int run(struct from_xl *f, struct cv_error *err)
 {
     CV_AUTO_XL_RECORD rec = { 0 };
+    struct cv_error why = CV_ERROR_INIT;
     uint64_t reported = 0;
     size_t len;
     int n;
 
     const char *json = cv_xl_reader_config(f->reader, &len);
-    if (cv_libxl_guest_plan(&f->plan, json, len, f->opt->default_model, NULL, err) < 0)
-        return -1;
+    int planned = cv_libxl_guest_plan(&f->plan, json, len, f->opt->default_model, NULL, &why);
+    if (f->plan.facts.pvh)
+        return cv_fail(
+            err, CV_E_UNSUPPORTED, 0,
+            "configuration: c_info.type: it is a PVH guest, which is not converted: xl restore it, and convoy "
+            "save it then");
+    if (planned < 0)
+        return cv_fail_as(err, &why);
     while ((n = cv_xl_reader_next(f->reader, &rec, err)) > 0) {
         int rc = rec.layer == CV_XL_LIBXC ? take_libxc(f, &rec, err) : take_emulator(f, &rec, err);
         if (rc < 0)

@@ -54,6 +54,9 @@ int cv_plan_to_libxl(const char *cfg, size_t cfg_len, const struct cv_domain_spe
     struct cv_guest_config config;
     struct cv_layout decided;
 
+    if (spec->pvh)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0,
+                       "it is a PVH guest, which is not converted: convoy restore it, and xl save it then");
     /* In front of the text: a guest of several is refused for being one, not for what its text says. */
     if (layout->count != 1)
         return cv_libxl_check_layout(NULL, layout, err);

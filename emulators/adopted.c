@@ -43,7 +43,7 @@ int cv_emulator_check_arguments(const struct cv_strings *argv, const struct cv_l
     const char *machine = value_of(argv, "-machine"), *m = value_of(argv, "-m");
     size_t n = strcspn(machine, ",");
 
-    if (strncmp(dm->machine, machine, n) != 0 || dm->machine[n] != ',')
+    if (strncmp(dm->machine, machine, n) != 0 || (dm->machine[n] != ',' && dm->machine[n] != '\0'))
         return cv_fail(err, CV_E_UNSUPPORTED, 0,
                        "its emulator's machine is '%.60s', and a restored one's would be '%s'", machine, dm->machine);
     if (strtoull(m, NULL, 10) != dm->m_kib / 1024)

@@ -76,6 +76,8 @@ static enum cv_op_step survey_step(struct cv_op *op, struct cv_emu *emu, unsigne
     struct survey *s = op->ctx;
     struct blocks blocks = { s, emu->dmid };
 
+    if (cv_layout_is_backend(&s->l->dms[emu->dmid]))
+        return CV_STEP_DONE; /* it has neither */
     if (step == 0)
         return cv_op_send(emu, "human-monitor-command", json_pack("{s:s}", "command-line", "info ramblock"), -1, err);
     if (step == 1)

@@ -67,6 +67,29 @@ static int note(struct cv_findings *found, size_t before, const char *check, con
     return -1;
 }
 
+/* A PVH guest has a QEMU if it has qdisks, and none if it has not. */
+static bool goes_without_qemu(struct cv_guest *g)
+{
+    json_t *o = json_loads(g->devices, 0, NULL);
+    const char *type = json_string_value(json_object_get(json_object_get(o, "c_info"), "type"));
+    int pid = 0;
+
+    bool pvh = type != NULL && strcmp(type, "pvh") == 0;
+    json_decref(o);
+    return pvh && read_pid(g, &pid, NULL) == 0 && pid <= 0;
+}
+
+static int check_qemu(const struct cv_layout *l, const struct cv_strings *argv, struct cv_error *err)
+{
+    if (l->count > 0 && argv->count > 0)
+        return cv_emulator_check_arguments(argv, l, err);
+    if (l->count == 0 && argv->count == 0)
+        return 0;
+    return cv_fail(err, CV_E_UNSUPPORTED, 0,
+                   l->count > 0 ? "a QEMU has to serve its qdisks, and xenstore names none (image/device-model-pid)"
+                                : "it has a QEMU, and none of its disks is a qdisk");
+}
+
 static int plan(struct cv_guest *g, struct cv_findings *found, struct cv_error *err)
 {
     struct cv_error e = CV_ERROR_INIT, why = CV_ERROR_INIT;
@@ -75,15 +98,16 @@ static int plan(struct cv_guest *g, struct cv_findings *found, struct cv_error *
     struct cv_pool pool = { 0 };
     size_t before = found != NULL ? found->count : 0;
 
-    int rc = read_arguments(g, &argv, &pool, &e);
+    bool without = goes_without_qemu(g);
+    int rc = without ? 0 : read_arguments(g, &argv, &pool, &e);
     if (rc < 0)
         note(found, before, "emulators", &e);
     /* Whatever the emulator is: what is in the way in the configuration is to be named, too. */
-    const char *model = rc == 0 ? argv.items[0] : "/usr/bin/qemu-system-i386";
+    const char *model = rc == 0 && !without ? argv.items[0] : "/usr/bin/qemu-system-i386";
     before = found != NULL ? found->count : 0;
     if (cv_libxl_guest_plan(&p, g->devices, strlen(g->devices), model, found, &why) < 0)
         rc = note(found, before, "configuration", &why);
-    else if (rc == 0 && (rc = cv_emulator_check_arguments(&argv, &p.layout, &why)) < 0)
+    else if (rc == 0 && (rc = check_qemu(&p.layout, &argv, &why)) < 0)
         rc = note(found, before, "emulators", &why);
     if (rc < 0)
         cv_fail_as(err, e.code != CV_OK ? &e : &why);
@@ -114,21 +138,6 @@ static int note_keyboard(struct cv_guest *g, struct cv_error *err)
     return 0;
 }
 
-static int check_type(const struct cv_guest *g, struct cv_error *err)
-{
-    json_t *o = json_loads(g->devices, 0, NULL);
-    const char *type = json_string_value(json_object_get(json_object_get(o, "c_info"), "type"));
-
-    int rc = type == NULL || strcmp(type, "pvh") != 0
-                 ? 0
-                 : cv_fail(err, CV_E_UNSUPPORTED, 0,
-                           "domain %u is a PVH guest, which has no emulators and is not supported yet: xl save and xl "
-                           "migrate are for it",
-                           g->domid);
-    json_decref(o);
-    return rc;
-}
-
 /* A guest that xl creates, restores or receives has all of this before it is whole. */
 static int check_whole(struct cv_guest *g, struct cv_error *err)
 {
@@ -138,7 +147,8 @@ static int check_whole(struct cv_guest *g, struct cv_error *err)
     snprintf(path, sizeof path, "/local/domain/0/device-model/%u/state", g->domid);
     if (g->host->ops->xs_read(g->host, path, &state, err) < 0)
         return -1;
-    if (state != NULL && strcmp(state, "running") == 0)
+    /* (A PVH guest without a QEMU is paused until it is whole, and so no guest that could be saved.) */
+    if ((state != NULL && strcmp(state, "running") == 0) || goes_without_qemu(g))
         return 0;
     return cv_fail(err, CV_E_BUSY, 0, "domain %u is being built: its emulator does not run yet (%s is '%.20s')",
                    g->domid, path, state ? state : "");
@@ -170,7 +180,7 @@ int cv_guest_adopt(struct cv_guest *g, struct cv_findings *found, struct cv_erro
         return cv_fail(err, CV_E_UNSUPPORTED, 0,
                        "domain %u was made neither by convoy nor by xl or libvirt (libxl has no record of it)",
                        g->domid);
-    if (check_type(g, err) < 0 || check_supervised(g, err) < 0 || check_whole(g, err) < 0 || note_keyboard(g, err) < 0)
+    if (check_supervised(g, err) < 0 || check_whole(g, err) < 0 || note_keyboard(g, err) < 0)
         return -1;
     return plan(g, found, err) < 0 ? cv_context(err, "domain %u, made by xl or libvirt", g->domid) : 0;
 }
@@ -180,6 +190,8 @@ int cv_guest_adopt_emulator(struct cv_guest *g, bool dead_ok, struct cv_error *e
     char path[108];
     int pid;
 
+    if (g->layout.count == 0)
+        return 0;
     if (read_pid(g, &pid, err) < 0)
         return -1;
     cv_path_qmp_xl(g->host->dirs->run, g->domid, path, sizeof path);
@@ -188,13 +200,38 @@ int cv_guest_adopt_emulator(struct cv_guest *g, bool dead_ok, struct cv_error *e
     return 0;
 }
 
+static int take_qemu(struct cv_guest *g, const struct cv_emu_wait *w, struct cv_error *err)
+{
+    struct cv_strings argv = { 0 };
+    struct cv_pool pool = { 0 };
+
+    int rc = read_arguments(g, &argv, &pool, err) < 0 ? -1 : cv_emulator_check_arguments(&argv, &g->layout, err);
+    cv_pool_dispose(&pool);
+    if (rc < 0 || cv_guest_adopt_emulator(g, false, err) < 0 || cv_emuset_connect(&g->set, w, NULL, err) < 0)
+        return -1;
+    return cv_emuset_survey(&g->set, &g->layout, w, err);
+}
+
+int cv_guest_take_qemu(struct cv_guest *g, int64_t deadline_ms, struct cv_cancel *cancel, struct cv_error *err)
+{
+    struct cv_emu_wait w = { .deadline_ms = deadline_ms, .cancel = cancel };
+
+    if (cv_emuset_init(&g->set, &g->layout, g->domid, g->sink, err) < 0)
+        return -1;
+    g->has_set = true;
+    return g->layout.count == 0 ? 0 : take_qemu(g, &w, err);
+}
+
 int cv_guest_look_adopted(struct cv_guest *g, const struct cv_emu_wait *w, struct cv_error *err)
 {
     struct cv_pool pool = { 0 };
     struct cv_strings argv;
+
+    if (g->layout.count == 0)
+        return 0;
     int rc = read_arguments(g, &argv, &pool, err);
 
-    if (rc == 0)
+    if (rc == 0 && !cv_layout_is_backend(&g->layout.dms[0]))
         rc = cv_emuset_check_adopted(&g->set, &g->layout, w, err);
     if (rc == 0)
         rc = cv_emuset_now(&g->set, &g->layout, CV_NOW_ALL, w, &g->now, err);

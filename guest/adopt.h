@@ -15,6 +15,10 @@
 int cv_guest_adopt(struct cv_guest *g, struct cv_findings *found, struct cv_error *err) CV_CHECKED;
 /* The process of g's emulator and its socket; dead_ok: one that has ended is no error. */
 int cv_guest_adopt_emulator(struct cv_guest *g, bool dead_ok, struct cv_error *err) CV_CHECKED;
+/* The QEMU that libxl has started for g->domid, if g's layout has one: attached, connected, and seen to be what the
+ * layout says. */
+int cv_guest_take_qemu(struct cv_guest *g, int64_t deadline_ms, struct cv_cancel *cancel,
+                       struct cv_error *err) CV_CHECKED;
 /* cv_guest_look of an adopted guest. */
 int cv_guest_look_adopted(struct cv_guest *g, const struct cv_emu_wait *w, struct cv_error *err) CV_CHECKED;
 

@@ -6,8 +6,10 @@
 
 #include "base/fd.h"
 #include "base/phases.h"
+#include "guest/adopt.h"
 #include "guest/devices.h"
 #include "guest/guest.h"
+#include "guest/sweep.h"
 #include "layout/spec.h"
 
 #define CONFIG_FILE_MAX CV_GUEST_CONFIG_MAX
@@ -94,8 +96,9 @@ static int plan_again(struct cv_guest *g, const struct cv_guest *old, struct cv_
     CV_AUTO_FREE char *layout = NULL;
 
     g->spec = old->spec;
-    g->spec.emulation_flags = 0; /* the best that this Xen takes, */
-    g->spec.max_pages = 0;       /* and what the layout needs: old may have come from elsewhere */
+    if (!g->spec.pvh)
+        g->spec.emulation_flags = 0; /* the best that this Xen takes, */
+    g->spec.max_pages = 0;           /* and what the layout needs: old may have come from elsewhere */
     g->config_text = strdup(old->config_text);
     if (g->config_text == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for the configuration");
@@ -104,7 +107,9 @@ static int plan_again(struct cv_guest *g, const struct cv_guest *old, struct cv_
         return -1;
     g->has_layout = true;
     forget_survey(&g->layout);
-    if (old->devices != NULL && (g->devices = strdup(old->devices)) == NULL)
+    if (g->spec.pvh && cv_guest_devices_again(g, old->devices, err) < 0)
+        return -1;
+    if (!g->spec.pvh && old->devices != NULL && (g->devices = strdup(old->devices)) == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for the devices");
     return cv_guest_check_boot(g, NULL, err);
 }
@@ -121,11 +126,16 @@ static int plan_run(void *op, int64_t deadline_ms, struct cv_error *err)
     return cv_guest_check_host(c->g, err);
 }
 
+/* A PVH guest is made as a whole, its devices and the QEMU of its qdisks included (host/host.h): what is left to the
+ * other steps is to take hold of that QEMU, and to write down what has been made. */
 static int domain_run(void *op, int64_t deadline_ms, struct cv_error *err)
 {
-    struct cv_guest *g = ((struct create *)op)->g;
+    struct create *c = op;
+    struct cv_guest *g = c->g;
 
     (void)deadline_ms;
+    if (g->spec.pvh)
+        return g->host->ops->make(g->host, &g->spec, g->devices, c->opt->cancel, &g->domid, err);
     return g->host->ops->create(g->host, &g->spec, &g->domid, err);
 }
 
@@ -136,6 +146,8 @@ static int domain_undo(void *op, int64_t deadline_ms, struct cv_error *err)
     (void)deadline_ms;
     if (g->domid == 0)
         return 0;
+    if (g->spec.pvh && cv_guest_sweep(g->host, g->domid, err) < 0)
+        return -1;
     int rc = g->host->ops->destroy(g->host, g->domid, err);
     g->domid = 0;
     return rc;
@@ -146,12 +158,16 @@ static int build_run(void *op, int64_t deadline_ms, struct cv_error *err)
     struct cv_guest *g = ((struct create *)op)->g;
 
     (void)deadline_ms;
+    if (g->spec.pvh)
+        return 0;
     return g->host->ops->build(g->host, g->domid, &g->spec, err);
 }
 
 static int emulators_run(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct create *c = op;
+    if (c->g->spec.pvh)
+        return cv_guest_take_qemu(c->g, deadline_ms, c->opt->cancel, err);
     if (cv_guest_start_emulators(c->g, CV_SPAWN_CREATE, deadline_ms, c->opt->cancel, err) < 0)
         return -1;
     if (cv_guest_digest_roms(c->g, err) == 0)
@@ -184,6 +200,8 @@ static int devices_run(void *op, int64_t deadline_ms, struct cv_error *err)
     struct create *c = op;
 
     (void)deadline_ms;
+    if (c->g->spec.pvh)
+        return 0;
     return cv_guest_devices_add(c->g, c->opt->cancel, err);
 }
 

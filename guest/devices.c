@@ -27,6 +27,38 @@ int cv_guest_devices_plan(struct cv_guest *g, const struct cv_guest_config *c, s
     return 0;
 }
 
+/* What now has of each kind takes the place of what g->devices has. */
+static int take_devices(struct cv_guest *g, const char *now, struct cv_error *err)
+{
+    static const char *const kinds[] = { "disks", "nics" };
+    json_t *o = json_loads(g->devices, 0, NULL), *n = json_loads(now, 0, NULL);
+    int bad = !json_is_object(o) || !json_is_object(n);
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !bad; i++) {
+        json_t *list = json_object_get(n, kinds[i]);
+        bad |= list != NULL && json_object_set(o, kinds[i], list) != 0;
+    }
+    char *text = bad ? NULL : json_dumps(o, JSON_INDENT(4));
+    json_decref(o);
+    json_decref(n);
+    if (text == NULL)
+        return cv_fail(err, CV_E_HYPERVISOR, 0, "libxl's record of the guest's devices is not understood");
+    free(g->devices);
+    g->devices = text;
+    return 0;
+}
+
+int cv_guest_devices_again(struct cv_guest *g, const char *now, struct cv_error *err)
+{
+    struct cv_guest_config c;
+
+    if (cv_guest_config_parse(g->config_text, strlen(g->config_text), "config", &c, err) < 0)
+        return -1;
+    int rc = cv_guest_devices_plan(g, &c, err);
+    cv_guest_config_dispose(&c);
+    return rc < 0 || now == NULL ? rc : take_devices(g, now, err);
+}
+
 int cv_guest_devices_read(struct cv_guest *g, struct cv_error *err)
 {
     char *text;
@@ -67,7 +99,7 @@ void cv_guest_unguard(struct cv_host *host, uint32_t domid)
  * card has to be among that. */
 static bool fits_xl(const struct cv_guest *g, const struct cv_guest_config *c)
 {
-    if (cv_libxl_check_layout(c, &g->layout, NULL) < 0)
+    if (!g->spec.pvh && cv_libxl_check_layout(c, &g->layout, NULL) < 0)
         return false;
     json_t *o = g->devices != NULL ? json_loads(g->devices, 0, NULL) : NULL;
     bool all = json_array_size(json_object_get(o, "disks")) >= c->disk_count &&

@@ -50,7 +50,7 @@ static int open_found(struct cv_guest *g, struct cv_host *host, const struct cv_
     *g = (struct cv_guest){ .host = host, .sink = sink, .domid = d->domid };
     if (!d->hvm)
         return cv_fail(err, CV_E_UNSUPPORTED, 0,
-                       "domain %u '%s' is a PV guest, which has no emulators: xl save and xl migrate are for it",
+                       "domain %u '%s' is a PV guest, which is not supported: xl save and xl migrate are for it",
                        d->domid, d->name);
     if (read_facts(g, found, err) < 0 || attach_all(g, dead_ok, err) < 0) {
         cv_guest_dispose(g);

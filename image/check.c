@@ -32,6 +32,8 @@ static int check_guest(const struct cv_image *img, struct cv_error *err)
         return pass_on(&img->spec_error, "GUEST", err);
     if (memcmp(s->uuid, img->uuid, sizeof img->uuid) != 0)
         return bad(err, "record GUEST: the guest's UUID stands there twice, and differs");
+    if (s->pvh != (img->guest_type == CV_GUEST_PVH))
+        return bad(err, "record GUEST: the guest's type stands there twice, and differs");
     if (img->vcpus.max != s->vcpus)
         return bad(err, "record VCPUS: %u vCPUs, and GUEST says %u", img->vcpus.max, s->vcpus);
     if (img->memory.static_max_kib != 0 && img->memory.static_max_kib != s->max_kb)
@@ -51,6 +53,8 @@ static int check_layout(const struct cv_image *img, struct cv_error *err)
         return pass_on(&img->layout_error, "LAYOUT", err);
     if (r->count != l->count)
         return bad(err, "record LAYOUT: its head lists %u emulators and its JSON %u", r->count, l->count);
+    if (cv_layout_check_type(l, img->guest_type == CV_GUEST_PVH, err) < 0)
+        return cv_context(err, "record LAYOUT");
     cv_layout_rank_order(l, order);
     for (unsigned i = 0; i < l->count; i++) {
         bool is_default = l->dms[order[i]].role == CV_DM_DEFAULT;

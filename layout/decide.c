@@ -186,6 +186,33 @@ static void decide_machine(struct cv_decide *d, struct cv_layout_dm *dm, const c
     }
 }
 
+/* ---- the QEMU of a PVH guest ------------------------------------------------------------------------------------- */
+
+/* As libxl decides who serves a disk that says nothing: blkback what is raw, a QEMU the rest. */
+static bool needs_backend(const struct cv_guest_config *c)
+{
+    for (unsigned i = 0; i < c->disk_count; i++) {
+        const struct cv_config_disk *d = &c->disks[i];
+        bool qdisk = strcmp(d->backend, "qdisk") == 0 || (*d->backend == '\0' && strcmp(d->format, "raw") != 0);
+        if (qdisk && *d->script == '\0' && *d->backend_domain == '\0')
+            return true;
+    }
+    return false;
+}
+
+static void decide_backend(struct cv_decide *d, struct cv_layout_dm *dm)
+{
+    dm->name = "qdisk";
+    dm->caps = 0;
+    dm->machine = CV_MACHINE_BACKEND;
+    decide_start(d, dm);
+    cv_decide_arg(d, dm, "-xen-attach");
+    cv_decide_pair(d, dm, "-vnc", "none");
+    cv_decide_pair(d, dm, "-display", "none");
+    cv_decide_arg(d, dm, "-nographic");
+    cv_decide_pair(d, dm, "-machine", dm->machine);
+}
+
 static void decide_emulator(struct cv_decide *d, unsigned dmid)
 {
     const struct cv_config_dm *from = &d->c->dms[dmid];
@@ -203,6 +230,10 @@ static void decide_emulator(struct cv_decide *d, unsigned dmid)
         dm->model = "";
         dm->qmp = cv_pool_string(pool, from->qmp);
         dm->pid = from->pid;
+        return;
+    }
+    if (d->c->pvh) {
+        decide_backend(d, dm);
         return;
     }
     decide_start(d, dm);
@@ -235,6 +266,8 @@ static uint64_t window_kib(const struct cv_decide *d, const struct cv_layout_dm 
 {
     uint64_t kib = MIB, raw = 0;
 
+    if (cv_layout_is_backend(dm))
+        return 0;
     for (unsigned i = 0; i < dm->device_count; i++) {
         const struct cv_layout_device *dev = &dm->devices[i];
         if (dev->kind == CV_DEV_VGA)
@@ -295,14 +328,14 @@ int cv_layout_decide(const struct cv_guest_config *c, const struct cv_layout_hos
     out->schema = CV_LAYOUT_SCHEMA;
     out->ram_kib = c->memory_kib - video_kib;
     out->max_kib = c->maxmem_kib - video_kib;
-    out->mmio_start = CV_HOLE_START;
+    out->mmio_start = c->pvh ? CV_HOLE_START_PVH : CV_HOLE_START;
     out->vcpus = c->vcpus;
     out->maxvcpus = c->maxvcpus;
     out->vncpasswd = cv_pool_string(&out->pool, c->vncpasswd);
-    out->count = c->dm_count;
-    for (unsigned i = 0; i < c->dm_count; i++)
+    out->count = c->pvh ? needs_backend(c) : c->dm_count;
+    for (unsigned i = 0; i < out->count; i++)
         d.slots |= c->dms[i].attach ? SLOTS_ATTACHED : 0;
-    for (unsigned i = 0; i < c->dm_count && !d.failed; i++) {
+    for (unsigned i = 0; i < out->count && !d.failed; i++) {
         d.slots |= i > 0 ? host->default_slots : 0;
         decide_emulator(&d, i);
     }

@@ -170,8 +170,8 @@ static int decode_root(const json_t *root, struct cv_layout *out, struct cv_erro
     if (decode_fields(&out->pool, cv_layout_fields, root, out, lists, err) < 0)
         return -1;
     const json_t *dms = json_object_get(root, "emulators");
-    if (json_array_size(dms) < 1 || json_array_size(dms) > CV_DM_MAX)
-        return cv_fail(err, CV_E_STREAM, 0, "layout: %zu emulators, must be 1 to %d", json_array_size(dms), CV_DM_MAX);
+    if (json_array_size(dms) > CV_DM_MAX)
+        return cv_fail(err, CV_E_STREAM, 0, "layout: %zu emulators, must be 0 to %d", json_array_size(dms), CV_DM_MAX);
     out->count = (unsigned)json_array_size(dms);
     for (unsigned i = 0; i < out->count; i++)
         if (decode_dm(out, json_array_get(dms, i), &out->dms[i], err) < 0)

@@ -47,6 +47,19 @@ const struct cv_layout_device *cv_layout_device_at(const struct cv_layout_dm *dm
     return NULL;
 }
 
+bool cv_layout_is_backend(const struct cv_layout_dm *dm) { return strcmp(dm->machine, CV_MACHINE_BACKEND) == 0; }
+
+int cv_layout_check_type(const struct cv_layout *l, bool pvh, struct cv_error *err)
+{
+    if (!pvh && l->count > 0 && !cv_layout_is_backend(&l->dms[0]))
+        return 0;
+    if (pvh && (l->count == 0 || (l->count == 1 && cv_layout_is_backend(&l->dms[0]))))
+        return 0;
+    return cv_fail(err, CV_E_INVALID, 0,
+                   pvh ? "layout: a PVH guest has one emulator at most, of machine " CV_MACHINE_BACKEND
+                       : "layout: an HVM guest has an emulator, which has its devices");
+}
+
 bool cv_layout_may_unplug(const struct cv_layout_dm *dm, const struct cv_layout_device *dev)
 {
     return dm->role == CV_DM_DEFAULT && (dev->kind == CV_DEV_VIF || (dev->kind == CV_DEV_DISK && !dev->cdrom));
@@ -159,6 +172,8 @@ static int check_one(const struct cv_layout *l, unsigned i, struct cv_error *err
     else if (dm->role != CV_DM_ATTACHED && strcmp(dm->argv.items[0], dm->model) != 0)
         cv_fail(err, CV_E_INVALID, 0, "its program is %.100s, and its command line starts %.100s", dm->model,
                 dm->argv.items[0]);
+    else if (cv_layout_is_backend(dm) && (l->count != 1 || dm->device_count != 0 || dm->window_pages != 0))
+        cv_fail(err, CV_E_INVALID, 0, "is of machine " CV_MACHINE_BACKEND ", which has no devices and stands alone");
     else
         return check_devices(dm, dm, err);
     return cv_context(err, "layout: emulator %u '%s'", i, dm->name);
@@ -182,8 +197,8 @@ static int check_regions(const struct cv_layout_dm *dm, struct cv_error *err)
 
 int cv_layout_check(const struct cv_layout *l, struct cv_error *err)
 {
-    if (l->count < 1 || l->count > CV_DM_MAX)
-        return cv_fail(err, CV_E_INVALID, 0, "layout: %u emulators, must be 1 to %d", l->count, CV_DM_MAX);
+    if (l->count > CV_DM_MAX)
+        return cv_fail(err, CV_E_INVALID, 0, "layout: %u emulators, must be 0 to %d", l->count, CV_DM_MAX);
     if (l->mmio_start > CV_FOUR_GIB || l->mmio_start < 0x80000000ULL || (l->mmio_start & 0xfffff) != 0)
         return cv_fail(err, CV_E_INVALID, 0, "layout: bad start of the PCI hole 0x%" PRIx64, l->mmio_start);
     for (unsigned i = 0; i < l->count; i++)

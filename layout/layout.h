@@ -89,7 +89,7 @@ struct cv_layout {
     unsigned vcpus, maxvcpus;
     const char *vncpasswd;              /* given to the default emulator over QMP after each start; "" = none */
     struct cv_layout_dm dms[CV_DM_MAX]; /* indexed by dmid */
-    unsigned count;                     /* 1..8 */
+    unsigned count;                     /* 0..8; of a PVH guest 0 or 1 */
 };
 
 /* What the decision needs to know of the host. */
@@ -135,6 +135,12 @@ const struct cv_layout_device *cv_layout_device_at(const struct cv_layout_dm *dm
 /* A guest with PV drivers takes its emulated disks and network cards away when it starts (the platform device's
  * unplug), and does so again when it has been restored. */
 bool cv_layout_may_unplug(const struct cv_layout_dm *dm, const struct cv_layout_device *dev);
+/* The machine of a QEMU that serves a PVH guest's qdisks and nothing else: no devices, no RAM blocks, no vCPUs, and no
+ * ioreq server.  It is its guest's default emulator in all else. */
+#define CV_MACHINE_BACKEND "xenpv"
+bool cv_layout_is_backend(const struct cv_layout_dm *dm);
+/* Is it a layout that this type of guest can have?  CV_E_INVALID. */
+int cv_layout_check_type(const struct cv_layout *l, bool pvh, struct cv_error *err) CV_CHECKED;
 /* "00:06.0"; buf of 12 bytes.  Returns buf. */
 const char *cv_bdf_string(uint16_t bdf, char *buf, size_t len);
 

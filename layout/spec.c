@@ -5,6 +5,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "vm/physmap.h"
+
+#define EMULATION_PVH 1u /* XEN_X86_EMU_LAPIC: nothing else */
+
 /* Xen's usual 1023 are meant for a guest with one emulator: each further one takes a channel for each vcpu, and one
  * more. QEMU crashes when it gets none. */
 static uint32_t event_channels(const struct cv_guest_config *c, const struct cv_layout *l)
@@ -26,11 +30,14 @@ void cv_spec_from_config(struct cv_domain_spec *s, const struct cv_guest_config 
         .vcpus = c->maxvcpus,
         .vcpus_online = c->vcpus,
         .tsc_mode = c->tsc_mode,
+        .pvh = c->pvh,
+        .mmio_hole_kb = c->pvh ? (CV_FOUR_GIB - CV_HOLE_START_PVH) >> 10 : 0,
+        .emulation_flags = c->pvh ? EMULATION_PVH : 0,
         .hap = c->hap,
         .acpi = c->acpi,
         .apic = c->apic,
         .pae = c->pae,
-        .hpet = c->hpet,
+        .hpet = c->hpet && !c->pvh,
         .pirq = c->hvm_pirq,
         .nomigrate = c->nomigrate,
         .viridian = (uint32_t)c->viridian,

@@ -55,7 +55,7 @@ static json_t *create_info(struct build *b)
     char uuid[37];
 
     uuid_unparse_lower(b->c->uuid, uuid);
-    set(b, o, "type", json_string("hvm"));
+    set(b, o, "type", json_string(b->c->pvh ? "pvh" : "hvm"));
     set_flag(b, o, "hap", b->spec->hap);
     set(b, o, "name", json_string(b->spec->name));
     set(b, o, "uuid", json_string(uuid));
@@ -216,14 +216,20 @@ static json_t *build_info(struct build *b, const struct cv_layout_dm *dm)
     if (s->max_evtchn_port != 0)
         set(b, o, "event_channels", json_integer(s->max_evtchn_port));
     set(b, o, "device_model_version", json_string("qemu_xen"));
-    set_rom_args(b, o, dm);
+    if (!b->c->pvh)
+        set_rom_args(b, o, dm);
     set_text(b, o, "kernel", c->kernel);
     set_text(b, o, "cmdline", c->cmdline);
     set_text(b, o, "ramdisk", c->ramdisk);
     set_flag(b, o, "acpi", c->acpi);
     set(b, o, "timer_mode", json_string(timer[s->timer_mode & 3]));
     set_flag(b, o, "apic", c->apic);
-    set(b, o, "type.hvm", hvm_info(b));
+    if (b->c->pvh && dm != NULL)
+        set_text(b, o, "device_model", dm->model);
+    if (b->c->pvh)
+        set(b, o, "type.pvh", json_object());
+    else
+        set(b, o, "type.hvm", hvm_info(b));
     return o;
 }
 
@@ -307,7 +313,7 @@ int cv_libxl_config(const struct cv_guest_config *c, const struct cv_domain_spec
                     uint32_t xen_minor, enum cv_libxl_devices which, char **json_out, struct cv_error *err)
 {
     struct build b = { .c = c, .spec = spec, .xen_minor = xen_minor, .which = which };
-    json_t *o = domain_config(&b, &l->dms[0]);
+    json_t *o = domain_config(&b, l->count > 0 ? &l->dms[0] : NULL);
     char *text = b.failed ? NULL : json_dumps(o, JSON_INDENT(4));
 
     json_decref(o);

@@ -25,7 +25,8 @@ static void take_facts(struct cv_libxl_guest *p)
     s->timer_mode = f->timer_mode;
     s->max_evtchn_port = f->event_channels;
     /* Xen before 4.19 gives every HVM guest pirqs; later ones write down what they did. */
-    s->emulation_flags = f->has_pirq && !f->pirq ? EMULATION : EMULATION_WITH_PIRQ;
+    if (!f->pvh)
+        s->emulation_flags = f->has_pirq && !f->pirq ? EMULATION : EMULATION_WITH_PIRQ;
 }
 
 static int parse(struct cv_libxl_guest *p, size_t len, struct cv_findings *found, struct cv_error *err)
@@ -69,7 +70,7 @@ int cv_libxl_guest_plan(struct cv_libxl_guest *p, const char *json, size_t len, 
     if (cv_layout_decide(&p->config, &host, &p->layout, err) < 0)
         return -1;
     p->has_layout = true;
-    if (cv_libxl_check_layout(&p->config, &p->layout, err) < 0)
+    if (!p->config.pvh && cv_libxl_check_layout(&p->config, &p->layout, err) < 0)
         return -1;
     cv_spec_from_config(&p->spec, &p->config, &p->layout);
     take_facts(p);

@@ -19,6 +19,7 @@ struct cv_libxl_facts {
     uint32_t timer_mode; /* HVM_PARAM_TIMER_MODE's numbers */
     uint32_t event_channels;
     bool pirq, has_pirq; /* type.hvm.pirq: Xen 4.19 and later */
+    bool pvh;            /* c_info.type */
     bool no_nic_roms;    /* -global <driver>.romfile= for the cards */
 };
 

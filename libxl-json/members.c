@@ -9,7 +9,7 @@ static const char *const vga_words[] = { "std", "stdvga", "cirrus", "cirrus", NU
 static const char *const hd_words[] = { "ide", "ide", "ahci", "ahci", NULL };
 static const char *const bios_words[] = { "unknown", "", "seabios", "seabios", NULL };
 static const char *const dm_words[] = { "unknown", "", "qemu_xen", "", NULL };
-static const char *const hvm_words[] = { "hvm", "hvm", NULL };
+static const char *const hvm_words[] = { "hvm", "hvm", "pvh", "pvh", NULL };
 
 const char cv_libxl_passed_through[] = "a guest with passed-through devices can be neither saved nor migrated";
 const char cv_libxl_pv_device[] = "PV devices of this kind are not supported";
@@ -85,6 +85,7 @@ const struct cv_libxl_member cv_libxl_build_members[] = {
     { "dm_restrict", REFUSE, "its emulator has no privileges; convoy's default emulator has", NULL },
     { "tee", REFUSE, NULL, NULL },
     { "type.hvm", ELSEWHERE, NULL, NULL },
+    { "type.pvh", REFUSE, "a PV guest in a PVH container is a PV guest", NULL },
     { "arch_arm", REFUSE, NULL, NULL },
     { "arch_x86", REFUSE, NULL, NULL },
     { "altp2m", REFUSE, NULL, NULL },

@@ -181,8 +181,9 @@ static void walk_all(struct cv_walk *w, json_t *o)
 {
     json_t *b = json_object_get(o, "b_info"), *h = json_object_get(b, "type.hvm"), *c = json_object_get(o, "c_info");
 
-    if (strcmp(cv_walk_string_or(c, "type", ""), "hvm") != 0) {
-        cv_walk_refuse(w, "c_info.type", "the guest is no HVM guest");
+    w->facts->pvh = strcmp(cv_walk_string_or(c, "type", ""), "pvh") == 0;
+    if (!w->facts->pvh && strcmp(cv_walk_string_or(c, "type", ""), "hvm") != 0) {
+        cv_walk_refuse(w, "c_info.type", "the guest is neither an HVM nor a PVH guest");
         return;
     }
     if (json_object_get(c, "uuid") == NULL || json_object_get(c, "name") == NULL)
@@ -198,7 +199,8 @@ static void walk_all(struct cv_walk *w, json_t *o)
     put_memory(w, b);
     put_vcpus(w, b);
     put_extra(w, b);
-    put_hvm(w, h);
+    if (!w->facts->pvh)
+        put_hvm(w, h);
     cv_walk_disks(w, json_object_get(o, "disks"));
     cv_walk_nics(w, json_object_get(o, "nics"));
 }

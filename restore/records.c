@@ -30,10 +30,10 @@ static int take_guest(struct cv_restore *r, const struct cv_record *rec, struct 
 
     if (cv_rec_guest_decode(&g, rec->body.data, rec->body.len, err) < 0)
         return -1;
-    if (g.type != CV_GUEST_HVM)
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "the guest is not an HVM guest");
     if (cv_spec_decode(g.json, g.json_len, &r->g.spec, err) < 0)
         return -1;
+    if (r->g.spec.pvh != (g.type == CV_GUEST_PVH))
+        return cv_fail(err, CV_E_STREAM, 0, "the guest's type stands there twice, and differs");
     if (memcmp(r->g.spec.uuid, g.uuid, sizeof g.uuid) != 0)
         return cv_fail(err, CV_E_STREAM, 0, "the guest's UUID stands there twice, and differs");
     if (memchr(g.config, '\0', g.config_len) != NULL || g.config_len > CV_GUEST_CONFIG_MAX)
@@ -47,12 +47,15 @@ static int take_guest(struct cv_restore *r, const struct cv_record *rec, struct 
 
 static int take_layout(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err)
 {
+    struct cv_error why = CV_ERROR_INIT;
     struct cv_rec_layout l;
 
     if (cv_rec_layout_decode(&l, rec->body.data, rec->body.len, err) < 0 ||
         cv_layout_decode(l.json, l.json_len, &r->g.layout, err) < 0)
         return -1;
     r->g.has_layout = true;
+    if (cv_layout_check_type(&r->g.layout, r->g.spec.pvh, &why) < 0)
+        return cv_fail(err, CV_E_STREAM, 0, "%s", why.text);
     /* An emulator that is attached now is another process than it was then. */
     for (unsigned i = 0; i < r->g.layout.count; i++)
         r->g.layout.dms[i].pid = 0;

@@ -59,7 +59,7 @@ static int put_guest(struct cv_save *s, struct cv_error *err)
     if (cv_spec_encode(&s->g.spec, &json, err) < 0)
         return -1;
     struct cv_rec_guest rec = { .schema = CV_REC_SCHEMA,
-                                .type = CV_GUEST_HVM,
+                                .type = s->g.spec.pvh ? CV_GUEST_PVH : CV_GUEST_HVM,
                                 .json = json,
                                 .json_len = (uint32_t)strlen(json),
                                 .config = s->g.config_text,

@@ -119,6 +119,9 @@ static void chain(const char *name, unsigned links, struct guest_image_options o
     cv_buf_dispose(&out);
 }
 
+#define PVH "type=\"pvh\"\nname=\"p\"\nmemory=64\nvcpus=2\nkernel=\"/k\"\n"
+static const char pvh[] = PVH "disk=[\"/a,raw,xvda,w\"]\n", pvh_qdisk[] = PVH "disk=[\"/b,qcow2,xvda,w\"]\n";
+
 void images(void)
 {
     chain("guests", 2, (struct guest_image_options){ .no_policy = true });
@@ -128,5 +131,8 @@ void images(void)
     image("usb.cvy", (struct guest_image_options){ .seed = 4, .config = with_usb, .no_policy = true });
     image("no-vga.cvy", (struct guest_image_options){ .seed = 5, .config = without_vga, .no_policy = true });
     image("virtio.cvy", (struct guest_image_options){ .seed = 6, .config = with_virtio, .no_policy = true });
+    image("pvh.cvy", (struct guest_image_options){ .seed = 7, .config = pvh, .no_policy = true, .no_nodes = true });
+    image("pvh-qdisk.cvy",
+          (struct guest_image_options){ .seed = 8, .config = pvh_qdisk, .no_policy = true, .no_nodes = true });
     image("roms.cvy", (struct guest_image_options){ .seed = 3, .nic_roms = true, .no_policy = true, .no_nodes = true });
 }

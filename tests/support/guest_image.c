@@ -144,7 +144,7 @@ static void put_head(struct make *m)
     must(cv_rec_host_encode(&h, &b, &err));
     put(m, CV_REC_HOST, &b);
     struct cv_rec_guest g = { .schema = 1,
-                              .type = CV_GUEST_HVM,
+                              .type = m->spec.pvh ? CV_GUEST_PVH : CV_GUEST_HVM,
                               .json = spec,
                               .json_len = (uint32_t)strlen(spec),
                               .config = config,
@@ -326,7 +326,8 @@ void guest_image(struct cv_buf *out, const struct guest_image_options *opt)
     must(cv_guest_config_parse(config, strlen(config), "test", &m.config, &err));
     must(cv_layout_decide(&m.config, &host, &m.layout, &err));
     cv_spec_from_config(&m.spec, &m.config, &m.layout);
-    m.spec.emulation_flags = 0x3ff;
+    if (!m.spec.pvh)
+        m.spec.emulation_flags = 0x3ff;
     must(cv_writer_new(&m.w, fd, &wo, &err));
     put_head(&m);
     put_machine(&m);

@@ -10,6 +10,7 @@
 #include "config/config.h"
 
 #define HEAD "type=\"hvm\"\nname=\"g\"\nmemory=256\n"
+#define PVH "type=\"pvh\"\nname=\"g\"\nmemory=256\nkernel=\"/k\"\n"
 
 static const char *text_of(const struct cv_error *err)
 {
@@ -207,7 +208,17 @@ static const struct {
       "x.cfg:5: max_event_channels: 19 are too few: the emulators alone need 20" },
     { CV_E_INVALID, HEAD "usb=1\nusbversion=2\n", "x.cfg:5: usbversion: cannot be given together" },
     { CV_E_UNSUPPORTED, "name='g'\nmemory=256\n", "x.cfg: type: not given, which means a PV guest" },
-    { CV_E_UNSUPPORTED, "type='pvh'\nname='g'\nmemory=256\n", "x.cfg:1: type: 'pvh': convoy serves HVM guests only" },
+    { CV_E_UNSUPPORTED, "type='pv'\nname='g'\nmemory=256\n", "x.cfg:1: type: 'pv': convoy serves HVM and PVH" },
+    { CV_E_INVALID, "type='pvh'\nname='g'\nmemory=256\n", "x.cfg: kernel: a PVH guest needs one" },
+    { CV_E_UNSUPPORTED, PVH "device_models=['name=a']\n", "x.cfg:5: device_models: a PVH guest has no emulated" },
+    { CV_E_UNSUPPORTED, PVH "bootloader='pygrub'\n", "x.cfg:5: bootloader: is not supported" },
+    { CV_E_UNSUPPORTED, PVH "pvshim=1\n", "x.cfg:5: pvshim: is not supported" },
+    { CV_E_UNSUPPORTED, PVH "usbctrl=['type=devicemodel']\n", "x.cfg:5: usbctrl: a PVH guest has no" },
+    { CV_E_UNSUPPORTED, PVH "disk=['/c,raw,hdc,cdrom']\n", "x.cfg:5: disk: entry 1 'hdc': a PVH guest has no CD-ROM" },
+    { CV_E_UNSUPPORTED, PVH "disk=['model=ahci,/c,raw,xvda,w']\n",
+      "x.cfg:5: disk: entry 1 'xvda': a PVH guest has no emulated controller" },
+    { CV_E_UNSUPPORTED, PVH "vif=['type=ioemu']\n",
+      "x.cfg:5: vif: entry 1: 'vif 0': a PVH guest has no emulated card" },
     { CV_E_INVALID, "type='hvm'\nmemory=256\n", "x.cfg: name: '': a guest needs a name" },
     { CV_E_INVALID, "type='hvm'\nname='a/b'\nmemory=256\n", "x.cfg:2: name: 'a/b': a name has letters" },
     { CV_E_INVALID, "type='hvm'\nname='g'\n", "x.cfg: memory: a guest needs memory" },

@@ -66,7 +66,7 @@ static void examine(struct outcome *o, const char *name)
     ck_assert_msg(cv_layout_decide(&c, &host, &layout, &err) == 0, "%s: %s", name, err.text);
     cv_spec_from_config(&spec, &c, &layout);
     ck_assert_msg(cv_spec_encode(&spec, &o->spec, &err) == 0, "%s: %s", name, err.text);
-    o->argv = join(&layout.dms[0].argv);
+    o->argv = layout.count > 0 ? join(&layout.dms[0].argv) : strdup("");
     o->taken = true;
     cv_layout_dispose(&layout);
     cv_guest_config_dispose(&c);

@@ -10,6 +10,7 @@
 
 #include "../support/run_suite.h"
 #include "layout/cmdline.h"
+#include "base/fd.h"
 #include "layout/interrupts.h"
 #include "layout/layout.h"
 
@@ -316,6 +317,53 @@ START_TEST(too_many_devices_for_one_bus)
 }
 END_TEST
 
+#define PVH "type='pvh'\nname='g'\nkernel='/k'\ncmdline='console=hvc0'\nmemory=256\nvcpus=2\n"
+
+/* A PVH guest has no emulator, and a QEMU only where a disk needs one. */
+START_TEST(pvh_guests)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_layout m, l = decide(PVH "disk=['/a,raw,xvda,w']\nvif=['bridge=b']\n");
+
+    ck_assert_uint_eq(l.count, 0);
+    ck_assert_uint_eq(l.ram_kib, 256 << 10);
+    ck_assert_uint_eq(l.mmio_start, 0xfc000000);
+    ck_assert_uint_eq(l.extra_pages, 0);
+    ck_assert(cv_layout_check_type(&l, true, &err) == 0 && cv_layout_check_type(&l, false, &err) < 0);
+    CV_AUTO_FREE char *json = NULL;
+    ck_assert_int_eq(cv_layout_encode(&l, &json, &err), 0);
+    ck_assert_int_eq(cv_layout_decode(json, strlen(json), &m, &err), 0);
+    ck_assert_uint_eq(m.count, 0);
+    cv_layout_dispose(&m);
+    cv_layout_dispose(&l);
+
+    l = decide(PVH "disk=['/a,raw,xvda,w','/b,qcow2,xvdb,w']\n");
+    ck_assert_uint_eq(l.count, 1);
+    ck_assert(cv_layout_is_backend(&l.dms[0]) && has_arg(&l.dms[0], "-xen-attach") && has_arg(&l.dms[0], "256"));
+    ck_assert(!has_arg(&l.dms[0], "-kernel") && !has_arg(&l.dms[0], "-smp"));
+    ck_assert_uint_eq(l.dms[0].device_count, 0);
+    ck_assert_uint_eq(l.dms[0].window_pages, 0);
+    ck_assert(cv_layout_check_type(&l, true, &err) == 0);
+    err = (struct cv_error)CV_ERROR_INIT;
+    ck_assert(cv_layout_check_type(&l, false, &err) < 0);
+    ck_assert_msg(strstr(err.text, "an HVM guest has an emulator") != NULL, "%s", err.text);
+    cv_layout_dispose(&l);
+
+    l = decide(PVH "disk=['/a,raw,xvda,w,backendtype=qdisk']\n");
+    ck_assert_uint_eq(l.count, 1);
+    cv_layout_dispose(&l);
+    l = decide(PVH "disk=['/a,qcow2,xvda,w,backend=storage']\n"); /* its QEMU is there, too */
+    ck_assert_uint_eq(l.count, 0);
+    cv_layout_dispose(&l);
+
+    l = decide(HEAD "memory=256\n");
+    err = (struct cv_error)CV_ERROR_INIT;
+    ck_assert(cv_layout_check_type(&l, true, &err) < 0);
+    ck_assert_msg(strstr(err.text, "a PVH guest has one emulator at most") != NULL, "%s", err.text);
+    cv_layout_dispose(&l);
+}
+END_TEST
+
 /* --- conflicts -----------------------------------------------------------------------------------------------------
  */
 
@@ -350,7 +398,8 @@ static void region_wraps(struct cv_layout *l)
     l->dms[1].region_count = 1;
 }
 static void second_default(struct cv_layout *l) { l->dms[1].role = CV_DM_DEFAULT; }
-static void none(struct cv_layout *l) { l->count = 0; }
+static void none(struct cv_layout *l) { l->count = 9; }
+static void backend(struct cv_layout *l) { l->dms[0].machine = "xenpv"; }
 static void no_program(struct cv_layout *l) { l->dms[1].model = "qemu"; }
 static void bad_hole(struct cv_layout *l) { l->mmio_start = 5; }
 
@@ -373,7 +422,8 @@ static const struct {
     { region_out, "layout: emulator 1 'net': rom at gfn" },
     { region_wraps, "layout: emulator 1 'net': rom at gfn" },
     { second_default, "layout: emulator 1 'net': dmid 1, rank 0 and role 0 do not fit" },
-    { none, "layout: 0 emulators" },
+    { none, "layout: 9 emulators" },
+    { backend, "layout: emulator 0 'default': is of machine xenpv" },
     { no_program, "layout: emulator 1 'net': has no program" },
     { bad_hole, "layout: bad start of the PCI hole" },
 };
@@ -571,6 +621,7 @@ int main(void)
 
     tcase_set_timeout(t, 30);
     tcase_add_test(t, command_lines);
+    tcase_add_test(t, pvh_guests);
     tcase_add_test(t, rights_are_not_for_a_layout_to_give);
     tcase_add_loop_test(t, vnc_options, 0, sizeof displays / sizeof *displays);
     tcase_add_test(t, a_text_that_looks_like_a_placeholder);
