@@ -54,6 +54,8 @@ int cv_guest_devices_again(struct cv_guest *g, const char *now, struct cv_error 
 
     if (cv_guest_config_parse(g->config_text, strlen(g->config_text), "config", &c, err) < 0)
         return -1;
+    /* One that the text does not name is made up anew each time, and it is this guest's. */
+    memcpy(c.uuid, g->spec.uuid, sizeof c.uuid);
     int rc = cv_guest_devices_plan(g, &c, err);
     cv_guest_config_dispose(&c);
     return rc < 0 || now == NULL ? rc : take_devices(g, now, err);

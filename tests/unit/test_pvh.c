@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <jansson.h>
+#include <uuid/uuid.h>
 
 #include "../support/one_host.h"
 #include "../support/run_suite.h"
@@ -120,6 +121,9 @@ START_TEST(made_again)
     ck_assert_msg(cv_guest_destroy(&old, &err) == 0, "%s", err.text);
     ck_assert_msg(cv_guest_create_again(&g, &old, &o, &err) == 0, "%s", err.text);
     const char *made = w.host->dom[g.domid]->devices;
+    char uuid[37];
+    uuid_unparse_lower(g.spec.uuid, uuid);
+    ck_assert_msg(strstr(made, uuid) != NULL, "not %s: %s", uuid, made); /* the configuration names none */
     ck_assert_msg(strstr(made, "xvdf") != NULL && strstr(made, "evil") == NULL, "%s", made);
     cv_guest_dispose(&old);
     cv_guest_dispose(&g);
