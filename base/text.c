@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Bytes of the character at p and its code point; 0: no UTF-8 (overlong, surrogate, beyond the last, cut). */
 static size_t decode(const uint8_t *p, uint32_t *code)
@@ -53,4 +54,17 @@ const char *cv_text_cleaned(const char *text, char *buf, size_t len)
     snprintf(buf, len, "%s", text);
     cv_text_clean(buf);
     return buf;
+}
+
+bool cv_text_is_host(const char *text)
+{
+    const char *at = strrchr(text, '@');
+
+    for (const char *p = text; *p; p++)
+        if ((unsigned char)*p <= ' ' || *p == 0x7f)
+            return false;
+    if (at != NULL && (at == text || text[0] == '-'))
+        return false;
+    const char *name = at != NULL ? at + 1 : text;
+    return name[0] != '\0' && name[0] != '-';
 }

@@ -3,6 +3,7 @@
 #ifndef CONVOY_BASE_TEXT_H
 #define CONVOY_BASE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* One line that a terminal or a log can be given, in place: control characters (C0, DEL, C1), what turns the direction
@@ -10,5 +11,7 @@
 void cv_text_clean(char *text);
 /* The same of a copy in buf, cut to len - 1 bytes.  Returns buf. */
 const char *cv_text_cleaned(const char *text, char *buf, size_t len);
+/* [USER@]HOST: nothing that ssh could take for an option of its own, or a shell for more than a word. */
+bool cv_text_is_host(const char *text);
 
 #endif

@@ -36,6 +36,12 @@ int cli_error(const struct cv_error *why)
     return cli_exit_status(why->code);
 }
 
+int cli_failed(const convoy_error *why)
+{
+    fprintf(stderr, "convoy: %s\n", why->text);
+    return cli_exit_status((enum cv_code)why->code);
+}
+
 void cli_mem_defaults(struct cv_mem_options *m)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -62,7 +68,22 @@ int cli_mem_option(struct cv_mem_options *m, int opt, const char *arg, struct cv
     return 0;
 }
 
-int cli_seconds(const char *arg, const char *option, int64_t *ms_out, struct cv_error *err)
+int cli_work_option(struct cli_work *w, int opt, const char *arg, struct cv_error *err)
+{
+    struct cv_mem_options m = { .codec = CV_CODEC_NONE };
+
+    if (cli_mem_option(&m, opt, arg, err) < 0)
+        return -1;
+    if (opt == 'C') {
+        w->compress = arg;
+        w->compresses = m.codec != CV_CODEC_NONE;
+    } else {
+        w->threads = m.threads == 0 ? CONVOY_NO_THREADS : m.threads;
+    }
+    return 0;
+}
+
+int cli_seconds(const char *arg, const char *option, unsigned *s_out, struct cv_error *err)
 {
     char *end;
 
@@ -70,7 +91,7 @@ int cli_seconds(const char *arg, const char *option, int64_t *ms_out, struct cv_
     long n = strtol(arg, &end, 10);
     if (errno != 0 || *end != '\0' || end == arg || n < 1 || n > 86400)
         return cv_fail(err, CV_E_INVALID, 0, "%s takes a number of seconds from 1 to 86400, not '%s'", option, arg);
-    *ms_out = n * 1000;
+    *s_out = (unsigned)n;
     return 0;
 }
 
@@ -89,4 +110,13 @@ void cli_parents_beside(struct cv_chain_places *places, const char *path, char *
         return;
     strcpy(folder, path);
     places->dirs[places->dir_count++] = dirname(folder);
+}
+
+_Static_assert(CLI_PARENTS_LIST == CV_CHAIN_PLACES_MAX + 1, "all of them, and the end");
+
+const char *const *cli_parents_list(const struct cv_chain_places *places, const char *list[CLI_PARENTS_LIST])
+{
+    memset(list, 0, CLI_PARENTS_LIST * sizeof *list);
+    memcpy(list, places->dirs, places->dir_count * sizeof *list);
+    return list;
 }

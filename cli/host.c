@@ -1,33 +1,62 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the commands that work on guests share. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/cli.h"
-#include "guest/monitor.h"
-#include "handover/gate.h"
 
-struct cv_host *cli_host(struct cli *c, int *status_out)
+#define JOURNAL_VARIABLE "CONVOY_JOURNAL_DIR"
+
+static void on_message(void *user, int level, const char *text)
 {
-    struct cv_error err = CV_ERROR_INIT;
-    struct cv_host *h;
+    struct cli *c = user;
 
-    if (cv_host_open_xen(&h, &c->sink, &err) == 0) {
-        c->gate = (struct cv_gate){ cli_journal_dir() };
-        h->gate = &c->gate;
-        return h;
+    if (level <= (int)c->sink.level)
+        c->sink.message(&c->sink, (enum cv_level)level, text);
+}
+
+static void on_event(void *user, const char *json)
+{
+    struct cli *c = user;
+    c->sink.event(&c->sink, json);
+}
+
+convoy_sink cli_sink(struct cli *c)
+{
+    return (convoy_sink){ .size = sizeof(convoy_sink),
+                          .message = on_message,
+                          .event = on_event,
+                          .user = c,
+                          .levels = (unsigned)c->sink.level + 1 };
+}
+
+convoy_host *cli_host(struct cli *c, int *status_out)
+{
+    const char *journals = getenv(JOURNAL_VARIABLE);
+    convoy_host_options o = { .size = sizeof o,
+                              .program = c->program,
+                              .journals = journals != NULL && *journals ? journals : NULL };
+    convoy_sink sink = cli_sink(c);
+    convoy_error err;
+
+    c->stop = convoy_cancel_new(&err);
+    if (c->stop != NULL) {
+        c->request_stop = convoy_cancel_request;
+        if (cv_cancel_requested(&c->cancel))
+            convoy_cancel_request(c->stop);
+        convoy_host *h = convoy_host_open(&sink, &o, &err);
+        if (h != NULL)
+            return h;
+        cli_host_close(c, NULL);
     }
-    *status_out = cli_error(&err);
+    *status_out = cli_failed(&err);
     return NULL;
 }
 
-int cli_monitor(struct cli *c, uint32_t domid, const char *name)
+void cli_host_close(struct cli *c, convoy_host *h)
 {
-    struct cv_error err = CV_ERROR_INIT;
-
-    if (cv_monitor_spawn(c->program, domid, name, &err) == 0)
-        return 0;
-    char text[800];
-    cv_log(&c->sink, CV_LOG_ERROR, "'%s' runs as domain %u, but nobody watches over it: %s; 'convoy monitor %u' does",
-           name, domid, cv_error_string(&err, text, sizeof text), domid);
-    return -1;
+    convoy_host_close(h);
+    c->request_stop = NULL; /* a signal from now on finds no token */
+    convoy_cancel_free(c->stop);
+    c->stop = NULL;
 }

@@ -41,7 +41,6 @@ static const struct cli_command commands[] = {
     { "migrate-receive", cmd_migrate_receive, "[--threads N]", "the other end of migrate (started by it)" },
     { "recover", cmd_recover, "[--assume running|aborted] [--json] DOMAIN|--all",
       "settle a migration that was cut off" },
-    { "cycle", cmd_cycle, "DOMAIN", "" },
     { "monitor", cmd_monitor, "DOMID", "watch over a guest (started by create and restore)" },
 #endif
     { "inspect", cmd_inspect, "[--json|--raw] [--picture FILE.svg] FILE|-", "show what is in an image" },
@@ -64,6 +63,8 @@ static void on_signal(int sig)
 {
     (void)sig;
     cv_cancel_request(&the_cli->cancel);
+    if (the_cli->request_stop != NULL)
+        the_cli->request_stop(the_cli->stop);
 }
 
 static void print_message(struct cv_sink *s, enum cv_level level, const char *text)

@@ -9,12 +9,12 @@
 
 #include "base/fd.h"
 #include "base/output.h"
+#include "base/text.h"
 #include "cli/passes.h"
-#include "migrate/source.h"
 
 struct migrate_args {
-    struct cv_migrate_options opt;
-    char command[1024];
+    convoy_migrate_options opt;
+    struct cli_work work;
     const char *who, *host, *report;
     struct cv_output picture; /* of --report */
 };
@@ -33,6 +33,7 @@ static const struct option options[] = { { "live", no_argument, NULL, 'l' },
                                          { "json", no_argument, NULL, 'j' },
                                          { NULL, 0, NULL, 0 } };
 
+#define COMMAND_MAX 1024
 #define DOWNTIME_MAX_MS 3600000u
 #define TIME_MAX_S (7 * 86400u)
 /* Less than this is a mistyped unit: a page a second. */
@@ -65,13 +66,17 @@ static int number(const char *name, const char *text, const struct range *r, uin
     return 0;
 }
 
-/* The manual's words; the policy calls the first one by what it does. */
-static int on_timeout(const char *text, enum cv_when_stuck *out, struct cv_error *err)
+static int on_timeout(const char *text, convoy_stuck *out, struct cv_error *err)
 {
-    bool known = strcmp(text, "stop") == 0 || strcmp(text, "throttle") == 0 || strcmp(text, "give-up") == 0;
+    static const char *const words[] = {
+        [CONVOY_STUCK_STOP] = "stop", [CONVOY_STUCK_THROTTLE] = "throttle", [CONVOY_STUCK_GIVE_UP] = "give-up"
+    };
 
-    if (known && cv_when_stuck_parse(text[0] == 's' ? "copy" : text, out, err) == 0)
-        return 0;
+    for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(text, words[i]) == 0) {
+            *out = (convoy_stuck)i;
+            return 0;
+        }
     return cv_fail(err, CV_E_INVALID, 0, "--on-timeout takes stop, throttle or give-up, not '%s'", text);
 }
 
@@ -80,33 +85,34 @@ static int take_option(struct cli *c, struct migrate_args *a, int opt, struct cv
     uint64_t n = 0;
 
     switch (opt) {
-    case 'l': a->opt.live = true; return 0;
-    case 'f': a->opt.force = true; return 0;
-    case 'L': a->opt.live = false; return 0;
+    case 'l': a->opt.not_live = 0; return 0;
+    case 'f': a->opt.force = 1; return 0;
+    case 'L': a->opt.not_live = 1; return 0;
     case 'j': c->json_events = true; return 0;
     case 'r': a->report = optarg; return 0;
-    case 'o': return on_timeout(optarg, &a->opt.limits.when_stuck, err);
+    case 'o': return on_timeout(optarg, &a->opt.on_timeout, err);
     case 'C':
-    case 'T': return cli_mem_option(&a->opt.mem, opt, optarg, err);
+    case 'T': return cli_work_option(&a->work, opt, optarg, err);
     case 'c':
         if (optarg[0] == '\0')
             return cv_fail(err, CV_E_INVALID, 0, "--command is empty");
-        if (snprintf(a->command, sizeof a->command, "%s", optarg) >= (int)sizeof a->command)
-            return cv_fail(err, CV_E_INVALID, 0, "--command is longer than %zu bytes", sizeof a->command);
+        if (strlen(optarg) >= COMMAND_MAX)
+            return cv_fail(err, CV_E_INVALID, 0, "--command is longer than %d bytes", COMMAND_MAX);
+        a->opt.command = optarg;
         return 0;
     case 'd':
         if (number("downtime-limit", optarg, &(struct range){ 1, DOWNTIME_MAX_MS, false }, &n, err) < 0)
             return -1;
-        a->opt.limits.downtime_ms = (int64_t)n;
+        a->opt.downtime_limit_ms = (unsigned)n;
         return 0;
     case 'm':
         if (number("max-time", optarg, &(struct range){ 1, TIME_MAX_S, false }, &n, err) < 0)
             return -1;
-        a->opt.limits.max_time_ms = (int64_t)n * 1000;
+        a->opt.max_time_s = (unsigned)n;
         return 0;
     default:
         return number("bandwidth", optarg, &(struct range){ BANDWIDTH_MIN, BANDWIDTH_MAX, true },
-                      &a->opt.limits.bandwidth_bytes_s, err);
+                      &a->opt.bandwidth_bytes_s, err);
     }
 }
 
@@ -115,13 +121,7 @@ static int parse(struct cli *c, int argc, char **argv, struct migrate_args *a)
     struct cv_error err = CV_ERROR_INIT;
     int opt;
 
-    *a = (struct migrate_args){ .opt = { .cancel = &c->cancel,
-                                         .live = true,
-                                         .watcher = c->program,
-                                         .limits.fixed_ms = 150,
-                                         .store = cli_journal_dir() },
-                                .picture = { .fd = -1, .dir_fd = -1 } };
-    cli_mem_defaults(&a->opt.mem);
+    *a = (struct migrate_args){ .opt = { .size = sizeof a->opt }, .picture = { .fd = -1, .dir_fd = -1 } };
     while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (opt == '?')
             return cli_usage(argv, NULL);
@@ -131,63 +131,74 @@ static int parse(struct cli *c, int argc, char **argv, struct migrate_args *a)
     if (optind + 2 != argc)
         return cli_usage(argv, "a domain and a host are wanted");
     a->who = argv[optind];
-    a->opt.peer = a->host = argv[optind + 1];
+    a->host = argv[optind + 1];
     if (*a->who == '\0')
         return cli_usage(argv, "the domain's name is empty");
-    if (a->command[0] == '\0' && cv_peer_ssh_command(a->host, a->command, sizeof a->command, &err) < 0)
+    if (a->opt.command == NULL && !cv_text_is_host(a->host)) {
+        cv_fail(&err, CV_E_INVALID, 0, "'%s' is not [USER@]HOST", a->host);
         return cli_error(&err);
-    a->opt.command = a->command;
+    }
+    a->opt.compress = a->work.compress;
+    a->opt.threads = a->work.threads;
     /* Before anything happens: nobody wants to hear of a wrong path when the guest has moved. */
     if (a->report != NULL && cv_output_open(&a->picture, a->report, &err) < 0)
         return cli_error(&err);
     return 0;
 }
 
-static void write_picture(struct migrate_args *a, const struct cv_timeline *t)
+static void write_picture(struct migrate_args *a, const convoy_migration *m)
 {
     struct cv_error err = CV_ERROR_INIT;
-    CV_AUTO_BUF svg = { 0 };
+    convoy_error why;
+    char *svg = NULL;
 
-    if (a->report == NULL)
-        return;
-    if (cv_tl_svg(t, &svg, &err) < 0 || cv_write_full(a->picture.fd, svg.data, svg.len, CV_NEVER, NULL, &err) < 0 ||
-        cv_output_commit(&a->picture, &err) < 0)
-        cli_error(&err); /* the guest has moved all the same */
+    /* Whatever goes wrong: the guest has moved all the same. */
+    if (convoy_migration_report(m, CONVOY_SVG, &svg, &why) < 0)
+        cli_failed(&why);
+    else if (cv_write_full(a->picture.fd, svg, strlen(svg), CV_NEVER, NULL, &err) < 0 ||
+             cv_output_commit(&a->picture, &err) < 0)
+        cli_error(&err);
+    convoy_free(svg);
 }
 
-static void print_report(struct cli *c, struct migrate_args *a, const struct cv_timeline *t)
+static void print_report(struct cli *c, struct migrate_args *a, const convoy_migration *m)
 {
-    struct cv_error err = CV_ERROR_INIT;
-    CV_AUTO_BUF text = { 0 };
-    int rc = c->json_events ? cv_tl_json(t, &text, &err) : cv_tl_text(t, &text, &err);
+    convoy_error err;
+    char *text = NULL;
 
-    if (rc < 0)
-        cli_error(&err);
+    if (convoy_migration_report(m, c->json_events ? CONVOY_JSON : CONVOY_TEXT, &text, &err) < 0)
+        cli_failed(&err);
     else
-        printf("%.*s%s", (int)text.len, (const char *)text.data, c->json_events ? "\n" : "");
-    write_picture(a, t);
+        printf("%s%s", text, c->json_events ? "\n" : "");
+    convoy_free(text);
+    if (a->report != NULL)
+        write_picture(a, m);
 }
 
 static int run(struct cli *c, struct migrate_args *a)
 {
-    struct cv_migrate_result result = { 0 };
-    struct cv_error err = CV_ERROR_INIT;
+    convoy_migrate_result result = { .size = sizeof result };
+    convoy_migration *m = NULL;
     struct cli_passes progress;
+    convoy_error err;
     int status = 0;
-    struct cv_host *h = cli_host(c, &status);
 
+    convoy_host *h = cli_host(c, &status);
     if (h == NULL)
         return status;
+    a->opt.cancel = c->stop;
     cli_passes_begin(&progress, c);
-    int rc = cv_migrate(h, a->who, &a->opt, &c->sink, &result, &err);
+    int rc = convoy_migrate(h, a->who, a->host, &a->opt, &m, &err);
     cli_passes_end(&progress);
     /* Where nothing was sent a table tells people nothing; programs get their object whatever it was. */
-    if (result.outcome != CV_OUT_NONE && (rc == 0 || c->json_events || result.timeline.bytes_wire > 0))
-        print_report(c, a, &result.timeline);
+    if (m != NULL && convoy_migration_result(m, &result, NULL) == 0 && result.outcome != CONVOY_NOT_BEGUN &&
+        (rc == 0 || c->json_events || result.bytes > 0))
+        print_report(c, a, m);
+    convoy_migration_free(m);
     fflush(stdout);
     if (rc < 0)
-        status = cli_error(&err); /* last: what went wrong is what people look for */
-    h->ops->close(h);
+        status = cli_failed(&err); /* last: what went wrong is what people look for */
+    cli_host_close(c, h);
     return status;
 }
 

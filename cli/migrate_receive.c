@@ -7,9 +7,6 @@
 
 #include "base/fd.h"
 #include "cli/cli.h"
-#include "migrate/destination.h"
-
-static void watch_over(void *user, uint32_t domid, const char *name) { cli_monitor(user, domid, name); }
 
 /* The channel moves away from 0 and 1: nothing that prints by mistake may end up in it. */
 static int take_channel(int *in_out, int *out_out, struct cv_error *err)
@@ -27,20 +24,16 @@ static int take_channel(int *in_out, int *out_out, struct cv_error *err)
 int cmd_migrate_receive(struct cli *c, int argc, char **argv)
 {
     static const struct option options[] = { { "threads", required_argument, NULL, 'T' }, { NULL, 0, NULL, 0 } };
-    struct cv_receive_options o = { .store = cli_journal_dir(),
-                                    .cancel = &c->cancel,
-                                    .watcher = c->program,
-                                    .watch_over = watch_over,
-                                    .watch_user = c };
+    convoy_receive_options o = { .size = sizeof o };
     struct cv_error err = CV_ERROR_INIT;
-    enum cv_ho_outcome outcome;
+    struct cli_work work = { .threads = 0 };
+    convoy_error why;
     int opt, status = 0;
 
-    cli_mem_defaults(&o.mem);
     while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (opt == '?')
             return cli_usage(argv, NULL);
-        if (cli_mem_option(&o.mem, opt, optarg, &err) < 0)
+        if (cli_work_option(&work, opt, optarg, &err) < 0)
             return cli_error(&err);
     }
     if (optind != argc)
@@ -51,11 +44,13 @@ int cmd_migrate_receive(struct cli *c, int argc, char **argv)
     CV_AUTO_FD out = -1;
     if (take_channel(&in, &out, &err) < 0)
         return cli_error(&err);
-    struct cv_host *h = cli_host(c, &status);
+    convoy_host *h = cli_host(c, &status);
     if (h == NULL)
         return status;
-    if (cv_migrate_receive(h, in, out, &o, &c->sink, &outcome, &err) < 0)
-        status = cli_error(&err);
-    h->ops->close(h);
+    o.threads = work.threads;
+    o.cancel = c->stop;
+    if (convoy_migrate_receive(h, in, out, &o, &why) < 0)
+        status = cli_failed(&why);
+    cli_host_close(c, h);
     return status;
 }

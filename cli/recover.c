@@ -9,32 +9,18 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
-#include "migrate/effects.h"
-#include "migrate/recover.h"
-#include "migrate/watch.h"
 
-#define JOURNAL_VARIABLE "CONVOY_JOURNAL_DIR"
+static const char *role_name(const convoy_settled *s) { return s->role == CONVOY_SOURCE ? "source" : "destination"; }
 
-const char *cli_journal_dir(void)
+static void print_json(const convoy_settled *s)
 {
-    const char *dir = getenv(JOURNAL_VARIABLE);
-    return dir != NULL && *dir ? dir : CV_JOURNAL_DIR;
-}
-
-static void runs(void *user, uint32_t domid, const char *name) { cli_monitor(user, domid, name); }
-
-static void print_json(const struct cv_journal_record *rec, const char *id, enum cv_ho_outcome outcome,
-                       const struct cv_error *why)
-{
-    json_t *o = json_pack("{s:s?,s:s,s:s,s:s,s:s}", "guest", rec->name, "migration", id, "role",
-                          rec->role == CV_ROLE_SOURCE ? "source" : "destination", "state",
-                          cv_journal_state_name(rec->state), "outcome", cv_ho_outcome_name(outcome));
-    char text[800];
+    json_t *o = json_pack("{s:s?,s:s,s:s,s:s,s:s}", "guest", s->guest, "migration", s->migration, "role", role_name(s),
+                          "state", s->state, "outcome", convoy_outcome_name(s->outcome));
 
     if (o == NULL) /* a name that is no UTF-8: the migration's id is enough to go by */
-        o = json_pack("{s:s,s:s}", "migration", id, "outcome", cv_ho_outcome_name(outcome));
-    if (why->code != CV_OK)
-        json_object_set_new(o, "why", json_string(cv_error_string(why, text, sizeof text)));
+        o = json_pack("{s:s,s:s}", "migration", s->migration, "outcome", convoy_outcome_name(s->outcome));
+    if (s->why != NULL)
+        json_object_set_new(o, "why", json_string(s->why->text));
     char *line = json_dumps(o, JSON_COMPACT);
     puts(line ? line : "{}");
     free(line);
@@ -42,87 +28,109 @@ static void print_json(const struct cv_journal_record *rec, const char *id, enum
 }
 
 static const char *const meaning[] = {
-    [CV_OUT_NONE] = "settled meanwhile by another process",
-    [CV_OUT_KEPT] = "the guest runs here",
-    [CV_OUT_TAKEN] = "the guest runs there; nothing is left here",
-    [CV_OUT_TAKEN_LEFT] = "the guest runs there; its old copy is still here",
-    [CV_OUT_TAKEN_GONE] = "the guest was there and is gone; if it runs nowhere (it may have been saved or moved on "
+    [CONVOY_NOT_BEGUN] = "settled meanwhile by another process",
+    [CONVOY_KEPT] = "the guest runs here",
+    [CONVOY_TAKEN] = "the guest runs there; nothing is left here",
+    [CONVOY_TAKEN_LEFT] = "the guest runs there; its old copy is still here",
+    [CONVOY_TAKEN_GONE] = "the guest was there and is gone; if it runs nowhere (it may have been saved or moved on "
                           "there), start it afresh",
-    [CV_OUT_LOST] = "the guest was here and has ended (this host rebooted, or it was destroyed); start it afresh if it "
+    [CONVOY_LOST] = "the guest was here and has ended (this host rebooted, or it was destroyed); start it afresh if it "
                     "does not run",
-    [CV_OUT_UNKNOWN] = "nobody knows yet; the guest does not run here",
-    [CV_OUT_STUCK] = "decided, but not done here",
-    [CV_OUT_RUNNING] = "the guest runs here",
-    [CV_OUT_ABORTED] = "the guest is not ours; nothing is left here",
-    [CV_OUT_GONE] = "the guest was here and is gone",
+    [CONVOY_UNKNOWN] = "nobody knows yet; the guest does not run here",
+    [CONVOY_STUCK] = "decided, but not done here",
+    [CONVOY_RUNNING] = "the guest runs here",
+    [CONVOY_ABORTED] = "the guest is not ours; nothing is left here",
+    [CONVOY_GONE] = "the guest was here and is gone",
 };
 
-static void print_outcome(FILE *f, const struct cv_journal_record *rec, enum cv_ho_outcome outcome,
-                          const struct cv_error *why)
+static bool is_open(const convoy_settled *s)
 {
-    char id[CV_ID_TEXT], text[800], name[sizeof rec->name];
+    return s->outcome == CONVOY_UNKNOWN || s->outcome == CONVOY_STUCK || s->outcome == CONVOY_TAKEN_LEFT;
+}
 
-    cv_id_format(rec->migration, id);
-    fprintf(f, "%s (%s, %s): %s\n", cv_text_cleaned(rec->name, name, sizeof name), id,
-            rec->role == CV_ROLE_SOURCE ? "source" : "destination", meaning[outcome]);
-    if (why->code != CV_OK)
-        fprintf(f, "    %s\n", cv_error_string(why, text, sizeof text));
+static void print_outcome(FILE *f, const convoy_settled *s)
+{
+    char name[160];
+
+    fprintf(f, "%s (%s, %s): %s\n", cv_text_cleaned(s->guest, name, sizeof name), s->migration, role_name(s),
+            meaning[s->outcome]);
+    if (s->why != NULL)
+        fprintf(f, "    %s\n", s->why->text);
 }
 
 /* What a person needs who is to decide: what is here, and which word fits what is seen there. */
 struct telling {
     struct cli *c;
-    struct cv_host *host;
-    const struct cv_journal_record *rec;
-    unsigned domains;
+    convoy_host *host;
 };
 
-static int tell_domain(void *user, const struct cv_domain_info *d)
+/* Words for a domain's state that say what a decision rests on: has it ever run? */
+static const char *state_words(const json_t *guest)
 {
-    struct telling *t = user;
+    const char *state = json_string_value(json_object_get(guest, "state"));
+    bool ran = json_number_value(json_object_get(guest, "cpu_seconds")) > 0;
 
-    if (memcmp(d->uuid, t->rec->guest, sizeof d->uuid) != 0)
-        return 0;
-    t->domains++;
-    printf("    here: domain %u '%s' %s\n", d->domid, d->name, cv_effect_state_name(d));
-    return 0;
+    if (state == NULL || strcmp(state, "running") == 0)
+        return "runs";
+    return strcmp(state, "dying") == 0       ? "is being ended"
+           : strcmp(state, "suspended") == 0 ? "stands suspended"
+           : strcmp(state, "paused") != 0    ? "has ended"
+           : ran                             ? "is paused, and has run"
+                                             : "is paused, and has never run";
 }
 
-static void tell_ways_out(struct telling *t, const struct cv_journal_record *rec)
+static void tell_domains(struct telling *t, const convoy_settled *s)
 {
-    struct cv_error err = CV_ERROR_INIT;
-    bool source = rec->role == CV_ROLE_SOURCE;
+    char *text = NULL, name[160];
+    json_t *guest;
+    size_t i, here = 0;
 
-    t->rec = rec;
-    t->domains = 0;
-    if (t->host->ops->list(t->host, tell_domain, t, &err) == 0 && t->domains == 0)
+    if (convoy_list(t->host, NULL, &text, NULL) < 0)
+        return;
+    json_t *all = json_loads(text, 0, NULL);
+    convoy_free(text);
+    json_array_foreach(all, i, guest)
+    {
+        const char *uuid = json_string_value(json_object_get(guest, "uuid"));
+        const char *called = json_string_value(json_object_get(guest, "name"));
+        if (uuid == NULL || strcmp(uuid, s->uuid) != 0)
+            continue;
+        here++;
+        printf("    here: domain %lld '%s' %s\n", (long long)json_integer_value(json_object_get(guest, "domid")),
+               cv_text_cleaned(called != NULL ? called : "", name, sizeof name), state_words(guest));
+    }
+    json_decref(all);
+    if (here == 0)
         puts("    here: no domain of this guest");
+}
+
+static void tell_ways_out(struct telling *t, const convoy_settled *s)
+{
+    bool source = s->role == CONVOY_SOURCE;
+
+    tell_domains(t, s);
     printf("    if recover does not settle it: look on the other host (%s) with 'convoy list' and 'convoy recover', "
            "then here\n"
            "        convoy recover --assume running %s    %s\n"
            "        convoy recover --assume aborted %s    %s\n",
-           rec->peer[0] ? rec->peer : "?", rec->name,
+           *s->peer ? s->peer : "?", s->guest,
            source ? "it runs there, or ran and is to be lost: what is left here is destroyed"
                   : "it is to stay here, and does not run there",
-           rec->name,
+           s->guest,
            source ? "it does not run there, and nothing of it is left there: it goes on here"
                   : "it is to go on there: what is here is destroyed, even if it has run");
 }
 
-static void settled(void *user, const struct cv_journal_record *rec, enum cv_ho_outcome outcome,
-                    const struct cv_error *why)
+static void settled(void *user, const convoy_settled *s)
 {
-    char id[CV_ID_TEXT];
     struct telling *t = user;
-    struct cli *c = t->c;
 
-    cv_id_format(rec->migration, id);
-    if (c->json_events)
-        print_json(rec, id, outcome, why);
+    if (t->c->json_events)
+        print_json(s);
     else
-        print_outcome(stdout, rec, outcome, why);
-    if (!c->json_events && (outcome == CV_OUT_UNKNOWN || outcome == CV_OUT_STUCK || outcome == CV_OUT_TAKEN_LEFT))
-        tell_ways_out(t, rec);
+        print_outcome(stdout, s);
+    if (!t->c->json_events && is_open(s))
+        tell_ways_out(t, s);
     fflush(stdout);
 }
 
@@ -148,18 +156,17 @@ static void log_message(struct cv_sink *s, enum cv_level level, const char *text
 }
 
 /* What is to be tried again was logged by whoever tries it. */
-static void log_settled(void *user, const struct cv_journal_record *rec, enum cv_ho_outcome outcome,
-                        const struct cv_error *why)
+static void log_settled(void *user, const convoy_settled *s)
 {
     (void)user;
-    if (outcome == CV_OUT_UNKNOWN || outcome == CV_OUT_STUCK || outcome == CV_OUT_TAKEN_LEFT)
+    if (is_open(s))
         return;
     print_date();
-    print_outcome(stderr, rec, outcome, why);
+    print_outcome(stderr, s);
 }
 
 struct recover_args {
-    struct cv_recover_options opt;
+    convoy_recover_options opt;
     const char *who;
     bool watch, all;
 };
@@ -173,25 +180,20 @@ static int parse(struct cli *c, int argc, char **argv, struct recover_args *a)
                                              { NULL, 0, NULL, 0 } };
     int opt;
 
-    *a = (struct recover_args){ .opt = { .store = cli_journal_dir(),
-                                         .cancel = &c->cancel,
-                                         .role = -1,
-                                         .runs = runs,
-                                         .runs_user = c,
-                                         .settled = settled } };
+    *a = (struct recover_args){ .opt = { .size = sizeof a->opt } };
     while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (opt) {
         case 'j': c->json_events = true; break;
         case 'A': a->all = true; break;
         case 'w': /* between migrate/watch.c and us only */
             a->watch = true;
-            a->opt.role = strcmp(optarg, "source") == 0 ? CV_ROLE_SOURCE : CV_ROLE_DESTINATION;
+            a->opt.role = strcmp(optarg, "source") == 0 ? CONVOY_SOURCE : CONVOY_DESTINATION;
             break;
         case 'a':
-            a->opt.assume = strcmp(optarg, "running") == 0   ? CV_ASSUME_RUNNING
-                            : strcmp(optarg, "aborted") == 0 ? CV_ASSUME_ABORTED
-                                                             : CV_ASSUME_NOTHING;
-            if (a->opt.assume == CV_ASSUME_NOTHING)
+            a->opt.assume = strcmp(optarg, "running") == 0   ? CONVOY_ASSUME_RUNNING
+                            : strcmp(optarg, "aborted") == 0 ? CONVOY_ASSUME_ABORTED
+                                                             : CONVOY_ASSUME_NOTHING;
+            if (a->opt.assume == CONVOY_ASSUME_NOTHING)
                 return cli_usage(argv, "--assume takes running or aborted");
             break;
         default: return cli_usage(argv, NULL);
@@ -199,51 +201,55 @@ static int parse(struct cli *c, int argc, char **argv, struct recover_args *a)
     }
     if (optind + (a->all ? 0 : 1) != argc)
         return cli_usage(argv, a->all ? "--all wants no domain" : "one domain is wanted, or --all");
-    if (a->all && a->opt.assume != CV_ASSUME_NOTHING)
+    if (a->all && a->opt.assume != CONVOY_ASSUME_NOTHING)
         return cli_usage(argv, "--assume is about one guest that you have looked at, not about all");
     a->who = a->all ? NULL : argv[optind];
     return 0;
 }
 
+/* The process beside a migration: nothing is opened before there is something to do. */
 static int watch(struct cli *c, struct recover_args *a)
 {
-    struct cv_error err = CV_ERROR_INIT;
-    uint8_t migration[16];
+    convoy_error err;
     int status = 0;
 
-    if (a->who == NULL || !cv_watch_wait(STDIN_FILENO) || cv_id_parse(a->who, migration) < 0)
+    if (a->who == NULL || !convoy_watch_wait(STDIN_FILENO))
         return 0;
     c->sink.message = log_message;
-    a->opt.settled = log_settled;
-    struct cv_host *h = cli_host(c, &status);
+    convoy_host *h = cli_host(c, &status);
     if (h == NULL)
         return status;
-    if (cv_recover_persist(h, migration, &a->opt, &c->sink, &err) < 0)
-        status = cli_error(&err);
-    h->ops->close(h);
+    a->opt.settled = log_settled;
+    a->opt.cancel = c->stop;
+    a->opt.persist = 1;
+    if (convoy_recover(h, a->who, &a->opt, NULL, &err) < 0)
+        status = cli_failed(&err);
+    cli_host_close(c, h);
     return status;
 }
 
 int cmd_recover(struct cli *c, int argc, char **argv)
 {
-    struct cv_error err = CV_ERROR_INIT;
     struct recover_args a;
     unsigned count = 0;
+    convoy_error err;
     int status = parse(c, argc, argv, &a);
 
     if (status != 0)
         return status;
     if (a.watch)
         return watch(c, &a);
-    struct cv_host *h = cli_host(c, &status);
+    convoy_host *h = cli_host(c, &status);
     if (h == NULL)
         return status;
     struct telling telling = { .c = c, .host = h };
-    a.opt.settled_user = &telling;
-    if (cv_recover(h, a.who, &a.opt, &c->sink, &count, &err) < 0)
-        status = cli_error(&err);
+    a.opt.cancel = c->stop;
+    a.opt.settled = settled;
+    a.opt.user = &telling;
+    if (convoy_recover(h, a.who, &a.opt, &count, &err) < 0)
+        status = cli_failed(&err);
     else if (count == 0)
         printf("%s%severy migration that is known here is settled\n", a.who ? a.who : "", a.who ? ": " : "");
-    h->ops->close(h);
+    cli_host_close(c, h);
     return status;
 }

@@ -9,31 +9,53 @@
 
 #include "base/fd.h"
 #include "cli/cli.h"
-#include "restore/restore.h"
+#include "stream-format/chain.h"
+
+#define LIST_MAX 64 /* of --disk, of --trust */
+
+struct restore_args {
+    convoy_restore_options opt;
+    struct cli_work work;
+    struct cv_chain_places parents;
+    char folder[PATH_MAX];
+    const char *parents_list[CLI_PARENTS_LIST], *disks[LIST_MAX + 1], *trust[LIST_MAX + 1];
+    unsigned disk_count, trust_count;
+    const char *path;
+};
 
 /* VDEV=PATH. */
-static int take_disk(struct cv_restore_options *o, struct cv_restore_disk *disks, char *text, struct cv_error *err)
+static int take_disk(struct restore_args *a, const char *text, struct cv_error *err)
 {
-    char *sign = strchr(text, '=');
+    const char *sign = strchr(text, '=');
 
     if (sign == NULL || sign == text || sign[1] == '\0')
         return cv_fail(err, CV_E_INVALID, 0, "--disk takes VDEV=PATH, not '%s'", text);
-    if (o->disk_count == CV_CONFIG_DISKS_MAX)
-        return cv_fail(err, CV_E_INVALID, 0, "more than %d disks", CV_CONFIG_DISKS_MAX);
-    *sign = '\0';
-    disks[o->disk_count++] = (struct cv_restore_disk){ .vdev = text, .path = sign + 1 };
-    o->disks = disks;
+    if (a->disk_count == LIST_MAX)
+        return cv_fail(err, CV_E_INVALID, 0, "more than %d disks", LIST_MAX);
+    a->disks[a->disk_count++] = text;
     return 0;
 }
 
-#define TRUST_MAX CV_EMU_PROGRAMS_MAX
-
-static int parse(struct cli *c, int argc, char **argv, struct cv_restore_options *o, const char *trust[TRUST_MAX + 1],
-                 const char **path)
+static int take_option(struct cli *c, struct restore_args *a, int opt, struct cv_error *err)
 {
-    static struct cv_chain_places parents;
-    static char folder[PATH_MAX];
-    static struct cv_restore_disk disks[CV_CONFIG_DISKS_MAX];
+    switch (opt) {
+    case 'p': a->opt.paused = 1; return 0;
+    case 'n': a->opt.name = optarg; return 0;
+    case 'j': c->json_events = true; return 0;
+    case 'P': return cli_parents_add(&a->parents, optarg, err);
+    case 'd': return take_disk(a, optarg, err);
+    case 't':
+        if (a->trust_count == LIST_MAX)
+            return cv_fail(err, CV_E_INVALID, 0, "--trust names more than %d programs", LIST_MAX);
+        a->trust[a->trust_count++] = optarg;
+        return 0;
+    case 'E': return cli_seconds(optarg, "--emulator-timeout", &a->opt.emulator_timeout_s, err);
+    default: return cli_work_option(&a->work, opt, optarg, err);
+    }
+}
+
+static int parse(struct cli *c, int argc, char **argv, struct restore_args *a)
+{
     static const struct option options[] = { { "name", required_argument, NULL, 'n' },
                                              { "parents", required_argument, NULL, 'P' },
                                              { "disk", required_argument, NULL, 'd' },
@@ -45,49 +67,23 @@ static int parse(struct cli *c, int argc, char **argv, struct cv_restore_options
     struct cv_error err = CV_ERROR_INIT;
     int opt;
 
-    unsigned trusted = 0;
-
-    *o = (struct cv_restore_options){ .cancel = &c->cancel, .trust = trust };
-    cli_mem_defaults(&o->mem);
+    *a = (struct restore_args){ .opt = { .size = sizeof a->opt, .disks = a->disks, .trust = a->trust } };
     while ((opt = getopt_long(argc, argv, "p", options, NULL)) != -1) {
-        switch (opt) {
-        case 'p': o->paused = true; break;
-        case 'n': o->name = optarg; break;
-        case 'P':
-            if (cli_parents_add(&parents, optarg, &err) < 0)
-                return cli_error(&err);
-            break;
-        case 'd':
-            if (take_disk(o, disks, optarg, &err) < 0)
-                return cli_error(&err);
-            break;
-        case 'j': c->json_events = true; break;
-        case 't':
-            if (trusted == TRUST_MAX)
-                return cli_usage(argv, "too many programs");
-            trust[trusted++] = optarg;
-            break;
-        case 'E':
-            if (cli_seconds(optarg, "--emulator-timeout", &o->emulator_timeout_ms, &err) < 0)
-                return cli_error(&err);
-            break;
-        case 'T':
-            if (cli_mem_option(&o->mem, opt, optarg, &err) < 0)
-                return cli_error(&err);
-            break;
-        default: return cli_usage(argv, NULL);
-        }
+        if (opt == '?')
+            return cli_usage(argv, NULL);
+        if (take_option(c, a, opt, &err) < 0)
+            return cli_error(&err);
     }
     if (optind + 1 != argc)
         return cli_usage(argv, "one image is wanted");
-    *path = argv[optind];
-    cli_parents_beside(&parents, *path, folder);
-    o->parents = &parents;
-    o->incremental = true;
+    a->path = argv[optind];
+    cli_parents_beside(&a->parents, a->path, a->folder);
+    a->opt.parents = cli_parents_list(&a->parents, a->parents_list);
+    a->opt.threads = a->work.threads;
     return 0;
 }
 
-static void print_report(uint32_t domid, const struct cv_restore_report *r)
+static void print_report(uint32_t domid, const convoy_restore_report *r)
 {
     printf("domain %u: %llu bytes, %.2f s (check %.2f, domain %.2f, memory %.2f beside emulators %.2f and PV devices "
            "%.2f, "
@@ -99,31 +95,30 @@ static void print_report(uint32_t domid, const struct cv_restore_report *r)
 
 int cmd_restore(struct cli *c, int argc, char **argv)
 {
-    struct cv_restore_report report = { 0 };
-    struct cv_restore_options o;
-    struct cv_error err = CV_ERROR_INIT;
-    struct cv_domain_info d = { 0 };
-    const char *trust[TRUST_MAX + 1] = { NULL }, *path = NULL;
-    uint32_t domid = 0;
-    int status = parse(c, argc, argv, &o, trust, &path);
+    convoy_restore_report report = { .size = sizeof report };
+    convoy_started started = { .size = sizeof started };
+    struct cv_error why = CV_ERROR_INIT;
+    convoy_error err;
+    static struct restore_args a;
+    int status = parse(c, argc, argv, &a);
 
     if (status != 0)
         return status;
-    CV_AUTO_FD fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    CV_AUTO_FD fd = strcmp(a.path, "-") == 0 ? dup(STDIN_FILENO) : open(a.path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        cv_fail(&err, errno == ENOENT ? CV_E_NOT_FOUND : CV_E_IO, errno, "restore: open %s", path);
-        return cli_error(&err);
+        cv_fail(&why, errno == ENOENT ? CV_E_NOT_FOUND : CV_E_IO, errno, "restore: open %s", a.path);
+        return cli_error(&why);
     }
-    struct cv_host *h = cli_host(c, &status);
+    convoy_host *h = cli_host(c, &status);
     if (h == NULL)
         return status;
-    if (cv_restore_from(h, fd, &o, &c->sink, &domid, &report, &err) < 0) {
-        status = cli_error(&err);
+    a.opt.cancel = c->stop;
+    if (convoy_restore_fd(h, fd, &a.opt, &started, &report, &err) < 0) {
+        status = cli_failed(&err);
     } else {
-        if (h->ops->info(h, domid, &d, &err) == 0)
-            status = cli_monitor(c, domid, d.name) < 0;
-        print_report(domid, &report);
+        status = started.unwatched;
+        print_report(started.domid, &report);
     }
-    h->ops->close(h);
+    cli_host_close(c, h);
     return status;
 }

@@ -5,14 +5,17 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "save/save.h"
+#include "stream-format/chain.h"
+
+#define COMMAND_MAX 4096 /* bytes of --at-freeze */
 
 struct save_args {
-    struct cv_save_options opt;
-    enum cv_save_after after;
+    convoy_save_options opt;
+    struct cli_work work;
     struct cv_chain_places parents;
+    const char *parents_list[CLI_PARENTS_LIST];
     const char *who, *path; /* path NULL: --quiesce */
-    bool quiesce, compress_given;
+    bool quiesce;
 };
 
 /* What goes with what.  rest: arguments that are no options. */
@@ -20,25 +23,26 @@ static int check(struct save_args *a, int rest, char **argv)
 {
     const char *command = a->opt.at_freeze;
 
-    if (command != NULL && (*command == '\0' || strlen(command) > CV_FREEZE_COMMAND_MAX))
+    if (command != NULL && (*command == '\0' || strlen(command) > COMMAND_MAX))
         return cli_usage(argv, "--at-freeze takes a command of 1 to 4096 bytes");
-    if (command == NULL && (a->quiesce || a->opt.freeze_timeout_ms != 0))
+    if (command == NULL && (a->quiesce || a->opt.freeze_timeout_s != 0))
         return cli_usage(argv, "--quiesce and --freeze-timeout go with --at-freeze");
-    if (a->quiesce && (a->after != CV_SAVE_DESTROY || a->opt.live || a->opt.parent != NULL || a->opt.page_hashes))
+    if (a->quiesce &&
+        (a->opt.after != CONVOY_AFTER_DESTROY || a->opt.live || a->opt.parent != NULL || a->opt.page_hashes))
         return cli_usage(argv,
                          "--quiesce saves no memory: it goes with none of -c, -p, --live, --parent, --page-hashes");
-    if (a->opt.layout == CV_SAVE_FIXED) {
-        if (a->quiesce || a->opt.parent != NULL || (a->compress_given && a->opt.mem.codec != CV_CODEC_NONE))
-            return cli_usage(argv,
-                             "--layout fixed goes with --compress none only, and with neither --parent nor --quiesce");
-        a->opt.mem.codec = CV_CODEC_NONE;
-    }
+    if (a->opt.fixed_layout && (a->quiesce || a->opt.parent != NULL || a->work.compresses))
+        return cli_usage(argv,
+                         "--layout fixed goes with --compress none only, and with neither --parent nor --quiesce");
     if (rest != (a->quiesce ? 1 : 2))
         return cli_usage(argv, a->quiesce ? "--quiesce takes a domain, and no file" : "a domain and a file are wanted");
     a->who = argv[optind];
     a->path = a->quiesce ? NULL : argv[optind + 1];
-    if (a->opt.layout == CV_SAVE_FIXED && strcmp(a->path, "-") == 0)
+    if (a->opt.fixed_layout && strcmp(a->path, "-") == 0)
         return cli_usage(argv, "--layout fixed writes a file with holes, which a pipe has not");
+    a->opt.compress = a->work.compress;
+    a->opt.threads = a->work.threads;
+    a->opt.parents = cli_parents_list(&a->parents, a->parents_list);
     return 0;
 }
 
@@ -63,52 +67,50 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
     struct cv_error err = CV_ERROR_INIT;
     int opt;
 
-    *a = (struct save_args){ .opt = { .cancel = &c->cancel }, .after = CV_SAVE_DESTROY };
-    cli_mem_defaults(&a->opt.mem);
+    *a = (struct save_args){ .opt = { .size = sizeof a->opt } };
     while ((opt = getopt_long(argc, argv, "cp", options, NULL)) != -1) {
         switch (opt) {
         case 'c':
         case 'p':
-            if (a->after != CV_SAVE_DESTROY)
+            if (a->opt.after != CONVOY_AFTER_DESTROY)
                 return cli_usage(argv, "-c and -p exclude each other");
-            a->after = opt == 'c' ? CV_SAVE_CONTINUE : CV_SAVE_LEAVE_PAUSED;
+            a->opt.after = opt == 'c' ? CONVOY_AFTER_CONTINUE : CONVOY_AFTER_PAUSE;
             break;
         case 'l': a->opt.live = true; break;
-        case 'f': a->opt.force = true; break;
+        case 'f': a->opt.force = 1; break;
         case 'j': c->json_events = true; break;
         case 'P': a->opt.parent = optarg; break;
         case 'D':
             if (cli_parents_add(&a->parents, optarg, &err) < 0)
                 return cli_error(&err);
-            a->opt.parents = &a->parents;
             break;
         case 'H': a->opt.page_hashes = true; break;
         case 'q': a->quiesce = true; break;
         case 'Y':
             if (strcmp(optarg, "fixed") != 0 && strcmp(optarg, "stream") != 0)
                 return cli_usage(argv, "--layout takes stream or fixed");
-            a->opt.layout = strcmp(optarg, "fixed") == 0 ? CV_SAVE_FIXED : CV_SAVE_STREAM;
+            a->opt.fixed_layout = strcmp(optarg, "fixed") == 0;
             break;
         case 'F': a->opt.at_freeze = optarg; break;
         case 'O':
-            if (cli_seconds(optarg, "--freeze-timeout", &a->opt.freeze_timeout_ms, &err) < 0)
+            if (cli_seconds(optarg, "--freeze-timeout", &a->opt.freeze_timeout_s, &err) < 0)
                 return cli_error(&err);
             break;
         case 'E':
-            if (cli_seconds(optarg, "--emulator-timeout", &a->opt.emulator_timeout_ms, &err) < 0)
+            if (cli_seconds(optarg, "--emulator-timeout", &a->opt.emulator_timeout_s, &err) < 0)
                 return cli_error(&err);
             break;
         case 'S':
-            if (cli_seconds(optarg, "--suspend-timeout", &a->opt.suspend_timeout_ms, &err) < 0)
+            if (cli_seconds(optarg, "--suspend-timeout", &a->opt.suspend_timeout_s, &err) < 0)
                 return cli_error(&err);
             break;
         case 'L':
-            if (cli_seconds(optarg, "--stall-timeout", &a->opt.stall_ms, &err) < 0)
+            if (cli_seconds(optarg, "--stall-timeout", &a->opt.stall_timeout_s, &err) < 0)
                 return cli_error(&err);
             break;
-        case 'C': a->compress_given = true; /* fall through */
+        case 'C':
         case 'T':
-            if (cli_mem_option(&a->opt.mem, opt, optarg, &err) < 0)
+            if (cli_work_option(&a->work, opt, optarg, &err) < 0)
                 return cli_error(&err);
             break;
         default: return cli_usage(argv, NULL);
@@ -117,7 +119,7 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
     return check(a, argc - optind, argv);
 }
 
-static void print_report(const struct save_args *a, const struct cv_save_report *r)
+static void print_report(const struct save_args *a, const convoy_save_report *r)
 {
     /* On stdout lies the image when it goes to a pipe. */
     fprintf(strcmp(a->path, "-") == 0 ? stderr : stdout,
@@ -129,42 +131,51 @@ static void print_report(const struct save_args *a, const struct cv_save_report 
             (double)r->last_pages_ns / 1e9, (double)r->states_ns / 1e9, (double)r->tail_ns / 1e9);
 }
 
-static int quiesce(struct cli *c, struct cv_host *h, const struct save_args *a)
+static int quiesce(convoy_host *h, const struct save_args *a)
 {
-    struct cv_save_report r = { 0 };
-    struct cv_error err = CV_ERROR_INIT;
-    CV_AUTO_BUF output = { 0 };
+    convoy_save_report r = { .size = sizeof r };
+    convoy_error err;
+    char *output = NULL;
+    size_t length = 0;
 
-    int rc = cv_save_quiesce(h, a->who, &a->opt, &c->sink, &r, &output, &err);
-    fwrite(output.data, 1, output.len, stdout);
+    int rc = convoy_quiesce(h, a->who, &a->opt, &r, &output, &length, &err);
+    if (output != NULL)
+        fwrite(output, 1, length, stdout);
+    convoy_free(output);
     if (rc < 0)
-        return cli_error(&err);
+        return cli_failed(&err);
     fprintf(stderr, "%s: guest stopped for %.2f s (suspend %.2f, emulators %.2f, command %.2f)\n", a->who,
             (double)r.down_ns / 1e9, (double)r.suspend_ns / 1e9, (double)r.stop_ns / 1e9, (double)r.freeze_ns / 1e9);
     return 0;
 }
 
+static int save(convoy_host *h, const struct save_args *a)
+{
+    convoy_save_report report = { .size = sizeof report };
+    convoy_error err;
+
+    int rc = strcmp(a->path, "-") == 0 ? convoy_save_fd(h, a->who, STDOUT_FILENO, &a->opt, &report, &err)
+                                       : convoy_save(h, a->who, a->path, &a->opt, &report, &err);
+    if (rc < 0)
+        return cli_failed(&err);
+    print_report(a, &report);
+    return 0;
+}
+
 int cmd_save(struct cli *c, int argc, char **argv)
 {
-    struct cv_save_report report = { 0 };
-    struct cv_error err = CV_ERROR_INIT;
     struct save_args a;
     int status = parse(c, argc, argv, &a);
 
     if (status != 0)
         return status;
-    int fd = a.path != NULL && strcmp(a.path, "-") == 0 ? STDOUT_FILENO : -1;
-    if (fd >= 0 && isatty(fd))
+    if (!a.quiesce && strcmp(a.path, "-") == 0 && isatty(STDOUT_FILENO))
         return cli_usage(argv, "an image is not written to a terminal");
-    struct cv_host *h = cli_host(c, &status);
+    convoy_host *h = cli_host(c, &status);
     if (h == NULL)
         return status;
-    if (a.quiesce)
-        status = quiesce(c, h, &a);
-    else if (cv_save_to(h, a.who, a.path, fd, a.after, &a.opt, &c->sink, &report, &err) < 0)
-        status = cli_error(&err);
-    else
-        print_report(&a, &report);
-    h->ops->close(h);
+    a.opt.cancel = c->stop;
+    status = a.quiesce ? quiesce(h, &a) : save(h, &a);
+    cli_host_close(c, h);
     return status;
 }

@@ -304,6 +304,17 @@ int cv_monitor_run(struct cv_host *host, uint32_t domid, struct cv_cancel *cance
     return rc;
 }
 
+int cv_monitor_guest(struct cv_host *host, uint32_t domid, struct cv_cancel *cancel, struct cv_sink *sink,
+                     struct cv_error *err)
+{
+    if (!cv_guest_is_ours(host, domid))
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "domain %u is not convoy's: whoever made it watches over it", domid);
+    while (domid != 0)
+        if (cv_monitor_run(host, domid, cancel, sink, &domid, err) < 0)
+            return -1;
+    return 0;
+}
+
 int cv_monitor_spawn(const char *program, uint32_t domid, const char *name, struct cv_error *err)
 {
     char who[16], log[256];

@@ -12,7 +12,11 @@
  * Returns when it has been executed; an error when it could not be. */
 int cv_monitor_spawn(const char *program, uint32_t domid, const char *name, struct cv_error *err) CV_CHECKED;
 
-/* What that process does: returns 0 when the guest has ended and nothing of it is left.
+/* What that process does, with the guests that take each other's place.  CV_E_UNSUPPORTED: not one of ours. */
+int cv_monitor_guest(struct cv_host *host, uint32_t domid, struct cv_cancel *cancel, struct cv_sink *sink,
+                     struct cv_error *err) CV_CHECKED;
+
+/* One of them: returns 0 when the guest has ended and nothing of it is left.
  * *next_out: domid of the guest that took its place (on_reboot = "restart"), or 0. */
 int cv_monitor_run(struct cv_host *host, uint32_t domid, struct cv_cancel *cancel, struct cv_sink *sink,
                    uint32_t *next_out, struct cv_error *err) CV_CHECKED;

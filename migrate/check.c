@@ -8,11 +8,14 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "guest/blockers.h"
+#include "handover/unsettled.h"
 #include "migrate/offer.h"
 #include "stream-format/stream.h"
 
 #define HELLO_MS 30000
 #define OFFER_MS 60000
+#define ANSWER_MS 20000 /* of the emulators */
 
 struct check {
     const struct cv_migrate_options *opt;
@@ -97,6 +100,48 @@ int cv_migrate_check(struct cv_guest *g, const struct cv_migrate_options *opt, s
     cv_msg_dispose(&c.answer);
     cv_offer_dispose(&c.offer);
     return rc < 0 ? cv_context(err, "%s", opt->peer) : 0;
+}
+
+static void check_unsettled(const struct cv_check_request *q, const struct cv_guest *g, struct cv_findings *found)
+{
+    static const uint8_t none[16];
+    struct cv_error err = CV_ERROR_INIT;
+
+    if (g->domid != 0 && cv_unsettled_refuse(q->store, g->spec.uuid, none, &err) < 0)
+        cv_findings_add(found, "unsettled", &err, NULL);
+}
+
+/* What would be said of it there; that it cannot be asked is in the way, too. */
+static void check_there(const struct cv_check_request *q, struct cv_guest *g, struct cv_findings *found)
+{
+    struct cv_migrate_options opt = {
+        .command = q->command, .peer = q->peer, .store = q->store, .live = true, .cancel = q->cancel
+    };
+    struct cv_error err = CV_ERROR_INIT;
+    char ssh[1024];
+    int rc = 0;
+
+    if (g->domid == 0 || cv_findings_errors(found) > 0) {
+        cv_findings_warn(found, "host", "%s was not asked: the guest cannot leave", q->peer);
+        return;
+    }
+    if (q->command == NULL) {
+        rc = cv_peer_ssh_command(q->peer, ssh, sizeof ssh, &err);
+        opt.command = ssh;
+    }
+    if (rc < 0 || cv_migrate_check(g, &opt, found, &err) < 0)
+        cv_findings_add(found, "host", &err, NULL);
+}
+
+void cv_check_guest(struct cv_host *host, const struct cv_check_request *q, struct cv_sink *sink, struct cv_guest *g,
+                    struct cv_findings *found)
+{
+    struct cv_emu_wait w = { .deadline_ms = cv_after_ms(ANSWER_MS), .cancel = q->cancel };
+
+    cv_guest_check(host, q->who, &w, sink, g, found);
+    check_unsettled(q, g, found);
+    if (q->peer != NULL)
+        check_there(q, g, found);
 }
 
 int cv_migrate_answer_check(struct cv_chan *chan, struct cv_offer_check *c, const struct cv_msg_offer *offer,

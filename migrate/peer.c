@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/text.h"
 
 #define PIPE_BYTES (1 << 20)
 #define END_MS 3000
@@ -90,25 +91,11 @@ void cv_peer_end(struct cv_peer *p, int64_t wait_ms)
     p->pid = 0;
 }
 
-/* Nothing that ssh could take for an option of its own, or the shell there for more than a word. */
-static bool is_host(const char *text)
-{
-    const char *at = strrchr(text, '@');
-
-    for (const char *p = text; *p; p++)
-        if ((unsigned char)*p <= ' ' || *p == 0x7f)
-            return false;
-    if (at != NULL && (at == text || text[0] == '-'))
-        return false;
-    const char *name = at != NULL ? at + 1 : text;
-    return name[0] != '\0' && name[0] != '-';
-}
-
 int cv_peer_ssh_command(const char *host, char *buf, size_t size, struct cv_error *err)
 {
     size_t n = strlen(SSH);
 
-    if (!is_host(host))
+    if (!cv_text_is_host(host))
         return cv_fail(err, CV_E_INVALID, 0, "'%s' is not [USER@]HOST", host);
     if (4 * strlen(host) + n + 64 > size)
         return cv_fail(err, CV_E_INVALID, 0, "the host's name is too long");
