@@ -7,8 +7,7 @@
 #include "host/host.h"
 
 /* who: name or domid.  Errors: CV_E_NOT_FOUND; those of cv_guest_may_touch. */
-int cv_guest_pause_named(struct cv_host *host, const char *who, struct cv_sink *sink,
-                         struct cv_error *err) CV_CHECKED;
+int cv_guest_pause_named(struct cv_host *host, const char *who, struct cv_sink *sink, struct cv_error *err) CV_CHECKED;
 /* cv_guest_unpause. */
 int cv_guest_unpause_named(struct cv_host *host, const char *who, bool *ran_out, struct cv_sink *sink,
                            struct cv_error *err) CV_CHECKED;
