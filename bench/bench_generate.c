@@ -6,7 +6,7 @@
 
 #include "base/fd.h"
 #include "bench/bench_stream.h"
-#include "memory/generator.h"
+#include "tests/support/generator.h"
 
 #define PIECE 1024u /* pages */
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* incremental [MIB [PERCENT...]]: how large and how fast is the second image of a guest of which so much has changed?
- * Memory is generated (memory/generator.h); the changed pages lie apart, which is the hardest case for a compressor.
- * One JSON line for each percentage: bytes of the full image with and without hashes, of the incremental one, and of
- * the changed pages alone, compressed as densely as a full image is; seconds of a full and of the incremental save. */
+ * Memory is generated (tests/support/generator.h); the changed pages lie apart, which is the hardest case for a
+ * compressor. One JSON line for each percentage: bytes of the full image with and without hashes, of the incremental
+ * one, and of the changed pages alone, compressed as densely as a full image is; seconds of a full and of the
+ * incremental save. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "memory/generator.h"
+#include "tests/support/generator.h"
 #include "memory/hashes.h"
 #include "memory/pipeline.h"
 #include "stream-format/bodies.h"

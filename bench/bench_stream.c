@@ -16,11 +16,11 @@
 #include "base/fd.h"
 #include "bench/bench_stream.h"
 #include "memory/file_sink.h"
-#include "memory/file_source.h"
+#include "tests/support/file_source.h"
 #include "memory/fixed.h"
 #include "memory/hashes.h"
 #include "memory/pipeline.h"
-#include "memory/ram.h"
+#include "tests/support/ram.h"
 #include "stream-format/bodies.h"
 
 struct args {

@@ -17,7 +17,7 @@
 #include "convert/merge.h"
 #include "image/image.h"
 #include "image/report.h"
-#include "memory/ram.h"
+#include "tests/support/ram.h"
 #include "restore/internal.h"
 #include "tests/fuzz/forge.h"
 #include "tests/support/fake_host.h"

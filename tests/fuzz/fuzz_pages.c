@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "memory/ram.h"
+#include "tests/support/ram.h"
 #include "memory/unpack.h"
 
 #define PAGES 4096u

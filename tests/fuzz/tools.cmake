@@ -9,7 +9,7 @@ if(TARGET convoy_convert AND TARGET convoy_restore AND CHECK_FOUND)
     SEEDS "${CMAKE_CURRENT_SOURCE_DIR}/seeds/image" tests/golden/valid RUNS 60)
   convoy_fuzz(fuzz_chain
     SOURCES fuzz_chain.c forge_stream.c forge_json.c ${fake_host}
-    LINKS convoy_convert convoy_restore convoy_test_streams PkgConfig::JANSSON
+    LINKS convoy_made_memory convoy_convert convoy_restore convoy_test_streams PkgConfig::JANSSON
     SEEDS "${CMAKE_CURRENT_SOURCE_DIR}/seeds/chain" RUNS 60)
 endif()
 # Writes tests/fuzz/seeds/{talk,emulators,image} anew, by hand: what is committed stays.

@@ -5,4 +5,4 @@ target_link_libraries(convoy_test_memory PUBLIC convoy_memory convoy_options Pkg
 convoy_test(test_memory SOURCES test_memory.c LINKS convoy_test_memory TIMEOUT 600)
 convoy_test(test_memory_codec SOURCES test_memory_codec.c LINKS convoy_test_memory)
 convoy_test(test_memory_faults SOURCES test_memory_faults.c LINKS convoy_test_memory TIMEOUT 600)
-convoy_test(test_memory_parts SOURCES test_memory_parts.c LINKS convoy_test_memory)
+convoy_test(test_memory_parts SOURCES test_memory_parts.c LINKS convoy_test_memory convoy_made_memory)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "memory/ram.h"
+#include "tests/support/ram.h"
 
 #include <string.h>
 

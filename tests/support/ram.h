@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Plain memory of this process as page source and sink: measurements, tests, and whoever has a guest mapped whole. */
-#ifndef CONVOY_MEMORY_RAM_H
-#define CONVOY_MEMORY_RAM_H
+#ifndef CONVOY_TESTS_RAM_H
+#define CONVOY_TESTS_RAM_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the generator puts into pages.  Private to generator.c and tests. */
-#ifndef CONVOY_MEMORY_GENERATOR_FILL_H
-#define CONVOY_MEMORY_GENERATOR_FILL_H
+#ifndef CONVOY_TESTS_GENERATOR_FILL_H
+#define CONVOY_TESTS_GENERATOR_FILL_H
 
 #include <stdint.h>
 

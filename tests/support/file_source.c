@@ -2,7 +2,7 @@
 /* Pages are read, not mapped: entering a page into the page table and taking it out again costs as much as copying it
  * on bare metal, and several times that on a virtual machine whose page tables are shadowed (docs/performance.md).  It
  * also keeps a file that shrinks from being a SIGBUS.  Holes of a sparse file are zero without a look. */
-#include "memory/file_source.h"
+#include "tests/support/file_source.h"
 
 #include <errno.h>
 #include <fcntl.h>

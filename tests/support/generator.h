@@ -4,8 +4,8 @@
  * Of all pages 77.9 % are zero, as in the memory of a real host (docs/performance.md); the others are text,
  * machine code, heaps full of pointers, slabs of like objects, page tables and random bytes (caches of compressed
  * files), in runs of a few pages to a few hundred.  The same seed and pfn always give the same page. */
-#ifndef CONVOY_MEMORY_GENERATOR_H
-#define CONVOY_MEMORY_GENERATOR_H
+#ifndef CONVOY_TESTS_GENERATOR_H
+#define CONVOY_TESTS_GENERATOR_H
 
 #include <stdbool.h>
 #include <stdint.h>

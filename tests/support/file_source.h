@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A raw memory image as a page source: byte 4096 * n of the file is the first of pfn n. */
-#ifndef CONVOY_MEMORY_FILE_SOURCE_H
-#define CONVOY_MEMORY_FILE_SOURCE_H
+#ifndef CONVOY_TESTS_FILE_SOURCE_H
+#define CONVOY_TESTS_FILE_SOURCE_H
 
 #include <stdint.h>
 

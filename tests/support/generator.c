@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "memory/generator.h"
+#include "tests/support/generator.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "memory/generator_fill.h"
+#include "tests/support/generator_fill.h"
 
 #define REGION 4096u /* pages; runs do not cross regions, so that any page can be made alone */
 

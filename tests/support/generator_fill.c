@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "memory/generator_fill.h"
+#include "tests/support/generator_fill.h"
 
 #include <string.h>
 
