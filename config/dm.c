@@ -113,130 +113,203 @@ static int read_args(struct cv_reader *r, struct cv_dm_entry *e, const char *val
     return 0;
 }
 
-static int read_number(struct cv_reader *r, struct cv_dm_entry *e, const char *word, const char *value, long long min,
-                       long long max, long long *out, struct cv_error *err)
+/* ---- the keys: a function for each kind of value, and a row for each key ---- */
+
+/* One key=value of an entry. */
+struct pair {
+    struct cv_reader *r;
+    struct cv_dm_entry *e;
+    const char *word, *value; /* word: as written, for messages */
+};
+
+static int pair_fail(const struct pair *p, struct cv_error *err, const char *why)
 {
-    if (cv_text_number(value, min, max, out))
-        return 0;
-    return entry_fail(r, e, CV_E_INVALID, err, word, "is no number in range");
+    return entry_fail(p->r, p->e, CV_E_INVALID, err, p->word, why);
 }
 
-static int read_name(struct cv_reader *r, struct cv_dm_entry *e, const char *word, const char *value,
-                     struct cv_error *err)
+static int number_in(const struct pair *p, long long min, long long max, long long *out, struct cv_error *err)
 {
-    if (!good_name(value))
-        return entry_fail(r, e, CV_E_INVALID, err, word, "a name has 1 to 32 letters, digits, - and _");
-    e->dm.name = cv_pool_string(&r->c->pool, value);
+    return cv_text_number(p->value, min, max, out) ? 0 : pair_fail(p, err, "is no number in range");
+}
+
+static int take_name(const struct pair *p, struct cv_error *err)
+{
+    if (!good_name(p->value))
+        return pair_fail(p, err, "a name has 1 to 32 letters, digits, - and _");
+    p->e->dm.name = cv_pool_string(&p->r->c->pool, p->value);
     return 0;
 }
 
-static int read_path(struct cv_reader *r, struct cv_dm_entry *e, const char *word, const char *value, const char **out,
-                     struct cv_error *err)
+static int take_path(const struct pair *p, const char **out, struct cv_error *err)
 {
-    if (value[0] != '/')
-        return entry_fail(r, e, CV_E_INVALID, err, word, "must be an absolute path");
-    *out = cv_pool_string(&r->c->pool, value);
+    if (p->value[0] != '/')
+        return pair_fail(p, err, "must be an absolute path");
+    *out = cv_pool_string(&p->r->c->pool, p->value);
     return 0;
 }
+
+static int take_model(const struct pair *p, struct cv_error *err) { return take_path(p, &p->e->dm.model, err); }
+
+static int take_qmp(const struct pair *p, struct cv_error *err)
+{
+    p->e->dm.attach = true;
+    return take_path(p, &p->e->dm.qmp, err);
+}
+
+static int take_pid(const struct pair *p, struct cv_error *err)
+{
+    long long v;
+
+    p->e->dm.attach = true;
+    if (number_in(p, 2, 0x7fffffff, &v, err) < 0)
+        return -1;
+    p->e->dm.pid = (int)v;
+    return 0;
+}
+
+static int take_rank(const struct pair *p, struct cv_error *err)
+{
+    long long v;
+
+    p->e->has_rank = true;
+    if (number_in(p, 0, 1000, &v, err) < 0)
+        return -1;
+    p->e->dm.rank = (int)v;
+    return 0;
+}
+
+static int take_reserve(const struct pair *p, struct cv_error *err)
+{
+    long long v;
+
+    if (number_in(p, 1, 1024, &v, err) < 0)
+        return -1;
+    p->e->dm.reserve_mib = (unsigned)v;
+    return 0;
+}
+
+static int take_msi(const struct pair *p, struct cv_error *err)
+{
+    long long v;
+
+    if (number_in(p, 0, 1, &v, err) < 0)
+        return -1;
+    p->e->dm.msi = v != 0 ? CV_CHOICE_YES : CV_CHOICE_NO;
+    return 0;
+}
+
+static int take_default(const struct pair *p, struct cv_error *err)
+{
+    long long v;
+
+    if (number_in(p, 0, 1, &v, err) < 0)
+        return -1;
+    p->e->named_default = v != 0;
+    return 0;
+}
+
+static void join(const struct pair *p, const char **list)
+{
+    *list = cv_pool_printf(&p->r->c->pool, "%s%s%s", *list, **list ? "+" : "", p->value);
+}
+
+static int take_vifs(const struct pair *p, struct cv_error *err)
+{
+    (void)err;
+    join(p, &p->e->vifs);
+    return 0;
+}
+
+static int take_disks(const struct pair *p, struct cv_error *err)
+{
+    (void)err;
+    join(p, &p->e->disks);
+    return 0;
+}
+
+static int take_version(const struct pair *p, struct cv_error *err)
+{
+    if (*p->value == '\0' || strspn(p->value, "0123456789.") != strlen(p->value))
+        return pair_fail(p, err, "must be numbers and dots, such as 7.2");
+    p->e->dm.version = cv_pool_string(&p->r->c->pool, p->value);
+    return 0;
+}
+
+static int take_machine(const struct pair *p, struct cv_error *err)
+{
+    (void)err;
+    p->e->dm.machine = cv_pool_string(&p->r->c->pool, p->value);
+    return 0;
+}
+
+static int take_caps(const struct pair *p, struct cv_error *err)
+{
+    return read_caps(p->r, p->e, p->word, p->value, err);
+}
+
+static int take_devices(const struct pair *p, struct cv_error *err)
+{
+    return read_devices(p->r, p->e, p->word, p->value, err);
+}
+
+static int take_args(const struct pair *p, struct cv_error *err)
+{
+    (void)err;
+    return read_args(p->r, p->e, p->value);
+}
+
+static int take_arg(const struct pair *p, struct cv_error *err)
+{
+    struct cv_pool *pool = &p->r->c->pool;
+
+    (void)err;
+    cv_strings_add(pool, &p->e->dm.args, cv_pool_string(pool, p->value));
+    return 0;
+}
+
+/* once: a bit for what may be given one time, by whichever of its names; 0: as often as one likes. */
+static const struct {
+    const char *key;
+    unsigned once;
+    int (*take)(const struct pair *p, struct cv_error *err);
+} keys[] = {
+    { "name", 1u << 0, take_name },
+    { "model", 1u << 1, take_model },
+    { "path", 1u << 1, take_model },
+    { "qmp", 1u << 2, take_qmp },
+    { "pid", 1u << 3, take_pid },
+    { "rank", 1u << 4, take_rank },
+    { "reserve", 1u << 5, take_reserve },
+    { "default", 1u << 6, take_default },
+    { "version", 1u << 7, take_version },
+    { "machine", 1u << 8, take_machine },
+    { "msi", 1u << 9, take_msi },
+    { "vifs", 0, take_vifs },
+    { "disks", 0, take_disks },
+    { "caps", 0, take_caps },
+    { "device", 0, take_devices },
+    { "devices", 0, take_devices },
+    { "args", 0, take_args },
+    { "arg", 0, take_arg },
+};
 
 static int read_pair(struct cv_reader *r, struct cv_dm_entry *e, const char *word, struct cv_error *err)
 {
-    struct cv_pool *pool = &r->c->pool;
-    const char *value = strchr(word, '=');
-    long long v = 0;
+    const char *sign = strchr(word, '=');
+    struct pair p = { .r = r, .e = e, .word = word, .value = sign != NULL ? sign + 1 : "" };
 
-    if (value == NULL)
-        return entry_fail(r, e, CV_E_INVALID, err, word, "must be key=value");
-    size_t key = (size_t)(value++ - word);
-#define IS(name) (key == strlen(name) && strncmp(word, name, key) == 0)
-#define ONCE(field)                                                          \
-    do {                                                                     \
-        if (*(field))                                                        \
-            return entry_fail(r, e, CV_E_INVALID, err, word, "given twice"); \
-    } while (0)
-#define ONCE_NUMBER(bit)                                                     \
-    do {                                                                     \
-        if (e->numbers & (bit))                                              \
-            return entry_fail(r, e, CV_E_INVALID, err, word, "given twice"); \
-        e->numbers |= (bit);                                                 \
-    } while (0)
-    if (IS("name")) {
-        ONCE(e->dm.name);
-        return read_name(r, e, word, value, err);
+    if (sign == NULL)
+        return pair_fail(&p, err, "must be key=value");
+    size_t len = (size_t)(sign - word);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        if (strlen(keys[i].key) != len || strncmp(word, keys[i].key, len) != 0)
+            continue;
+        if (e->given & keys[i].once)
+            return pair_fail(&p, err, "given twice");
+        e->given |= keys[i].once;
+        return keys[i].take(&p, err);
     }
-    if (IS("model") || IS("path")) {
-        ONCE(e->dm.model);
-        return read_path(r, e, word, value, &e->dm.model, err);
-    }
-    if (IS("qmp")) {
-        ONCE(e->dm.qmp);
-        e->dm.attach = true;
-        return read_path(r, e, word, value, &e->dm.qmp, err);
-    }
-    if (IS("pid")) {
-        ONCE_NUMBER(1u);
-        e->dm.attach = true;
-        if (read_number(r, e, word, value, 2, 0x7fffffff, &v, err) < 0)
-            return -1;
-        e->dm.pid = (int)v;
-        return 0;
-    }
-    if (IS("rank")) {
-        ONCE_NUMBER(2u);
-        e->has_rank = true;
-        if (read_number(r, e, word, value, 0, 1000, &v, err) < 0)
-            return -1;
-        e->dm.rank = (int)v;
-        return 0;
-    }
-    if (IS("reserve")) {
-        ONCE_NUMBER(4u);
-        if (read_number(r, e, word, value, 1, 1024, &v, err) < 0)
-            return -1;
-        e->dm.reserve_mib = (unsigned)v;
-        return 0;
-    }
-    if (IS("msi")) {
-        ONCE_NUMBER(16u);
-        if (read_number(r, e, word, value, 0, 1, &v, err) < 0)
-            return -1;
-        e->dm.msi = v != 0 ? CV_CHOICE_YES : CV_CHOICE_NO;
-        return 0;
-    }
-    if (IS("default")) {
-        ONCE_NUMBER(8u);
-        if (read_number(r, e, word, value, 0, 1, &v, err) < 0)
-            return -1;
-        e->named_default = v != 0;
-        return 0;
-    }
-    if (IS("vifs") || IS("disks")) {
-        const char **list = IS("vifs") ? &e->vifs : &e->disks;
-        *list = cv_pool_printf(pool, "%s%s%s", *list, **list ? "+" : "", value);
-        return 0;
-    }
-    if (IS("version") && (*value == '\0' || strspn(value, "0123456789.") != strlen(value)))
-        return entry_fail(r, e, CV_E_INVALID, err, word, "must be numbers and dots, such as 7.2");
-    if (IS("version") || IS("machine")) {
-        const char **field = IS("version") ? &e->dm.version : &e->dm.machine;
-        ONCE(*field);
-        *field = cv_pool_string(pool, value);
-        return 0;
-    }
-    if (IS("caps"))
-        return read_caps(r, e, word, value, err);
-    if (IS("device") || IS("devices"))
-        return read_devices(r, e, word, value, err);
-    if (IS("args"))
-        return read_args(r, e, value);
-    if (IS("arg")) {
-        cv_strings_add(pool, &e->dm.args, cv_pool_string(pool, value));
-        return 0;
-    }
-#undef ONCE_NUMBER
-#undef ONCE
-#undef IS
-    return entry_fail(r, e, CV_E_INVALID, err, word, "unknown key");
+    return pair_fail(&p, err, "unknown key");
 }
 
 /* Splits at commas outside of brackets. */

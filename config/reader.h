@@ -80,8 +80,8 @@ struct cv_dm_entry {
     struct cv_config_dm dm;
     const char *vifs, *disks;
     bool has_rank, named_default;
-    unsigned numbers; /* which keys with a number were given, one bit each */
-    unsigned number;  /* 1 = first, for messages */
+    unsigned given;  /* which of the keys that are given once were, one bit each */
+    unsigned number; /* 1 = first, for messages */
 };
 int cv_config_read_entry(struct cv_reader *r, XLU_ConfigList *list, int i, struct cv_dm_entry *e,
                          struct cv_error *err) CV_CHECKED; /* dm.c */
