@@ -4,7 +4,7 @@
 
 #include "config/reader.h"
 
-static int read_vga(struct cv_reader *r, struct cv_error *err)
+static int read_vga(struct cv_config_reader *r, struct cv_error *err)
 {
     static const struct {
         const char *word;
@@ -52,7 +52,7 @@ static int read_vga(struct cv_reader *r, struct cv_error *err)
 
 /* "address", "address:display", or the same with an IPv6 address in brackets, as QEMU has it; the display moves to
  * vncdisplay. */
-static int check_listen(struct cv_reader *r, struct cv_error *err)
+static int check_listen(struct cv_config_reader *r, struct cv_error *err)
 {
     struct cv_guest_config *c = r->c;
     const char *listen = c->vnclisten, *end = *listen == '[' ? strchr(listen, ']') : NULL;
@@ -78,7 +78,7 @@ static int check_listen(struct cv_reader *r, struct cv_error *err)
 
 #define ONLY_VNC "only vnc is supported: vnc = 1 shows the same display"
 
-static int read_vnc(struct cv_reader *r, struct cv_error *err)
+static int read_vnc(struct cv_config_reader *r, struct cv_error *err)
 {
     struct cv_guest_config *c = r->c;
     long long display = 0;
@@ -111,7 +111,7 @@ static int read_vnc(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
-static int read_serial(struct cv_reader *r, struct cv_error *err)
+static int read_serial(struct cv_config_reader *r, struct cv_error *err)
 {
     if (cv_reader_strings(r, "serial", &r->c->serials, err) < 0)
         return -1;
@@ -127,7 +127,7 @@ static int read_serial(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
-static int read_audio(struct cv_reader *r, struct cv_error *err)
+static int read_audio(struct cv_config_reader *r, struct cv_error *err)
 {
     const char *text = "";
 
@@ -139,7 +139,7 @@ static int read_audio(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
-static int read_usb(struct cv_reader *r, struct cv_error *err)
+static int read_usb(struct cv_config_reader *r, struct cv_error *err)
 {
     static const char *const words[][2] = {
         { "tablet", "usb-tablet" }, { "mouse", "usb-mouse" }, { "keyboard", "usb-kbd" }, { "kbd", "usb-kbd" }
@@ -189,7 +189,7 @@ static bool usbctrl_word(char *word, const char **type, long long *version)
     return true;
 }
 
-static int read_usbctrl(struct cv_reader *r, struct cv_error *err)
+static int read_usbctrl(struct cv_config_reader *r, struct cv_error *err)
 {
     struct cv_guest_config *c = r->c;
     struct cv_strings list = { 0 };
@@ -221,10 +221,10 @@ static int read_usbctrl(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
-int cv_config_read_devices(struct cv_reader *r, struct cv_error *err)
+int cv_config_read_devices(struct cv_config_reader *r, struct cv_error *err)
 {
-    static int (*const parts[])(struct cv_reader *, struct cv_error *) = { read_vnc,   read_vga, read_serial,
-                                                                           read_audio, read_usb, read_usbctrl };
+    static int (*const parts[])(struct cv_config_reader *, struct cv_error *) = { read_vnc,   read_vga, read_serial,
+                                                                                  read_audio, read_usb, read_usbctrl };
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         cv_reader_keep(r, parts[i](r, err), err);

@@ -7,7 +7,7 @@
 
 #include "config/reader.h"
 
-static int disk_fail(struct cv_reader *r, unsigned n, enum cv_code code, struct cv_error *err, const char *spec,
+static int disk_fail(struct cv_config_reader *r, unsigned n, enum cv_code code, struct cv_error *err, const char *spec,
                      const char *why)
 {
     return cv_reader_fail(r, "disk", code, err, "entry %u '%.120s': %s", n + 1, spec, why);
@@ -100,7 +100,7 @@ static const char *format_of(const libxl_device_disk *d)
 }
 
 /* xl looks for what does not begin with '/' in /dev; a file beside us comes first. */
-static const char *absolute_target(struct cv_reader *r, const char *path)
+static const char *absolute_target(struct cv_config_reader *r, const char *path)
 {
     const char *dev = cv_pool_printf(&r->c->pool, "/dev/%s", path);
 
@@ -118,14 +118,14 @@ static bool named(const struct cv_config_disk *d, const char *prefix)
 }
 
 /* xl: the first letters of any name have a place on the chipset's IDE (or AHCI); the others are PV only. */
-static bool on_chipset(const struct cv_reader *r, const struct cv_config_disk *d)
+static bool on_chipset(const struct cv_config_reader *r, const struct cv_config_disk *d)
 {
     return named(d, "hd") || (named(d, "xvd") && letter_of(d) <= (r->hd_on_ahci ? 'f' : 'd'));
 }
 
 /* Which controller a device name means when no model= is given; CV_DISK_UNDECIDED: none, the disk is PV only.
  * -1 and *why otherwise. */
-static int standard_model(struct cv_reader *r, const struct cv_config_disk *d, const char **why)
+static int standard_model(struct cv_config_reader *r, const struct cv_config_disk *d, const char **why)
 {
     if (named(d, "sd")) {
         *why = "emulated SCSI disks are not supported; model=ahci, virtio-blk or nvme names another controller";
@@ -171,7 +171,7 @@ static const char *backend_of(const libxl_device_disk *d)
     return d->backend == LIBXL_DISK_BACKEND_PHY ? "phy" : d->backend == LIBXL_DISK_BACKEND_QDISK ? "qdisk" : "";
 }
 
-static int convert(struct cv_reader *r, unsigned n, const char *spec, const libxl_device_disk *d,
+static int convert(struct cv_config_reader *r, unsigned n, const char *spec, const libxl_device_disk *d,
                    const struct own_words *own, struct cv_error *err)
 {
     struct cv_pool *pool = &r->c->pool;
@@ -208,7 +208,7 @@ static int convert(struct cv_reader *r, unsigned n, const char *spec, const libx
 /* The rule on halves (convoy.cfg(5)): what the default emulator has on its chipset is PV too, as in xl, because its
  * platform device unplugs the emulated half of a guest that takes the PV one; nothing can unplug what a secondary one
  * has.  "" or why the configuration cannot have what it asks for. */
-static const char *settle_halves(struct cv_reader *r, unsigned n, bool model_given)
+static const char *settle_halves(struct cv_config_reader *r, unsigned n, bool model_given)
 {
     struct cv_config_disk *d = &r->c->disks[n];
     bool asked = r->disk_pv[n] == 1 || (r->disk_pv[n] < 0 && (r->disk_pv_words >> n & 1));
@@ -250,7 +250,7 @@ static bool is_readonly_xvd(const struct cv_config_disk *d, int model)
            (model == CV_DISK_IDE || model == CV_DISK_AHCI);
 }
 
-int cv_config_settle_disk(struct cv_reader *r, unsigned n, struct cv_error *err)
+int cv_config_settle_disk(struct cv_config_reader *r, unsigned n, struct cv_error *err)
 {
     struct cv_config_disk *d = &r->c->disks[n];
     bool model_given = d->model != CV_DISK_UNDECIDED;
@@ -295,7 +295,7 @@ static const char *clash(const struct cv_config_disk *a, const struct cv_config_
     return "";
 }
 
-int cv_config_check_disks(struct cv_reader *r, struct cv_error *err)
+int cv_config_check_disks(struct cv_config_reader *r, struct cv_error *err)
 {
     struct cv_guest_config *c = r->c;
 
@@ -308,7 +308,7 @@ int cv_config_check_disks(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
-static int read_disk(struct cv_reader *r, unsigned n, const char *spec, struct cv_error *err)
+static int read_disk(struct cv_config_reader *r, unsigned n, const char *spec, struct cv_error *err)
 {
     char plain[2048];
     const char *one = plain;
@@ -330,7 +330,7 @@ static int read_disk(struct cv_reader *r, unsigned n, const char *spec, struct c
     return rc;
 }
 
-int cv_config_read_disks(struct cv_reader *r, struct cv_error *err)
+int cv_config_read_disks(struct cv_config_reader *r, struct cv_error *err)
 {
     struct cv_strings specs = { 0 };
     const char *hdtype = "ide";

@@ -8,7 +8,7 @@
 
 #define ENTRY_BYTES_MAX 4096
 
-static int entry_fail(struct cv_reader *r, const struct cv_dm_entry *e, enum cv_code code, struct cv_error *err,
+static int entry_fail(struct cv_config_reader *r, const struct cv_dm_entry *e, enum cv_code code, struct cv_error *err,
                       const char *word, const char *why)
 {
     return cv_reader_fail(r, "device_models", code, err, "entry %u%s%s%s: '%.120s': %s", e->number,
@@ -25,7 +25,7 @@ static bool good_name(const char *name)
     return len >= 1 && len <= CV_DM_NAME_MAX;
 }
 
-static int read_caps(struct cv_reader *r, struct cv_dm_entry *e, const char *word, const char *value,
+static int read_caps(struct cv_config_reader *r, struct cv_dm_entry *e, const char *word, const char *value,
                      struct cv_error *err)
 {
     while (*value) {
@@ -44,8 +44,8 @@ static int read_caps(struct cv_reader *r, struct cv_dm_entry *e, const char *wor
 }
 
 /* driver[,prop=value...]: id is taken, what the layout decides is refused. */
-static int read_device(struct cv_reader *r, struct cv_dm_entry *e, const char *word, const char *text, size_t len,
-                       struct cv_error *err)
+static int read_device(struct cv_config_reader *r, struct cv_dm_entry *e, const char *word, const char *text,
+                       size_t len, struct cv_error *err)
 {
     struct cv_pool *pool = &r->c->pool;
     struct cv_config_device *d = &e->dm.devices[e->dm.device_count];
@@ -80,7 +80,7 @@ static int read_device(struct cv_reader *r, struct cv_dm_entry *e, const char *w
 }
 
 /* devices=[edu,dma_mask=0xff][pvpanic-pci], or one device without brackets. */
-static int read_devices(struct cv_reader *r, struct cv_dm_entry *e, const char *word, const char *value,
+static int read_devices(struct cv_config_reader *r, struct cv_dm_entry *e, const char *word, const char *value,
                         struct cv_error *err)
 {
     if (*value != '[')
@@ -97,7 +97,7 @@ static int read_devices(struct cv_reader *r, struct cv_dm_entry *e, const char *
 }
 
 /* args=[-trace foo -D log]: split at blanks. */
-static int read_args(struct cv_reader *r, struct cv_dm_entry *e, const char *value)
+static int read_args(struct cv_config_reader *r, struct cv_dm_entry *e, const char *value)
 {
     size_t len = strlen(value), bracket = *value == '[' && len > 1 && value[len - 1] == ']';
     const char *p = value + bracket, *end = value + len - bracket;
@@ -117,7 +117,7 @@ static int read_args(struct cv_reader *r, struct cv_dm_entry *e, const char *val
 
 /* One key=value of an entry. */
 struct pair {
-    struct cv_reader *r;
+    struct cv_config_reader *r;
     struct cv_dm_entry *e;
     const char *word, *value; /* word: as written, for messages */
 };
@@ -293,7 +293,7 @@ static const struct {
     { "arg", 0, take_arg },
 };
 
-static int read_pair(struct cv_reader *r, struct cv_dm_entry *e, const char *word, struct cv_error *err)
+static int read_pair(struct cv_config_reader *r, struct cv_dm_entry *e, const char *word, struct cv_error *err)
 {
     const char *sign = strchr(word, '=');
     struct pair p = { .r = r, .e = e, .word = word, .value = sign != NULL ? sign + 1 : "" };
@@ -313,7 +313,7 @@ static int read_pair(struct cv_reader *r, struct cv_dm_entry *e, const char *wor
 }
 
 /* Splits at commas outside of brackets. */
-static int read_string_entry(struct cv_reader *r, struct cv_dm_entry *e, const char *text, struct cv_error *err)
+static int read_string_entry(struct cv_config_reader *r, struct cv_dm_entry *e, const char *text, struct cv_error *err)
 {
     char word[ENTRY_BYTES_MAX];
     size_t at = 0, depth = 0;
@@ -340,7 +340,8 @@ static int read_string_entry(struct cv_reader *r, struct cv_dm_entry *e, const c
     return depth == 0 ? 0 : entry_fail(r, e, CV_E_INVALID, err, text, "a bracket is not closed");
 }
 
-static int read_list_entry(struct cv_reader *r, struct cv_dm_entry *e, XLU_ConfigList *list, struct cv_error *err)
+static int read_list_entry(struct cv_config_reader *r, struct cv_dm_entry *e, XLU_ConfigList *list,
+                           struct cv_error *err)
 {
     for (int i = 0; xlu_cfg_get_listitem2(list, i) != NULL; i++) {
         const char *word = xlu_cfg_get_listitem(list, i);
@@ -354,7 +355,7 @@ static int read_list_entry(struct cv_reader *r, struct cv_dm_entry *e, XLU_Confi
     return 0;
 }
 
-static int check_entry(struct cv_reader *r, const struct cv_dm_entry *e, struct cv_error *err)
+static int check_entry(struct cv_config_reader *r, const struct cv_dm_entry *e, struct cv_error *err)
 {
     const struct cv_config_dm *dm = &e->dm;
 
@@ -372,7 +373,8 @@ static int check_entry(struct cv_reader *r, const struct cv_dm_entry *e, struct 
     return 0;
 }
 
-int cv_config_read_entry(struct cv_reader *r, XLU_ConfigList *list, int i, struct cv_dm_entry *e, struct cv_error *err)
+int cv_config_read_entry(struct cv_config_reader *r, XLU_ConfigList *list, int i, struct cv_dm_entry *e,
+                         struct cv_error *err)
 {
     XLU_ConfigValue *value = xlu_cfg_get_listitem2(list, i);
     XLU_ConfigList *sub;

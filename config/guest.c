@@ -9,7 +9,7 @@
 #define HVM_VCPUS_MAX 128 /* Xen: HVM_MAX_VCPUS */
 #define MEMORY_MIB_MAX (16LL * 1024 * 1024)
 
-static int read_name(struct cv_reader *r, struct cv_error *err)
+static int read_name(struct cv_config_reader *r, struct cv_error *err)
 {
     struct cv_guest_config *c = r->c;
 
@@ -22,7 +22,7 @@ static int read_name(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
-static int read_uuid(struct cv_reader *r, struct cv_error *err)
+static int read_uuid(struct cv_config_reader *r, struct cv_error *err)
 {
     const char *text = NULL;
 
@@ -38,7 +38,7 @@ static int read_uuid(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
-static int read_type(struct cv_reader *r, struct cv_error *err)
+static int read_type(struct cv_config_reader *r, struct cv_error *err)
 {
     const char *type = "", *builder = "";
 
@@ -55,7 +55,7 @@ static int read_type(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
-static int read_memory(struct cv_reader *r, struct cv_error *err)
+static int read_memory(struct cv_config_reader *r, struct cv_error *err)
 {
     long long memory = 0, maxmem = 0, shadow = 0;
 
@@ -77,7 +77,7 @@ static int read_memory(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
-static int read_vcpus(struct cv_reader *r, struct cv_error *err)
+static int read_vcpus(struct cv_config_reader *r, struct cv_error *err)
 {
     long long vcpus = 1, maxvcpus = 0;
 
@@ -93,7 +93,7 @@ static int read_vcpus(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
-static int read_limits(struct cv_reader *r, struct cv_error *err)
+static int read_limits(struct cv_config_reader *r, struct cv_error *err)
 {
     long long grants = 0, maptrack = 0, channels = 0;
 
@@ -108,7 +108,7 @@ static int read_limits(struct cv_reader *r, struct cv_error *err)
 }
 
 /* Set on the domain's vCPUs by the host (base/cpuset.h); which CPUs there are is known there only. */
-static int read_affinity(struct cv_reader *r, const char *key, const char **out, struct cv_error *err)
+static int read_affinity(struct cv_config_reader *r, const char *key, const char **out, struct cv_error *err)
 {
     struct cv_strings words = { 0 };
     XLU_ConfigList *list;
@@ -130,15 +130,18 @@ static int read_affinity(struct cv_reader *r, const char *key, const char **out,
     return 0;
 }
 
-static int read_cpus(struct cv_reader *r, struct cv_error *err) { return read_affinity(r, "cpus", &r->c->cpus, err); }
+static int read_cpus(struct cv_config_reader *r, struct cv_error *err)
+{
+    return read_affinity(r, "cpus", &r->c->cpus, err);
+}
 
-static int read_soft_cpus(struct cv_reader *r, struct cv_error *err)
+static int read_soft_cpus(struct cv_config_reader *r, struct cv_error *err)
 {
     return read_affinity(r, "cpus_soft", &r->c->cpus_soft, err);
 }
 
 /* Bounds are Xen's (credit and credit2 have the same for the weight). */
-static int read_scheduling(struct cv_reader *r, struct cv_error *err)
+static int read_scheduling(struct cv_config_reader *r, struct cv_error *err)
 {
     long long weight = 0, cap = 0;
 
@@ -154,7 +157,7 @@ static int read_scheduling(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
-static int read_boot(struct cv_reader *r, struct cv_error *err)
+static int read_boot(struct cv_config_reader *r, struct cv_error *err)
 {
     struct cv_guest_config *c = r->c;
     const char *root = "", *extra = "";
@@ -195,7 +198,7 @@ static int read_boot(struct cv_reader *r, struct cv_error *err)
 }
 
 /* A file whose name travels with the guest. */
-static int read_file_name(struct cv_reader *r, const char *key, const char **out, struct cv_error *err)
+static int read_file_name(struct cv_config_reader *r, const char *key, const char **out, struct cv_error *err)
 {
     *out = "";
     if (cv_reader_string(r, key, out, err) < 0)
@@ -208,7 +211,7 @@ static int read_file_name(struct cv_reader *r, const char *key, const char **out
 
 #define ONLY_SEABIOS "'%s': only seabios is supported: the guest's disk has to boot without UEFI"
 
-static int read_firmware(struct cv_reader *r, struct cv_error *err)
+static int read_firmware(struct cv_config_reader *r, struct cv_error *err)
 {
     struct cv_guest_config *c = r->c;
     const char *bios = "", *firmware = "", *version = "";
@@ -229,7 +232,7 @@ static int read_firmware(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
-static int read_switches(struct cv_reader *r, struct cv_error *err)
+static int read_switches(struct cv_config_reader *r, struct cv_error *err)
 {
     struct cv_guest_config *c = r->c;
     const struct {
@@ -266,7 +269,7 @@ static int read_switches(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
-static int read_tsc_mode(struct cv_reader *r, struct cv_error *err)
+static int read_tsc_mode(struct cv_config_reader *r, struct cv_error *err)
 {
     static const char *const words[] = { "default", "always_emulate", "native" };
     const char *text = "default";
@@ -285,7 +288,7 @@ static int read_tsc_mode(struct cv_reader *r, struct cv_error *err)
 }
 
 /* Xen's numbers are the words' positions. */
-static int read_timer_mode(struct cv_reader *r, struct cv_error *err)
+static int read_timer_mode(struct cv_config_reader *r, struct cv_error *err)
 {
     static const char *const words[] = { "delay_for_missed_ticks", "no_delay_for_missed_ticks",
                                          "no_missed_ticks_pending", "one_missed_tick_pending" };
@@ -303,7 +306,7 @@ static int read_timer_mode(struct cv_reader *r, struct cv_error *err)
 }
 
 /* Bits of HVM_PARAM_VIRIDIAN; groups and the boolean's meaning as in libxl. */
-static int read_viridian(struct cv_reader *r, struct cv_error *err)
+static int read_viridian(struct cv_config_reader *r, struct cv_error *err)
 {
     enum { BASE = 1, NO_FREQ = 2, FREQ = 1 << 30 };
     static const struct {
@@ -350,7 +353,7 @@ static int read_viridian(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
-static int refuse_action(struct cv_reader *r, const char *key, enum cv_action action, struct cv_error *err)
+static int refuse_action(struct cv_config_reader *r, const char *key, enum cv_action action, struct cv_error *err)
 {
     if (!cv_reader_has(r, key))
         return 0;
@@ -364,7 +367,7 @@ static int refuse_action(struct cv_reader *r, const char *key, enum cv_action ac
     return 0;
 }
 
-static int read_action(struct cv_reader *r, const char *key, enum cv_action standard, enum cv_action *out,
+static int read_action(struct cv_config_reader *r, const char *key, enum cv_action standard, enum cv_action *out,
                        struct cv_error *err)
 {
     static const char *const words[] = { "destroy",          "restart",          "rename-restart", "preserve",
@@ -381,7 +384,7 @@ static int read_action(struct cv_reader *r, const char *key, enum cv_action stan
     return cv_reader_fail(r, key, CV_E_INVALID, err, "unknown action '%s'", text);
 }
 
-static int read_actions(struct cv_reader *r, struct cv_error *err)
+static int read_actions(struct cv_config_reader *r, struct cv_error *err)
 {
     struct cv_guest_config *c = r->c;
     const struct {
@@ -398,9 +401,9 @@ static int read_actions(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
-int cv_config_read_guest(struct cv_reader *r, struct cv_error *err)
+int cv_config_read_guest(struct cv_config_reader *r, struct cv_error *err)
 {
-    static int (*const parts[])(struct cv_reader *, struct cv_error *) = {
+    static int (*const parts[])(struct cv_config_reader *, struct cv_error *) = {
         read_type,     read_name,       read_uuid,       read_memory,  read_vcpus,    read_limits,
         read_cpus,     read_soft_cpus,  read_scheduling, read_boot,    read_firmware, read_switches,
         read_tsc_mode, read_timer_mode, read_viridian,   read_actions,

@@ -18,7 +18,7 @@ static int check_text(const char *text, size_t len, const char *source, struct c
     return 0;
 }
 
-static int open_reader(struct cv_reader *r, struct cv_error *err)
+static int open_reader(struct cv_config_reader *r, struct cv_error *err)
 {
     r->report = open_memstream(&r->report_text, &r->report_len);
     if (r->report != NULL)
@@ -28,7 +28,7 @@ static int open_reader(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
-static void close_reader(struct cv_reader *r)
+static void close_reader(struct cv_config_reader *r)
 {
     if (r->cfg != NULL)
         xlu_cfg_destroy(r->cfg);
@@ -38,7 +38,7 @@ static void close_reader(struct cv_reader *r)
 }
 
 /* An emulator has a channel for each vcpu and one more; the store and the console have one each. */
-static int check_channels(struct cv_reader *r, struct cv_error *err)
+static int check_channels(struct cv_config_reader *r, struct cv_error *err)
 {
     unsigned needed = r->c->dm_count * (r->c->maxvcpus + 1) + 2;
 
@@ -49,7 +49,7 @@ static int check_channels(struct cv_reader *r, struct cv_error *err)
 }
 
 /* Lines "file:line: config parsing error near `x': ...": libxlutil goes on behind each.  The last one is err. */
-static int take_complaints(struct cv_reader *r, struct cv_error *err)
+static int take_complaints(struct cv_config_reader *r, struct cv_error *err)
 {
     fflush(r->report);
     cv_fail(err, CV_E_INVALID, 0, "syntax error");
@@ -64,7 +64,7 @@ static int take_complaints(struct cv_reader *r, struct cv_error *err)
     return -1;
 }
 
-static int read_text(struct cv_reader *r, const char *text, size_t len, struct cv_error *err)
+static int read_text(struct cv_config_reader *r, const char *text, size_t len, struct cv_error *err)
 {
     if (open_reader(r, err) < 0)
         return -1;
@@ -77,7 +77,7 @@ static int read_text(struct cv_reader *r, const char *text, size_t len, struct c
 }
 
 /* Each part is read, whatever is wrong in another: the user is told everything at once. */
-static int read_all(struct cv_reader *r, const char *text, size_t len, struct cv_error *err)
+static int read_all(struct cv_config_reader *r, const char *text, size_t len, struct cv_error *err)
 {
     if (cv_reader_keep(r, read_text(r, text, len, err), err) < 0)
         return -1;
@@ -117,7 +117,7 @@ int cv_guest_config_examine(const char *text, size_t len, const char *source, st
                             struct cv_findings *found, struct cv_error *err)
 {
     struct cv_error e = CV_ERROR_INIT;
-    struct cv_reader r = { .c = out, .found = found };
+    struct cv_config_reader r = { .c = out, .found = found };
 
     memset(out, 0, sizeof *out);
     out->source = r.source = cv_pool_string(&out->pool, source);

@@ -8,7 +8,7 @@
 
 #define CAPS_MOVABLE ((unsigned)(CV_CAP_SERIAL | CV_CAP_AUDIO | CV_CAP_USB))
 
-static int owners_fail(struct cv_reader *r, enum cv_code code, struct cv_error *err, const char *text)
+static int owners_fail(struct cv_config_reader *r, enum cv_code code, struct cv_error *err, const char *text)
 {
     return cv_reader_fail(r, "device_models", code, err, "%s", text);
 }
@@ -20,7 +20,7 @@ static bool claims_nothing(const struct cv_dm_entry *e)
 
 enum default_rule { NAMED_DEFAULT, IMMOVABLE_CAP, CLAIMS_NOTHING };
 
-static int two_defaults(struct cv_reader *r, enum default_rule rule, const char *first, const char *second,
+static int two_defaults(struct cv_config_reader *r, enum default_rule rule, const char *first, const char *second,
                         struct cv_error *err)
 {
     const char *key = "device_models";
@@ -40,7 +40,7 @@ static int two_defaults(struct cv_reader *r, enum default_rule rule, const char 
 
 /* Which entry is the default one: default=1, else the one with a capability that cannot move, else the one that claims
  * nothing.  -1: none, so one is added. */
-static int find_default(struct cv_reader *r, const struct cv_dm_entry *entries, unsigned count, int *which,
+static int find_default(struct cv_config_reader *r, const struct cv_dm_entry *entries, unsigned count, int *which,
                         struct cv_error *err)
 {
     *which = -1;
@@ -59,7 +59,8 @@ static int find_default(struct cv_reader *r, const struct cv_dm_entry *entries, 
     return 0;
 }
 
-static int check_names(struct cv_reader *r, const struct cv_dm_entry *entries, unsigned count, struct cv_error *err)
+static int check_names(struct cv_config_reader *r, const struct cv_dm_entry *entries, unsigned count,
+                       struct cv_error *err)
 {
     for (unsigned i = 0; i < count; i++)
         for (unsigned k = 0; k < i; k++)
@@ -102,7 +103,7 @@ static int *owner_of(struct cv_guest_config *c, bool disk, int i)
     return disk ? &c->disks[i].owner : &c->vifs[i].owner;
 }
 
-static int claim_list(struct cv_reader *r, int dm, const char *list, bool disk, struct cv_error *err)
+static int claim_list(struct cv_config_reader *r, int dm, const char *list, bool disk, struct cv_error *err)
 {
     struct cv_guest_config *c = r->c;
     const char *what = disk ? "disk" : "vif";
@@ -126,7 +127,7 @@ static int claim_list(struct cv_reader *r, int dm, const char *list, bool disk, 
     return 0;
 }
 
-static int check_caps(struct cv_reader *r, struct cv_error *err)
+static int check_caps(struct cv_config_reader *r, struct cv_error *err)
 {
     struct cv_guest_config *c = r->c;
     unsigned claimed = 0;
@@ -147,7 +148,7 @@ static int check_caps(struct cv_reader *r, struct cv_error *err)
 }
 
 /* The default emulator's ioreq server must have the highest id, so it is created last. */
-static int check_ranks(struct cv_reader *r, const struct cv_dm_entry *const *order, struct cv_error *err)
+static int check_ranks(struct cv_config_reader *r, const struct cv_dm_entry *const *order, struct cv_error *err)
 {
     struct cv_guest_config *c = r->c;
     int highest = -1;
@@ -172,7 +173,7 @@ static int check_ranks(struct cv_reader *r, const struct cv_dm_entry *const *ord
     return 0;
 }
 
-static int place(struct cv_reader *r, const struct cv_dm_entry *entries, unsigned count, int which,
+static int place(struct cv_config_reader *r, const struct cv_dm_entry *entries, unsigned count, int which,
                  const struct cv_dm_entry *order[CV_DM_MAX], struct cv_error *err)
 {
     struct cv_guest_config *c = r->c;
@@ -205,7 +206,8 @@ static int place(struct cv_reader *r, const struct cv_dm_entry *entries, unsigne
     return 0;
 }
 
-int cv_config_settle_owners(struct cv_reader *r, struct cv_dm_entry *entries, unsigned count, struct cv_error *err)
+int cv_config_settle_owners(struct cv_config_reader *r, struct cv_dm_entry *entries, unsigned count,
+                            struct cv_error *err)
 {
     const struct cv_dm_entry *order[CV_DM_MAX];
     struct cv_guest_config *c = r->c;
@@ -236,7 +238,7 @@ int cv_config_settle_owners(struct cv_reader *r, struct cv_dm_entry *entries, un
 }
 
 /* device_model_override and device_model_args of xl.cfg(5) belong to the default emulator. */
-static int read_old_keys(struct cv_reader *r, struct cv_error *err)
+static int read_old_keys(struct cv_config_reader *r, struct cv_error *err)
 {
     static const char *const keys[] = { "device_model_args", "device_model_args_hvm" };
     struct cv_config_dm *dm = &r->c->dms[0];
@@ -265,7 +267,7 @@ static int read_old_keys(struct cv_reader *r, struct cv_error *err)
     return cv_pool_check(&r->c->pool, err);
 }
 
-int cv_config_read_dms(struct cv_reader *r, struct cv_error *err)
+int cv_config_read_dms(struct cv_config_reader *r, struct cv_error *err)
 {
     struct cv_dm_entry *entries = cv_pool_zalloc(&r->c->pool, CV_DM_MAX + 1, sizeof *entries);
     XLU_ConfigList *list = NULL;

@@ -56,7 +56,7 @@ static void forget(struct cv_guest_config *c)
 }
 
 /* xl would take these. */
-static int refuse_others(struct cv_reader *r, struct cv_error *err)
+static int refuse_others(struct cv_config_reader *r, struct cv_error *err)
 {
     static const char *const keys[][2] = {
         { "bootloader", "is not supported: kernel and ramdisk boot a PVH guest" },
@@ -76,7 +76,7 @@ static int refuse_others(struct cv_reader *r, struct cv_error *err)
     return 0;
 }
 
-int cv_config_settle_pvh(struct cv_reader *r, struct cv_error *err)
+int cv_config_settle_pvh(struct cv_config_reader *r, struct cv_error *err)
 {
     if (!r->c->pvh)
         return 0;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-int cv_reader_context(struct cv_reader *r, const char *key, struct cv_error *err)
+int cv_reader_context(struct cv_config_reader *r, const char *key, struct cv_error *err)
 {
     unsigned line = cv_keys_line(&r->keys, key);
 
@@ -18,7 +18,8 @@ int cv_reader_context(struct cv_reader *r, const char *key, struct cv_error *err
     return cv_context(err, "%s:%u: %s", r->source, line, key);
 }
 
-int cv_reader_fail(struct cv_reader *r, const char *key, enum cv_code code, struct cv_error *err, const char *fmt, ...)
+int cv_reader_fail(struct cv_config_reader *r, const char *key, enum cv_code code, struct cv_error *err,
+                   const char *fmt, ...)
 {
     va_list ap;
 
@@ -28,7 +29,7 @@ int cv_reader_fail(struct cv_reader *r, const char *key, enum cv_code code, stru
     return cv_reader_context(r, key, err);
 }
 
-bool cv_reader_is_bad(const struct cv_reader *r, const char *key)
+bool cv_reader_is_bad(const struct cv_config_reader *r, const char *key)
 {
     for (size_t i = 0; i < r->found->count; i++)
         if (r->found->items[i].code != CV_OK && strcmp(r->found->items[i].check, key) == 0)
@@ -36,7 +37,7 @@ bool cv_reader_is_bad(const struct cv_reader *r, const char *key)
     return false;
 }
 
-int cv_reader_keep(struct cv_reader *r, int rc, struct cv_error *mine)
+int cv_reader_keep(struct cv_config_reader *r, int rc, struct cv_error *mine)
 {
     static const char *const devices[] = { "disk", "vif", "device_models", "usbdevice", "serial" };
     const char *key = r->failed_key != NULL ? r->failed_key : "";
@@ -53,7 +54,7 @@ int cv_reader_keep(struct cv_reader *r, int rc, struct cv_error *mine)
     return rc;
 }
 
-void cv_reader_warn(struct cv_reader *r, const char *key, const char *fmt, ...)
+void cv_reader_warn(struct cv_config_reader *r, const char *key, const char *fmt, ...)
 {
     unsigned line = cv_keys_line(&r->keys, key);
     char text[400];
@@ -68,7 +69,7 @@ void cv_reader_warn(struct cv_reader *r, const char *key, const char *fmt, ...)
         cv_findings_warn(r->found, key, "%s:%u: %s: %s", r->source, line, key, text);
 }
 
-const char *cv_reader_reported(struct cv_reader *r)
+const char *cv_reader_reported(struct cv_config_reader *r)
 {
     const char *first = "";
 
@@ -81,10 +82,10 @@ const char *cv_reader_reported(struct cv_reader *r)
     return first;
 }
 
-bool cv_reader_has(struct cv_reader *r, const char *key) { return cv_keys_line(&r->keys, key) != 0; }
+bool cv_reader_has(struct cv_config_reader *r, const char *key) { return cv_keys_line(&r->keys, key) != 0; }
 
 /* libxlutil answers with errno values; ESRCH means absent. */
-static int wrong_kind(struct cv_reader *r, const char *key, const char *wanted)
+static int wrong_kind(struct cv_config_reader *r, const char *key, const char *wanted)
 {
     struct cv_error err = CV_ERROR_INIT;
 
@@ -92,7 +93,7 @@ static int wrong_kind(struct cv_reader *r, const char *key, const char *wanted)
     return 0;
 }
 
-int cv_reader_string(struct cv_reader *r, const char *key, const char **out, struct cv_error *err)
+int cv_reader_string(struct cv_config_reader *r, const char *key, const char **out, struct cv_error *err)
 {
     const char *value;
     int rc = xlu_cfg_get_string(r->cfg, key, &value, 1);
@@ -105,7 +106,7 @@ int cv_reader_string(struct cv_reader *r, const char *key, const char **out, str
     return cv_pool_check(&r->c->pool, err);
 }
 
-const char *cv_reader_absolute(struct cv_reader *r, const char *path)
+const char *cv_reader_absolute(struct cv_config_reader *r, const char *path)
 {
     char cwd[4096];
 
@@ -126,7 +127,7 @@ bool cv_text_number(const char *text, long long min, long long max, long long *o
     return true;
 }
 
-int cv_reader_number(struct cv_reader *r, const char *key, long long min, long long max, long long *out,
+int cv_reader_number(struct cv_config_reader *r, const char *key, long long min, long long max, long long *out,
                      struct cv_error *err)
 {
     const char *value;
@@ -143,7 +144,7 @@ int cv_reader_number(struct cv_reader *r, const char *key, long long min, long l
     return 0;
 }
 
-int cv_reader_bool(struct cv_reader *r, const char *key, bool *out, struct cv_error *err)
+int cv_reader_bool(struct cv_config_reader *r, const char *key, bool *out, struct cv_error *err)
 {
     long long v = *out;
     const char *value;
@@ -158,7 +159,7 @@ int cv_reader_bool(struct cv_reader *r, const char *key, bool *out, struct cv_er
     return 0;
 }
 
-int cv_reader_strings(struct cv_reader *r, const char *key, struct cv_strings *out, struct cv_error *err)
+int cv_reader_strings(struct cv_config_reader *r, const char *key, struct cv_strings *out, struct cv_error *err)
 {
     XLU_ConfigList *list;
     int count;

@@ -11,7 +11,7 @@
 #include "config/config.h"
 #include "config/keys.h"
 
-struct cv_reader {
+struct cv_config_reader {
     XLU_Config *cfg;
     FILE *report; /* what libxlutil complains about, a memory stream */
     char *report_text;
@@ -33,48 +33,50 @@ struct cv_reader {
 
 /* rc < 0: err is in the way of the guest, too.  A second error of one key says nothing new, unless the key is a list of
  * devices.  Leaves err empty.  Returns rc. */
-int cv_reader_keep(struct cv_reader *r, int rc, struct cv_error *err);
-void cv_reader_warn(struct cv_reader *r, const char *key, const char *fmt, ...) CV_PRINTF(3, 4);
+int cv_reader_keep(struct cv_config_reader *r, int rc, struct cv_error *err);
+void cv_reader_warn(struct cv_config_reader *r, const char *key, const char *fmt, ...) CV_PRINTF(3, 4);
 /* Was something found in the way of this key? */
-bool cv_reader_is_bad(const struct cv_reader *r, const char *key);
+bool cv_reader_is_bad(const struct cv_config_reader *r, const char *key);
 
 /* Fails with "<source>:<line>: <key>: <text>".  Returns -1. */
-int cv_reader_fail(struct cv_reader *r, const char *key, enum cv_code code, struct cv_error *err, const char *fmt, ...)
-    CV_PRINTF(5, 6);
+int cv_reader_fail(struct cv_config_reader *r, const char *key, enum cv_code code, struct cv_error *err,
+                   const char *fmt, ...) CV_PRINTF(5, 6);
 /* Puts "<source>:<line>: <key>: " in front of an error.  Returns -1. */
-int cv_reader_context(struct cv_reader *r, const char *key, struct cv_error *err);
+int cv_reader_context(struct cv_config_reader *r, const char *key, struct cv_error *err);
 /* First line that libxlutil has reported since the last call, in the pool; "" if none. */
-const char *cv_reader_reported(struct cv_reader *r);
+const char *cv_reader_reported(struct cv_config_reader *r);
 
-bool cv_reader_has(struct cv_reader *r, const char *key);
+bool cv_reader_has(struct cv_config_reader *r, const char *key);
 /* The getters leave *out alone when the key is absent or wrong; -1: no memory. */
-int cv_reader_string(struct cv_reader *r, const char *key, const char **out, struct cv_error *err) CV_CHECKED;
-int cv_reader_number(struct cv_reader *r, const char *key, long long min, long long max, long long *out,
+int cv_reader_string(struct cv_config_reader *r, const char *key, const char **out, struct cv_error *err) CV_CHECKED;
+int cv_reader_number(struct cv_config_reader *r, const char *key, long long min, long long max, long long *out,
                      struct cv_error *err) CV_CHECKED;
 /* Any number, as xl has it: 0 is false. */
-int cv_reader_bool(struct cv_reader *r, const char *key, bool *out, struct cv_error *err) CV_CHECKED;
+int cv_reader_bool(struct cv_config_reader *r, const char *key, bool *out, struct cv_error *err) CV_CHECKED;
 /* A list of strings, or one string as a list of one. */
-int cv_reader_strings(struct cv_reader *r, const char *key, struct cv_strings *out, struct cv_error *err) CV_CHECKED;
+int cv_reader_strings(struct cv_config_reader *r, const char *key, struct cv_strings *out,
+                      struct cv_error *err) CV_CHECKED;
 
 /* "" stays; a relative path is taken from the current folder, as xl does: a restore may begin in another one. */
-const char *cv_reader_absolute(struct cv_reader *r, const char *path);
+const char *cv_reader_absolute(struct cv_config_reader *r, const char *path);
 
 /* Bounded decimal (or 0x) number.  false if text is anything else. */
 bool cv_text_number(const char *text, long long min, long long max, long long *out);
 
 /* The parts, one file each. */
-int cv_config_read_guest(struct cv_reader *r, struct cv_error *err) CV_CHECKED;   /* guest.c */
-int cv_config_read_devices(struct cv_reader *r, struct cv_error *err) CV_CHECKED; /* builtin.c: vga, serial, usb, ... */
+int cv_config_read_guest(struct cv_config_reader *r, struct cv_error *err) CV_CHECKED; /* guest.c */
+int cv_config_read_devices(struct cv_config_reader *r,
+                           struct cv_error *err) CV_CHECKED; /* builtin.c: vga, serial, usb, ... */
 /* After these two: takes away what a PVH guest does not have. */
-int cv_config_settle_pvh(struct cv_reader *r, struct cv_error *err) CV_CHECKED; /* pvh.c */
-int cv_config_read_disks(struct cv_reader *r, struct cv_error *err) CV_CHECKED; /* disk.c */
+int cv_config_settle_pvh(struct cv_config_reader *r, struct cv_error *err) CV_CHECKED; /* pvh.c */
+int cv_config_read_disks(struct cv_config_reader *r, struct cv_error *err) CV_CHECKED; /* disk.c */
 /* After its owner is known: decides the controller and checks that it can be there. */
-int cv_config_settle_disk(struct cv_reader *r, unsigned n, struct cv_error *err) CV_CHECKED;
+int cv_config_settle_disk(struct cv_config_reader *r, unsigned n, struct cv_error *err) CV_CHECKED;
 /* All are settled: no disk is there twice. */
-int cv_config_check_disks(struct cv_reader *r, struct cv_error *err) CV_CHECKED;
-int cv_config_read_vifs(struct cv_reader *r, struct cv_error *err) CV_CHECKED; /* vif.c */
+int cv_config_check_disks(struct cv_config_reader *r, struct cv_error *err) CV_CHECKED;
+int cv_config_read_vifs(struct cv_config_reader *r, struct cv_error *err) CV_CHECKED; /* vif.c */
 /* After its owner is known: which halves it has. */
-int cv_config_settle_vif(struct cv_reader *r, unsigned n, struct cv_error *err) CV_CHECKED;
+int cv_config_settle_vif(struct cv_config_reader *r, unsigned n, struct cv_error *err) CV_CHECKED;
 /* One entry of device_models as written; claims are settled in owners.c when all are known. */
 struct cv_dm_entry {
     struct cv_config_dm dm;
@@ -83,10 +85,10 @@ struct cv_dm_entry {
     unsigned given;  /* which of the keys that are given once were, one bit each */
     unsigned number; /* 1 = first, for messages */
 };
-int cv_config_read_entry(struct cv_reader *r, XLU_ConfigList *list, int i, struct cv_dm_entry *e,
+int cv_config_read_entry(struct cv_config_reader *r, XLU_ConfigList *list, int i, struct cv_dm_entry *e,
                          struct cv_error *err) CV_CHECKED; /* dm.c */
-int cv_config_settle_owners(struct cv_reader *r, struct cv_dm_entry *entries, unsigned count,
-                            struct cv_error *err) CV_CHECKED;                 /* owners.c */
-int cv_config_read_dms(struct cv_reader *r, struct cv_error *err) CV_CHECKED; /* dm.c, owners.c */
+int cv_config_settle_owners(struct cv_config_reader *r, struct cv_dm_entry *entries, unsigned count,
+                            struct cv_error *err) CV_CHECKED;                        /* owners.c */
+int cv_config_read_dms(struct cv_config_reader *r, struct cv_error *err) CV_CHECKED; /* dm.c, owners.c */
 
 #endif

@@ -23,7 +23,7 @@ static const struct {
     { "vmxnet3", "vmxnet3" },
 };
 
-static int vif_fail(struct cv_reader *r, unsigned n, enum cv_code code, struct cv_error *err, const char *word,
+static int vif_fail(struct cv_config_reader *r, unsigned n, enum cv_code code, struct cv_error *err, const char *word,
                     const char *why)
 {
     return cv_reader_fail(r, "vif", code, err, "entry %u: '%.80s': %s", n + 1, word, why);
@@ -69,7 +69,7 @@ static bool good_ifname(const char *name, size_t max)
     return len > 0 && len <= max;
 }
 
-static int read_type(struct cv_reader *r, unsigned n, const char *word, const char *value, struct cv_error *err)
+static int read_type(struct cv_config_reader *r, unsigned n, const char *word, const char *value, struct cv_error *err)
 {
     if (strcmp(value, "vif") == 0)
         r->vif_is_pv_only |= 1u << n;
@@ -80,7 +80,7 @@ static int read_type(struct cv_reader *r, unsigned n, const char *word, const ch
     return 0;
 }
 
-static int read_model(struct cv_reader *r, unsigned n, const char *word, const char *value, struct cv_error *err)
+static int read_model(struct cv_config_reader *r, unsigned n, const char *word, const char *value, struct cv_error *err)
 {
     for (size_t i = 0; i < sizeof models / sizeof *models; i++)
         if (strcmp(value, models[i].word) == 0) {
@@ -91,7 +91,7 @@ static int read_model(struct cv_reader *r, unsigned n, const char *word, const c
                     "unknown model; known: rtl8139 e1000 e1000e virtio-net ne2k_pci pcnet vmxnet3");
 }
 
-static int read_rate(struct cv_reader *r, unsigned n, const char *word, const char *value, struct cv_error *err)
+static int read_rate(struct cv_config_reader *r, unsigned n, const char *word, const char *value, struct cv_error *err)
 {
     struct cv_config_vif *v = &r->c->vifs[n];
     libxl_device_nic nic;
@@ -108,7 +108,7 @@ static int read_rate(struct cv_reader *r, unsigned n, const char *word, const ch
 }
 
 /* Words that only a PV half can have. 0 unknown, 1 taken, -1. */
-static int read_pv_word(struct cv_reader *r, unsigned n, const char *word, size_t key, const char *value,
+static int read_pv_word(struct cv_config_reader *r, unsigned n, const char *word, size_t key, const char *value,
                         struct cv_error *err)
 {
     struct cv_config_vif *v = &r->c->vifs[n];
@@ -142,7 +142,7 @@ static int read_pv_word(struct cv_reader *r, unsigned n, const char *word, size_
 }
 
 /* The TAP is on the bridge by our own doing; any other script is the PV half's. */
-static void take_script(struct cv_reader *r, unsigned n, const char *value)
+static void take_script(struct cv_config_reader *r, unsigned n, const char *value)
 {
     const char *base = strrchr(value, '/') ? strrchr(value, '/') + 1 : value;
 
@@ -151,7 +151,7 @@ static void take_script(struct cv_reader *r, unsigned n, const char *value)
     r->c->vifs[n].script = cv_pool_string(&r->c->pool, value);
 }
 
-static int read_word(struct cv_reader *r, unsigned n, char *word, struct cv_error *err)
+static int read_word(struct cv_config_reader *r, unsigned n, char *word, struct cv_error *err)
 {
     struct cv_config_vif *v = &r->c->vifs[n];
     char *value = strchr(word, '=');
@@ -216,7 +216,7 @@ static bool given_before(const char *spec, const char *word, size_t bytes)
     return false;
 }
 
-static int read_vif(struct cv_reader *r, unsigned n, const char *spec, struct cv_error *err)
+static int read_vif(struct cv_config_reader *r, unsigned n, const char *spec, struct cv_error *err)
 {
     struct cv_config_vif *v = &r->c->vifs[n];
     char text[512];
@@ -249,7 +249,7 @@ static int read_vif(struct cv_reader *r, unsigned n, const char *spec, struct cv
 }
 
 /* The same rule as for disks (disk.c). */
-int cv_config_settle_vif(struct cv_reader *r, unsigned n, struct cv_error *err)
+int cv_config_settle_vif(struct cv_config_reader *r, unsigned n, struct cv_error *err)
 {
     struct cv_config_vif *v = &r->c->vifs[n];
     bool only = r->vif_is_pv_only >> n & 1;
@@ -275,7 +275,7 @@ int cv_config_settle_vif(struct cv_reader *r, unsigned n, struct cv_error *err)
     return *why ? vif_fail(r, n, CV_E_UNSUPPORTED, err, word, why) : 0;
 }
 
-int cv_config_read_vifs(struct cv_reader *r, struct cv_error *err)
+int cv_config_read_vifs(struct cv_config_reader *r, struct cv_error *err)
 {
     struct cv_strings specs = { 0 };
 
