@@ -24,3 +24,8 @@ if(TARGET convoy_api AND CHECK_FOUND)
     convoy_test(test_api_images SOURCES "${CMAKE_CURRENT_SOURCE_DIR}/test_api_images.c" LINKS convoy_api convoy_test_images)
   endif()
 endif()
+# HACKING.md's list for a record type, followed by somebody who knows nothing else.
+if(TARGET convoy AND TARGET convoy_convert)
+  add_test(NAME recipe COMMAND "${PROJECT_SOURCE_DIR}/tests/recipe" $<TARGET_FILE:convoy>)
+  set_tests_properties(recipe PROPERTIES LABELS full TIMEOUT 900)
+endif()
