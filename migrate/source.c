@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "guest/sweep.h"
 #include "migrate/effects.h"
 #include "migrate/source_internal.h"
 #include "handover/unsettled.h"
@@ -302,6 +303,8 @@ static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, i
     if (g->domid != 0 && g->host->ops->destroy(g->host, g->domid, err) < 0 &&
         (still_there(s, &gone, NULL) < 0 || !gone))
         return CV_EFFECT_FAILED;
+    if (g->domid != 0)
+        cv_guest_unwatch(g->host, g->domid);
     g->domid = 0;
     return CV_EFFECT_DONE;
 }

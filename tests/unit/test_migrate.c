@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../support/run_suite.h"
 #include "../support/two_hosts.h"
 #include "base/fd.h"
+#include "emulators/paths.h"
 
 START_TEST(it_moves)
 {
@@ -34,6 +36,27 @@ START_TEST(it_moves)
     ck_assert_uint_gt(r.timeline.bytes_wire, 0);
     ck_assert_int_gt(r.timeline.down.end_ns, r.timeline.down.start_ns);
     ck_assert_uint_eq(r.timeline.emulator_count, EMULATORS);
+    ck_assert(one_runs(&w, false));
+    world_end(&w);
+}
+END_TEST
+
+/* Whoever watched over the guest here was killed: its lock goes with what is left of the guest. */
+START_TEST(a_killed_monitor_leaves_nothing)
+{
+    struct cv_migrate_result r;
+    struct cv_error err = CV_ERROR_INIT;
+    char path[200];
+    struct world w;
+
+    world_begin(&w);
+    make_guest(&w.src, NULL);
+    cv_path_monitor_lock(w.src.dir, guest_of(&w.src)->domid, path, sizeof path);
+    FILE *f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    fclose(f);
+    ck_assert_msg(migrate(&w, false, &r, &err) == 0, "%s", emu_text(&err));
+    ck_assert_int_ne(access(path, F_OK), 0);
     ck_assert(one_runs(&w, false));
     world_end(&w);
 }
@@ -249,6 +272,7 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     tcase_set_timeout(t, 300);
     tcase_add_loop_test(t, it_moves, 0, 2);
+    tcase_add_test(t, a_killed_monitor_leaves_nothing);
     tcase_add_test(t, it_runs_until_the_emulators_wait);
     tcase_add_test(t, a_slow_offer_does_no_harm);
     tcase_add_test(t, events_and_report_are_documented);
