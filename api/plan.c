@@ -56,9 +56,9 @@ static void show_text(FILE *f, const char *path, const struct cv_guest *g)
     const struct cv_layout *l = &g->layout;
 
     fprintf(f, "%s: '%s' would have %u emulator%s, %llu MiB", path, g->spec.name, l->count, plural(l->count),
-            (unsigned long long)g->spec.target_kb / 1024);
-    if (g->spec.max_kb != g->spec.target_kb)
-        fprintf(f, " (up to %llu)", (unsigned long long)g->spec.max_kb / 1024);
+            (unsigned long long)g->spec.target_kib / 1024);
+    if (g->spec.max_kib != g->spec.target_kib)
+        fprintf(f, " (up to %llu)", (unsigned long long)g->spec.max_kib / 1024);
     fprintf(f, ", %u vcpu%s", g->spec.vcpus_online, plural(g->spec.vcpus_online));
     if (g->spec.vcpus != g->spec.vcpus_online)
         fprintf(f, " (up to %u)", g->spec.vcpus);
@@ -97,8 +97,8 @@ static int json_of(const struct cv_guest *g, bool taken, const struct cv_finding
             return -1;
         }
         json_object_set_new(o, "name", api_json_text(g->spec.name));
-        json_object_set_new(o, "memory_kib", json_integer((json_int_t)g->spec.target_kb));
-        json_object_set_new(o, "maxmem_kib", json_integer((json_int_t)g->spec.max_kb));
+        json_object_set_new(o, "memory_kib", json_integer((json_int_t)g->spec.target_kib));
+        json_object_set_new(o, "maxmem_kib", json_integer((json_int_t)g->spec.max_kib));
         json_object_set_new(o, "vcpus", json_integer(g->spec.vcpus_online));
         json_object_set_new(o, "maxvcpus", json_integer(g->spec.vcpus));
         json_object_set_new(o, "layout", json_loads(layout, 0, NULL));

@@ -106,13 +106,13 @@ static int put_memory(struct cv_writer *w, const struct cv_libxl_guest *p, uint6
 {
     CV_AUTO_BUF body = { 0 };
     const struct cv_domain_spec *s = &p->spec;
-    struct cv_physmap map = cv_physmap(s->ram_kb << 10, p->layout.mmio_start);
+    struct cv_physmap map = cv_physmap(s->ram_kib << 10, p->layout.mmio_start);
     struct cv_rec_memory rec = {
         .pfn_count = pfn_count,
-        .target_kib = s->target_kb,
-        .static_max_kib = s->max_kb,
-        .videoram_kib = s->video_kb,
-        .paging_pool_kib = s->paging_pool_kb,
+        .target_kib = s->target_kib,
+        .static_max_kib = s->max_kib,
+        .videoram_kib = s->video_kib,
+        .paging_pool_kib = s->paging_pool_kib,
     };
 
     cv_rec_memory_set_ram(&rec, &map);

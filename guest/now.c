@@ -40,11 +40,11 @@ static int read_kib(struct cv_guest *g, const char *name, uint64_t *kib, struct 
 
 static int read_memory(struct cv_guest *g, struct cv_error *err)
 {
-    uint64_t target = g->spec.target_kb - g->spec.video_kb; /* the node counts without video memory */
+    uint64_t target = g->spec.target_kib - g->spec.video_kib; /* the node counts without video memory */
 
-    if (read_kib(g, "memory/target", &target, err) < 0 || read_kib(g, "memory/static-max", &g->spec.max_kb, err) < 0)
+    if (read_kib(g, "memory/target", &target, err) < 0 || read_kib(g, "memory/static-max", &g->spec.max_kib, err) < 0)
         return -1;
-    g->spec.target_kb = target + g->spec.video_kb;
+    g->spec.target_kib = target + g->spec.video_kib;
     return 0;
 }
 

@@ -36,9 +36,9 @@ static int check_guest(const struct cv_image *img, struct cv_error *err)
         return bad(err, "record GUEST: the guest's type stands there twice, and differs");
     if (img->vcpus.max != s->vcpus)
         return bad(err, "record VCPUS: %u vCPUs, and GUEST says %u", img->vcpus.max, s->vcpus);
-    if (img->memory.static_max_kib != 0 && img->memory.static_max_kib != s->max_kb)
+    if (img->memory.static_max_kib != 0 && img->memory.static_max_kib != s->max_kib)
         return bad(err, "record MEMORY: static-max of %" PRIu64 " KiB, and GUEST says %" PRIu64,
-                   img->memory.static_max_kib, s->max_kb);
+                   img->memory.static_max_kib, s->max_kib);
     return 0;
 }
 

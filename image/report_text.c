@@ -130,8 +130,8 @@ static void put_guest(const struct cv_image *img, FILE *out)
         row(out, "uuid", "%s", uuid);
         row(out, "type", "%s", img->guest_type == CV_GUEST_HVM ? "HVM" : "PVH");
         row(out, "vCPUs", "%u of %u", s->vcpus_online, s->vcpus);
-        row(out, "memory", "%s of at most %s, video %" PRIu64 " MiB", cv_report_size(s->target_kb << 10, a, sizeof a),
-            cv_report_size(s->max_kb << 10, b, sizeof b), s->video_kb / 1024);
+        row(out, "memory", "%s of at most %s, video %" PRIu64 " MiB", cv_report_size(s->target_kib << 10, a, sizeof a),
+            cv_report_size(s->max_kib << 10, b, sizeof b), s->video_kib / 1024);
         row(out, "platform", "%s%s%s%s%s%s", s->hap ? "HAP" : "shadow", s->acpi ? ", ACPI" : "",
             s->apic ? ", APIC" : "", s->hpet ? ", HPET" : "", s->nested_hvm ? ", nested HVM" : "",
             s->viridian ? ", viridian" : "");

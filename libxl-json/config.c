@@ -200,11 +200,11 @@ static json_t *build_info(struct build *b, const struct cv_layout_dm *dm)
     set(b, o, "max_vcpus", json_integer(s->vcpus));
     set(b, o, "avail_vcpus", online);
     set(b, o, "tsc_mode", json_string(tsc[c->tsc_mode]));
-    set(b, o, "max_memkb", json_integer((json_int_t)s->max_kb));
-    set(b, o, "target_memkb", json_integer((json_int_t)s->target_kb));
-    set(b, o, "video_memkb", json_integer((json_int_t)s->video_kb));
-    if (s->paging_pool_kb != 0)
-        set(b, o, "shadow_memkb", json_integer((json_int_t)s->paging_pool_kb));
+    set(b, o, "max_memkb", json_integer((json_int_t)s->max_kib));
+    set(b, o, "target_memkb", json_integer((json_int_t)s->target_kib));
+    set(b, o, "video_memkb", json_integer((json_int_t)s->video_kib));
+    if (s->paging_pool_kib != 0)
+        set(b, o, "shadow_memkb", json_integer((json_int_t)s->paging_pool_kib));
     if (s->rtc_offset_s != 0)
         set(b, o, "rtc_timeoffset", json_integer((json_int_t)(uint32_t)s->rtc_offset_s));
     set_flag(b, o, "localtime", c->localtime);

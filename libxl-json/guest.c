@@ -17,11 +17,11 @@ static void take_facts(struct cv_libxl_guest *p)
     const struct cv_libxl_facts *f = &p->facts;
 
     /* xl.cfg counts in MiB; a balloon may have come to rest between two. */
-    if (f->target_kb > s->video_kb && f->target_kb <= s->max_kb) {
-        s->target_kb = f->target_kb;
-        s->ram_target_kb = f->target_kb - s->video_kb;
+    if (f->target_kib > s->video_kib && f->target_kib <= s->max_kib) {
+        s->target_kib = f->target_kib;
+        s->ram_target_kib = f->target_kib - s->video_kib;
     }
-    s->paging_pool_kb = f->shadow_kb;
+    s->paging_pool_kib = f->shadow_kib;
     s->timer_mode = f->timer_mode;
     s->max_evtchn_port = f->event_channels;
     /* Xen before 4.19 gives every HVM guest pirqs; later ones write down what they did. */

@@ -15,7 +15,7 @@
 
 /* What xl.cfg, as convoy reads it, has no key for. 0 = libxl's own choice. */
 struct cv_libxl_facts {
-    uint64_t target_kb, shadow_kb;
+    uint64_t target_kib, shadow_kib;
     uint32_t timer_mode; /* HVM_PARAM_TIMER_MODE's numbers */
     uint32_t event_channels;
     bool pirq, has_pirq; /* type.hvm.pirq: Xen 4.19 and later */

@@ -35,8 +35,8 @@ static void put_memory(struct cv_walk *w, json_t *b)
     cv_walk_put(w, "maxmem = %" PRIu64 "\nmemory = %" PRIu64 "\n", max / 1024, target / 1024);
     if (video != 0)
         cv_walk_put(w, "videoram = %" PRIu64 "\n", video / 1024);
-    w->facts->target_kb = target;
-    w->facts->shadow_kb = kib(w, b, "shadow_memkb");
+    w->facts->target_kib = target;
+    w->facts->shadow_kib = kib(w, b, "shadow_memkb");
     w->facts->event_channels = (uint32_t)kib(w, b, "event_channels");
     /* unsigned in libxl, and meant as signed */
     if (rtc != NULL && cv_walk_number(w, "rtc_timeoffset", rtc) != 0)

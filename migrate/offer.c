@@ -123,7 +123,7 @@ int cv_offer_make(struct cv_offer *o, struct cv_guest *g, bool live, struct cv_e
     m->name = g->spec.name;
     m->xen_major = f.version_major;
     m->xen_minor = f.version_minor;
-    m->memory_bytes = d.pages * CV_PAGE_SIZE + (g->spec.paging_pool_kb << 10);
+    m->memory_bytes = d.pages * CV_PAGE_SIZE + (g->spec.paging_pool_kib << 10);
     m->vcpus = g->spec.vcpus;
     m->flags = live ? CV_OFFER_LIVE : 0;
     m->config = (struct cv_blob){ g->config_text, strlen(g->config_text) };

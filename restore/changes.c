@@ -57,9 +57,9 @@ static int take_node(struct cv_restore *r, const struct cv_xs_node *n, struct cv
     if (n->root != CV_XS_GUEST)
         return 0;
     if (is(n, "memory/target"))
-        return number(n, &r->changed_target_kb, err);
+        return number(n, &r->changed_target_kib, err);
     if (is(n, "memory/static-max"))
-        return number(n, &r->changed_max_kb, err);
+        return number(n, &r->changed_max_kib, err);
     return take_availability(r, n, err);
 }
 
@@ -96,8 +96,8 @@ int cv_restore_put_changes(struct cv_restore *r, struct cv_error *err)
 {
     struct cv_host *h = r->g.host;
 
-    if (put_kib(r, "memory/static-max", r->changed_max_kb, err) < 0 ||
-        put_kib(r, "memory/target", r->changed_target_kb, err) < 0)
+    if (put_kib(r, "memory/static-max", r->changed_max_kib, err) < 0 ||
+        put_kib(r, "memory/target", r->changed_target_kib, err) < 0)
         return -1;
     for (uint32_t i = 0; r->changed_vcpus && i < r->g.spec.vcpus && i < CV_VCPU_WORDS * 64; i++) {
         char key[40];

@@ -76,8 +76,8 @@ struct cv_restore {
     struct cv_chain chain; /* the images below this one, found with the head */
     struct cv_fixed fixed; /* open: an image of fixed layout */
     uint64_t pfn_count, max_pages, owned_pages;
-    uint64_t changed_target_kb, changed_max_kb; /* of XENSTORE; 0 = as GUEST has them */
-    bool changed_vcpus;                         /* XENSTORE has changed g.spec.online_map */
+    uint64_t changed_target_kib, changed_max_kib; /* of XENSTORE; 0 = as GUEST has them */
+    bool changed_vcpus;                           /* XENSTORE has changed g.spec.online_map */
     struct cv_cpu_policy policy;
     bool has_policy;
     struct cv_guest_state state;

@@ -212,7 +212,7 @@ int cv_restore_domain(void *op, int64_t deadline_ms, struct cv_error *err)
 
     (void)deadline_ms;
     /* The limit may have been raised while the guest was saved, and pages come before we hear of it. */
-    uint64_t full = r->g.spec.ram_kb / 4 + r->g.spec.extra_pages + SLACK_PAGES;
+    uint64_t full = r->g.spec.ram_kib / 4 + r->g.spec.extra_pages + SLACK_PAGES;
     r->g.spec.max_pages = r->max_pages > full ? r->max_pages : full;
     int rc = h->ops->create(h, &r->g.spec, &r->g.domid, err);
     r->g.spec.max_pages = r->max_pages;

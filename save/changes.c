@@ -55,8 +55,8 @@ static void collect(struct changes *c, const struct cv_domain_spec *head, const 
         if (cv_spec_vcpu_online(head, i) != cv_spec_vcpu_online(now, i))
             add(c, CV_XS_GUEST, key, cv_spec_vcpu_online(now, i) ? "online" : "offline");
     }
-    add_number(c, CV_XS_GUEST, "memory/static-max", head->max_kb, now->max_kb);
-    add_number(c, CV_XS_GUEST, "memory/target", head->target_kb - head->video_kb, now->target_kb - now->video_kb);
+    add_number(c, CV_XS_GUEST, "memory/static-max", head->max_kib, now->max_kib);
+    add_number(c, CV_XS_GUEST, "memory/target", head->target_kib - head->video_kib, now->target_kib - now->video_kib);
 }
 
 int cv_save_put_changes(struct cv_save *s, struct cv_error *err)

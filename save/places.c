@@ -51,8 +51,8 @@ static void guest_ranges(const struct cv_save *s, struct ranges *r)
 {
     const struct cv_domain_spec *spec = &s->g.spec;
     const struct cv_layout *l = &s->g.layout;
-    uint64_t hole = cv_hole_start(spec->mmio_hole_kb << 10),
-             most = l->max_kib > spec->ram_kb ? l->max_kib : spec->ram_kb;
+    uint64_t hole = cv_hole_start(spec->mmio_hole_kib << 10),
+             most = l->max_kib > spec->ram_kib ? l->max_kib : spec->ram_kib;
     struct cv_physmap map = cv_physmap(most << 10, hole);
 
     r->count = 0;

@@ -150,7 +150,7 @@ static int put_memory(struct cv_save *s, struct cv_error *err)
     struct cv_domain_info d;
     CV_AUTO_BUF body = { 0 };
     const struct cv_domain_spec *spec = &s->g.spec;
-    struct cv_physmap map = cv_physmap(spec->ram_kb << 10, cv_hole_start(spec->mmio_hole_kb << 10));
+    struct cv_physmap map = cv_physmap(spec->ram_kib << 10, cv_hole_start(spec->mmio_hole_kib << 10));
 
     if (s->g.host->ops->info(s->g.host, s->g.domid, &d, err) < 0)
         return -1;
@@ -158,10 +158,10 @@ static int put_memory(struct cv_save *s, struct cv_error *err)
         .pfn_count = s->pfn_count,
         .max_pages = d.max_pages,
         .owned_pages = d.pages,
-        .target_kib = spec->target_kb,
-        .static_max_kib = spec->max_kb,
-        .videoram_kib = spec->video_kb,
-        .paging_pool_kib = spec->paging_pool_kb,
+        .target_kib = spec->target_kib,
+        .static_max_kib = spec->max_kib,
+        .videoram_kib = spec->video_kib,
+        .paging_pool_kib = spec->paging_pool_kib,
     };
     cv_rec_memory_set_ram(&rec, &map);
     s->head_max_pages = d.max_pages;

@@ -59,7 +59,7 @@ int cv_save_check_space(struct cv_save *s, int dir_fd, struct cv_error *err)
 {
     struct statvfs fs;
     struct cv_domain_info d;
-    uint64_t low_pages = s->g.spec.ram_kb / 4;
+    uint64_t low_pages = s->g.spec.ram_kib / 4;
 
     if (s->has_parent) /* what differs cannot be told from a sample */
         return 0;
@@ -70,7 +70,7 @@ int cv_save_check_space(struct cv_save *s, int dir_fd, struct cv_error *err)
     uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
     if (room >= d.pages * CV_PAGE_SIZE + STATES_BYTES || low_pages < SAMPLES * SAMPLE_PAGES)
         return 0;
-    struct cv_physmap map = cv_physmap(s->g.spec.ram_kb << 10, cv_hole_start(s->g.spec.mmio_hole_kb << 10));
+    struct cv_physmap map = cv_physmap(s->g.spec.ram_kib << 10, cv_hole_start(s->g.spec.mmio_hole_kib << 10));
     low_pages = map.low_end >> CV_PFN_SHIFT;
     struct sample *m = calloc(1, sizeof *m);
     if (m == NULL)

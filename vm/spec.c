@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "vm/spec.h"
 
-#include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,20 +19,84 @@ bool cv_spec_vcpu_online(const struct cv_domain_spec *spec, uint32_t i)
     return i < CV_VCPU_WORDS * 64 && (spec->online_map[i / 64] >> (i % 64) & 1);
 }
 
-/* One list for both directions: member, kind (n number, b boolean, s string). */
-/* clang-format off */
-#define SPEC_NUMBERS(F)                                                                                   \
-    F(ram_kb) F(ram_target_kb) F(target_kb) F(max_kb) F(video_kb) F(extra_pages) F(max_pages)             \
-    F(vcpus) F(vcpus_online) F(tsc_mode) F(viridian) F(timer_mode)                                        \
-    F(max_evtchn_port) F(max_grant_frames) F(max_maptrack_frames) F(emulation_flags)                      \
-    F(mmio_hole_kb) F(paging_pool_kb) F(rtc_offset_s)
-/* clang-format on */
-#define SPEC_BOOLS(F) F(hap) F(acpi) F(apic) F(nested_hvm) F(pae) F(hpet)
-/* Came later: false, 0 and "" where an image does not have them. */
-#define SPEC_LATER_BOOLS(F) F(pvh) F(pirq) F(nomigrate) F(no_acpi_s3) F(no_acpi_s4) F(no_vpt_align)
-#define SPEC_STRINGS(F) F(name) F(firmware) F(loader) F(acpi_table)
-#define SPEC_LATER_STRINGS(F) F(cpus) F(cpus_soft) F(cpupool)
-#define SPEC_LATER_NUMBERS(F) F(cpu_weight) F(cpu_cap)
+/* ---- members: one table for both directions ---------------------------------------------------------------------- */
+
+enum kind { U32, U64, S64, BOOL, TEXT };
+
+struct member {
+    const char *key;
+    size_t offset, size;
+    enum kind kind;
+    bool later; /* came later: 0, false or "" where an image does not have it */
+};
+
+#define AT(kind, key, member, later)                                                                               \
+    {                                                                                                              \
+        key, offsetof(struct cv_domain_spec, member), sizeof(((struct cv_domain_spec *)NULL)->member), kind, later \
+    }
+#define FIRST(kind, member) AT(kind, #member, member, false)
+#define LATER(kind, member) AT(kind, #member, member, true)
+/* The keys are older than the names. */
+#define KIB(name) AT(U64, #name "_kb", name##_kib, false)
+
+static const struct member members[] = {
+    KIB(ram),
+    KIB(ram_target),
+    KIB(target),
+    KIB(max),
+    KIB(video),
+    KIB(mmio_hole),
+    KIB(paging_pool),
+    FIRST(U64, extra_pages),
+    FIRST(U64, max_pages),
+    FIRST(U32, vcpus),
+    FIRST(U32, vcpus_online),
+    FIRST(U32, tsc_mode),
+    FIRST(U32, viridian),
+    FIRST(U32, timer_mode),
+    FIRST(U32, max_evtchn_port),
+    FIRST(U32, max_grant_frames),
+    FIRST(U32, max_maptrack_frames),
+    FIRST(U32, emulation_flags),
+    FIRST(S64, rtc_offset_s),
+    LATER(U32, cpu_weight),
+    LATER(U32, cpu_cap),
+    FIRST(BOOL, hap),
+    FIRST(BOOL, acpi),
+    FIRST(BOOL, apic),
+    FIRST(BOOL, nested_hvm),
+    FIRST(BOOL, pae),
+    FIRST(BOOL, hpet),
+    LATER(BOOL, pvh),
+    LATER(BOOL, pirq),
+    LATER(BOOL, nomigrate),
+    LATER(BOOL, no_acpi_s3),
+    LATER(BOOL, no_acpi_s4),
+    LATER(BOOL, no_vpt_align),
+    FIRST(TEXT, name),
+    FIRST(TEXT, firmware),
+    FIRST(TEXT, loader),
+    FIRST(TEXT, acpi_table),
+    LATER(TEXT, cpus),
+    LATER(TEXT, cpus_soft),
+    LATER(TEXT, cpupool),
+};
+
+#define MEMBERS (sizeof members / sizeof members[0])
+
+static json_t *value_of(const struct member *m, const struct cv_domain_spec *s)
+{
+    const void *at = (const uint8_t *)s + m->offset;
+
+    switch (m->kind) {
+    case U32: return json_integer(*(const uint32_t *)at);
+    case U64: return json_integer((json_int_t) * (const uint64_t *)at);
+    case S64: return json_integer(*(const int64_t *)at);
+    case BOOL: return json_boolean(*(const bool *)at);
+    case TEXT: return json_string(at);
+    }
+    return NULL;
+}
 
 int cv_spec_encode(const struct cv_domain_spec *s, char **json_out, struct cv_error *err)
 {
@@ -43,18 +107,8 @@ int cv_spec_encode(const struct cv_domain_spec *s, char **json_out, struct cv_er
     uuid_unparse_lower(s->uuid, uuid);
     bad |= json_object_set_new(o, "schema", json_integer(1));
     bad |= json_object_set_new(o, "uuid", json_string(uuid));
-#define PUT(m) bad |= json_object_set_new(o, #m, json_integer((json_int_t)s->m));
-    SPEC_NUMBERS(PUT)
-    SPEC_LATER_NUMBERS(PUT)
-#undef PUT
-#define PUT(m) bad |= json_object_set_new(o, #m, json_boolean(s->m));
-    SPEC_BOOLS(PUT)
-    SPEC_LATER_BOOLS(PUT)
-#undef PUT
-#define PUT(m) bad |= json_object_set_new(o, #m, json_string(s->m));
-    SPEC_STRINGS(PUT)
-    SPEC_LATER_STRINGS(PUT)
-#undef PUT
+    for (size_t i = 0; i < MEMBERS; i++)
+        bad |= json_object_set_new(o, members[i].key, value_of(&members[i], s));
     char *text = bad ? NULL : json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(o);
     if (text == NULL)
@@ -63,90 +117,78 @@ int cv_spec_encode(const struct cv_domain_spec *s, char **json_out, struct cv_er
     return 0;
 }
 
-static int take_string(json_t *o, const char *member, char *out, size_t size, struct cv_error *err)
+static int take_text(json_t *v, const char *key, char *out, size_t size, struct cv_error *err)
 {
-    const char *text = json_string_value(json_object_get(o, member));
+    const char *text = json_string_value(v);
 
     if (text == NULL || strlen(text) >= size)
-        return cv_fail(err, CV_E_STREAM, 0, "guest: '%s' is missing or no string of less than %zu bytes", member, size);
+        return cv_fail(err, CV_E_STREAM, 0, "guest: '%s' is missing or no string of less than %zu bytes", key, size);
     memcpy(out, text, strlen(text) + 1);
-    json_object_del(o, member);
     return 0;
 }
 
-static int take_number(json_t *o, const char *member, int64_t *out, struct cv_error *err)
+static int take_number(json_t *v, const char *key, int64_t min, int64_t max, int64_t *out, struct cv_error *err)
 {
-    json_t *v = json_object_get(o, member);
-
     if (!json_is_integer(v))
-        return cv_fail(err, CV_E_STREAM, 0, "guest: '%s' is missing or no number", member);
+        return cv_fail(err, CV_E_STREAM, 0, "guest: '%s' is missing or no number", key);
     *out = json_integer_value(v);
-    json_object_del(o, member);
+    if (*out < min || *out > max)
+        return cv_fail(err, CV_E_STREAM, 0, "guest: '%s' cannot be %lld", key, (long long)*out);
     return 0;
 }
 
-static int take_bool(json_t *o, const char *member, bool *out, struct cv_error *err)
+static int take_bool(json_t *v, const char *key, bool *out, struct cv_error *err)
 {
-    json_t *v = json_object_get(o, member);
-
     if (!json_is_boolean(v))
-        return cv_fail(err, CV_E_STREAM, 0, "guest: '%s' is missing or neither true nor false", member);
+        return cv_fail(err, CV_E_STREAM, 0, "guest: '%s' is missing or neither true nor false", key);
     *out = json_is_true(v);
-    json_object_del(o, member);
     return 0;
+}
+
+static int take_value(const struct member *m, json_t *v, struct cv_domain_spec *s, struct cv_error *err)
+{
+    void *at = (uint8_t *)s + m->offset;
+    int64_t n;
+
+    switch (m->kind) {
+    case TEXT: return take_text(v, m->key, at, m->size, err);
+    case BOOL: return take_bool(v, m->key, at, err);
+    case S64: return take_number(v, m->key, INT64_MIN, INT64_MAX, at, err);
+    case U64: return take_number(v, m->key, 0, INT64_MAX, at, err);
+    case U32:
+        if (take_number(v, m->key, 0, UINT32_MAX, &n, err) < 0)
+            return -1;
+        *(uint32_t *)at = (uint32_t)n;
+        return 0;
+    }
+    return cv_fail(err, CV_E_INTERNAL, 0, "guest: '%s' is of no kind", m->key);
 }
 
 static int decode_object(json_t *o, struct cv_domain_spec *s, struct cv_error *err)
 {
-    int64_t n;
+    int64_t schema;
     char uuid[40];
 
-    if (take_number(o, "schema", &n, err) < 0)
+    if (take_number(json_object_get(o, "schema"), "schema", INT64_MIN, INT64_MAX, &schema, err) < 0)
         return -1;
-    if (n != 1)
-        return cv_fail(err, CV_E_STREAM_VERSION, 0, "guest: schema %lld is unknown here", (long long)n);
-    if (take_string(o, "uuid", uuid, sizeof uuid, err) < 0)
+    if (schema != 1)
+        return cv_fail(err, CV_E_STREAM_VERSION, 0, "guest: schema %lld is unknown here", (long long)schema);
+    if (take_text(json_object_get(o, "uuid"), "uuid", uuid, sizeof uuid, err) < 0)
         return -1;
     if (uuid_parse(uuid, s->uuid) != 0)
         return cv_fail(err, CV_E_STREAM, 0, "guest: '%s' is not a UUID", uuid);
-#define GET(m)                           \
-    if (take_number(o, #m, &n, err) < 0) \
-        return -1;                       \
-    s->m = (__typeof__(s->m))n;
-    SPEC_NUMBERS(GET)
-#undef GET
-#define GET(m)                               \
-    if (json_object_get(o, #m) != NULL) {    \
-        if (take_number(o, #m, &n, err) < 0) \
-            return -1;                       \
-        s->m = (__typeof__(s->m))n;          \
+    json_object_del(o, "schema");
+    json_object_del(o, "uuid");
+    for (size_t i = 0; i < MEMBERS; i++) {
+        json_t *v = json_object_get(o, members[i].key);
+        if ((v != NULL || !members[i].later) && take_value(&members[i], v, s, err) < 0)
+            return -1;
+        json_object_del(o, members[i].key);
     }
-    SPEC_LATER_NUMBERS(GET)
-#undef GET
-#define GET(m)                            \
-    if (take_bool(o, #m, &s->m, err) < 0) \
-        return -1;
-    SPEC_BOOLS(GET)
-#undef GET
-#define GET(m)                                                              \
-    if (json_object_get(o, #m) != NULL && take_bool(o, #m, &s->m, err) < 0) \
-        return -1;
-    SPEC_LATER_BOOLS(GET)
-#undef GET
-#define GET(m)                                          \
-    if (take_string(o, #m, s->m, sizeof s->m, err) < 0) \
-        return -1;
-    SPEC_STRINGS(GET)
-#undef GET
-#define GET(m)                                                                            \
-    if (json_object_get(o, #m) != NULL && take_string(o, #m, s->m, sizeof s->m, err) < 0) \
-        return -1;
-    SPEC_LATER_STRINGS(GET)
-#undef GET
     if (json_object_size(o) != 0)
         return cv_fail(err, CV_E_STREAM_VERSION, 0, "guest: '%s' is unknown here",
                        json_object_iter_key(json_object_iter(o)));
-    if (s->name[0] == '\0' || s->vcpus == 0 || s->vcpus_online > s->vcpus || s->ram_kb > UINT64_C(1) << 34)
+    if (s->name[0] == '\0' || s->vcpus == 0 || s->vcpus_online > s->vcpus || s->ram_kib > UINT64_C(1) << 34)
         return cv_fail(err, CV_E_STREAM, 0, "guest: name, vcpus or memory make no sense");
     return 0;
 }

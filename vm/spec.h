@@ -17,10 +17,10 @@
 struct cv_domain_spec {
     char name[CV_NAME_MAX];
     uint8_t uuid[16];
-    uint64_t ram_kb;                    /* what the guest's firmware sees as RAM: maxmem less video memory */
-    uint64_t ram_target_kb;             /* populated at boot; less than ram_kb: populate on demand */
-    uint64_t target_kb, max_kb;         /* xenstore memory/target (+video), memory/static-max */
-    uint64_t video_kb;                  /* xenstore memory/videoram */
+    uint64_t ram_kib;                   /* what the guest's firmware sees as RAM: maxmem less video memory */
+    uint64_t ram_target_kib;            /* populated at boot; less than ram_kib: populate on demand */
+    uint64_t target_kib, max_kib;       /* xenstore memory/target (+video), memory/static-max */
+    uint64_t video_kib;                 /* xenstore memory/videoram */
     uint64_t extra_pages;               /* ROM, VRAM and the like that emulators add behind the RAM */
     uint64_t max_pages;                 /* what the domain may own; 0 = target, extra pages and a little slack */
     uint32_t vcpus;                     /* at most */
@@ -37,8 +37,8 @@ struct cv_domain_spec {
     uint32_t timer_mode;
     uint32_t max_evtchn_port, max_grant_frames, max_maptrack_frames;
     uint32_t emulation_flags; /* XEN_X86_EMU_*; 0 = the best that this Xen takes; filled in by create */
-    uint64_t mmio_hole_kb;    /* 0 = default */
-    uint64_t paging_pool_kb;  /* HAP/shadow pool; 0 = as libxl computes it */
+    uint64_t mmio_hole_kib;   /* 0 = default */
+    uint64_t paging_pool_kib; /* HAP/shadow pool; 0 = as libxl computes it */
     int64_t rtc_offset_s;
     char firmware[256];   /* system firmware file; "" = SeaBIOS */
     char loader[256];     /* hvmloader; "" = default */

@@ -44,10 +44,10 @@ static int describe(struct build *b, struct cv_error *err)
 {
     const struct cv_domain_spec *s = b->spec;
     struct xc_dom_image *dom = b->dom;
-    struct cv_physmap map = cv_physmap(s->ram_kb << 10, cv_hole_start(s->mmio_hole_kb << 10));
+    struct cv_physmap map = cv_physmap(s->ram_kib << 10, cv_hole_start(s->mmio_hole_kib << 10));
 
     dom->container_type = XC_DOM_HVM_CONTAINER;
-    dom->target_pages = s->ram_target_kb >> 2;
+    dom->target_pages = s->ram_target_kib >> 2;
     dom->mmio_size = CV_FOUR_GIB - map.hole_start;
     dom->mmio_start = map.hole_start;
     dom->lowmem_end = map.low_end;
@@ -71,7 +71,7 @@ static int describe(struct build *b, struct cv_error *err)
 static int set_memory_map(struct build *b, struct cv_error *err)
 {
     const struct cv_domain_spec *s = b->spec;
-    struct cv_physmap map = cv_physmap(s->ram_kb << 10, cv_hole_start(s->mmio_hole_kb << 10));
+    struct cv_physmap map = cv_physmap(s->ram_kib << 10, cv_hole_start(s->mmio_hole_kib << 10));
     struct e820entry entries[2];
     struct cv_ram_range ram[2];
     unsigned n = cv_physmap_ram(&map, ram);
@@ -91,11 +91,11 @@ static int place(struct build *b, struct cv_error *err)
         return xen_fail(b->x, err, "cannot start building");
     if (xc_dom_parse_image(dom) != 0)
         return xen_fail(b->x, err, "cannot parse hvmloader");
-    if (xc_dom_mem_init(dom, (unsigned)(b->spec->ram_kb / 1024)) != 0)
+    if (xc_dom_mem_init(dom, (unsigned)(b->spec->ram_kib / 1024)) != 0)
         return xen_fail(b->x, err, "cannot lay out the memory");
     if (xc_dom_boot_mem_init(dom) != 0)
         return xen_fail_as(b->x, errno == ENOMEM ? CV_E_NOMEM : CV_E_HYPERVISOR, errno, err,
-                           "cannot populate %llu MiB of memory", (unsigned long long)b->spec->ram_kb / 1024);
+                           "cannot populate %llu MiB of memory", (unsigned long long)b->spec->ram_kib / 1024);
     if (set_memory_map(b, err) < 0)
         return -1;
     if (xc_dom_build_image(dom) != 0)

@@ -80,18 +80,18 @@ static int create_domain(struct xen_host *x, struct cv_domain_spec *spec, uint32
 static int set_memory_limits(struct xen_host *x, uint32_t domid, const struct cv_domain_spec *spec,
                              struct cv_error *err)
 {
-    uint64_t max_kb =
-        spec->max_pages ? spec->max_pages * 4 : spec->ram_target_kb + spec->extra_pages * 4 + MAXMEM_SLACK_KB;
+    uint64_t max_kib =
+        spec->max_pages ? spec->max_pages * 4 : spec->ram_target_kib + spec->extra_pages * 4 + MAXMEM_SLACK_KB;
     /* As libxl_get_required_shadow_memory: a page for each MiB twice over, and 1 MiB for each vCPU. */
-    uint64_t pool_kb =
-        spec->paging_pool_kb ? spec->paging_pool_kb : 4 * (256 * (uint64_t)spec->vcpus + 2 * (spec->max_kb / 1024));
+    uint64_t pool_kib =
+        spec->paging_pool_kib ? spec->paging_pool_kib : 4 * (256 * (uint64_t)spec->vcpus + 2 * (spec->max_kib / 1024));
 
-    if (xc_domain_setmaxmem(x->xc, domid, max_kb) < 0)
-        return xen_fail(x, err, "cannot set the memory limit to %llu KiB", (unsigned long long)max_kb);
-    pool_kb = (pool_kb + 1023) / 1024 * 1024;
-    if (xc_set_paging_mempool_size(x->xc, domid, pool_kb * 1024) < 0)
+    if (xc_domain_setmaxmem(x->xc, domid, max_kib) < 0)
+        return xen_fail(x, err, "cannot set the memory limit to %llu KiB", (unsigned long long)max_kib);
+    pool_kib = (pool_kib + 1023) / 1024 * 1024;
+    if (xc_set_paging_mempool_size(x->xc, domid, pool_kib * 1024) < 0)
         return xen_fail_as(x, errno == ENOMEM ? CV_E_NOMEM : CV_E_HYPERVISOR, errno, err,
-                           "cannot reserve %llu KiB for page tables", (unsigned long long)pool_kb);
+                           "cannot reserve %llu KiB for page tables", (unsigned long long)pool_kib);
     return 0;
 }
 
@@ -134,9 +134,9 @@ int xen_create(struct cv_host *h, struct cv_domain_spec *spec, uint32_t *domid_o
     struct xen_host *x = xen_host(h);
     uint32_t domid = 0, flags = spec->emulation_flags;
 
-    if (spec->vcpus == 0 || spec->vcpus > 128 || spec->ram_target_kb < 4096 || spec->ram_kb < spec->ram_target_kb)
+    if (spec->vcpus == 0 || spec->vcpus > 128 || spec->ram_target_kib < 4096 || spec->ram_kib < spec->ram_target_kib)
         return cv_fail(err, CV_E_INVALID, 0, "a domain needs 1 to 128 vcpus and at least 4 MiB (got %u, %llu KiB)",
-                       spec->vcpus, (unsigned long long)spec->ram_target_kb);
+                       spec->vcpus, (unsigned long long)spec->ram_target_kib);
     if (name_is_free(h, spec->name, err) < 0)
         return -1;
     if (create_domain(x, spec, &domid, err) < 0)

@@ -164,8 +164,8 @@ static int put_resources(struct skeleton *k, const struct cv_domain_spec *spec, 
         const char *name;
         uint64_t value;
     } numbers[] = {
-        { "memory/static-max", spec->max_kb }, { "memory/target", spec->target_kb - spec->video_kb },
-        { "memory/videoram", spec->video_kb }, { "store/port", store_port },
+        { "memory/static-max", spec->max_kib }, { "memory/target", spec->target_kib - spec->video_kib },
+        { "memory/videoram", spec->video_kib }, { "store/port", store_port },
         { "console/port", console_port },
     };
     const struct node console[] = {

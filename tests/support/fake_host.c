@@ -167,10 +167,10 @@ static void put_skeleton(struct fake_host *f, const struct fake_domain *d)
         json_object_set_new(f->store, path, json_string(cv_spec_vcpu_online(&d->spec, i) ? "online" : "offline"));
     }
     snprintf(path, sizeof path, "/local/domain/%u/memory/target", d->domid);
-    snprintf(value, sizeof value, "%llu", (unsigned long long)(d->spec.target_kb - d->spec.video_kb));
+    snprintf(value, sizeof value, "%llu", (unsigned long long)(d->spec.target_kib - d->spec.video_kib));
     json_object_set_new(f->store, path, json_string(value));
     snprintf(path, sizeof path, "/local/domain/%u/memory/static-max", d->domid);
-    snprintf(value, sizeof value, "%llu", (unsigned long long)d->spec.max_kb);
+    snprintf(value, sizeof value, "%llu", (unsigned long long)d->spec.max_kib);
     json_object_set_new(f->store, path, json_string(value));
 }
 
@@ -579,10 +579,10 @@ void fake_host_free(struct fake_host *f)
 uint32_t fake_host_add_guest(struct fake_host *f, const char *name)
 {
     struct cv_domain_spec spec = { .uuid = { 1, 2, 3 },
-                                   .ram_kb = 1024,
-                                   .ram_target_kb = 1024,
-                                   .target_kb = 1024,
-                                   .max_kb = 1024,
+                                   .ram_kib = 1024,
+                                   .ram_target_kib = 1024,
+                                   .target_kib = 1024,
+                                   .max_kib = 1024,
                                    .vcpus = 1,
                                    .vcpus_online = 1,
                                    .emulation_flags = 1 };

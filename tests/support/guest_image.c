@@ -169,11 +169,11 @@ static void put_machine(struct make *m)
     CV_AUTO_BUF b = { 0 };
     struct cv_rec_vcpus v = { .max = m->spec.vcpus, .online = { (UINT64_C(1) << m->spec.vcpus_online) - 1 } };
     struct cv_rec_memory mem = { .pfn_count = PFN_COUNT,
-                                 .target_kib = m->spec.target_kb,
-                                 .static_max_kib = m->spec.max_kb,
-                                 .videoram_kib = m->spec.video_kb,
+                                 .target_kib = m->spec.target_kib,
+                                 .static_max_kib = m->spec.max_kib,
+                                 .videoram_kib = m->spec.video_kib,
                                  .e820_count = 1,
-                                 .e820 = { { 0x100000, (m->spec.ram_kb << 10) - 0x100000, 1 } } };
+                                 .e820 = { { 0x100000, (m->spec.ram_kib << 10) - 0x100000, 1 } } };
     const struct cv_policy_leaf leaves[] = { { 0, 0xffffffff, 13, 1, 2, 3 },
                                              { 4, 0, 1, 2, 3, 4 },
                                              { 4, 1, 5, 6, 7, 8 } };

@@ -185,8 +185,8 @@ START_TEST(facts_without_a_key)
 
     ck_assert_msg(cv_libxl_to_cfg(json, strlen(json), &f, &cfg, NULL, &err) == 0, "%s", err.text);
     ck_assert_uint_eq(f.timer_mode, 3);
-    ck_assert_uint_eq(f.shadow_kb, 5120);
-    ck_assert_uint_eq(f.target_kb, 262144);
+    ck_assert_uint_eq(f.shadow_kib, 5120);
+    ck_assert_uint_eq(f.target_kib, 262144);
     ck_assert_uint_eq(f.event_channels, 2047);
     ck_assert(f.has_pirq && !f.pirq && f.no_nic_roms);
     free(json);

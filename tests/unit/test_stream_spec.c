@@ -4,6 +4,7 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <jansson.h>
 
@@ -130,6 +131,38 @@ static void documented(const char *heading, const char *name)
     ck_assert_msg(at != NULL && (end == NULL || at < end), SPEC ",%s: member %s is not described", heading, name);
 }
 
+/* A number that its member has no room for is refused, not cut. */
+START_TEST(numbers_have_bounds)
+{
+    static const struct {
+        const char *key;
+        json_int_t value;
+        bool taken;
+    } tries[] = {
+        { "vcpus_online", 2, true },     { "viridian", UINT32_MAX, true }, { "viridian", 1LL + UINT32_MAX, false },
+        { "viridian", -1, false },       { "max_kb", -1, false },          { "max_kb", INT64_MAX, true },
+        { "rtc_offset_s", -3600, true }, { "ram_kb", 1LL << 40, false },   { "vcpus", (1LL << 32) + 2, false },
+    };
+    struct cv_domain_spec s = { .name = "g", .vcpus = 2 }, back;
+    struct cv_error err = CV_ERROR_INIT;
+    char *text;
+
+    ck_assert_int_eq(cv_spec_encode(&s, &text, &err), 0);
+    for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
+        json_t *o = json_loads(text, 0, NULL);
+        json_object_set_new(o, tries[i].key, json_integer(tries[i].value));
+        char *changed = json_dumps(o, JSON_COMPACT);
+        err = (struct cv_error)CV_ERROR_INIT;
+        ck_assert_msg((cv_spec_decode(changed, strlen(changed), &back, &err) == 0) == tries[i].taken, "%s: %lld: %s",
+                      tries[i].key, (long long)tries[i].value, err.text);
+        ck_assert(tries[i].taken || err.code == CV_E_STREAM);
+        free(changed);
+        json_decref(o);
+    }
+    free(text);
+}
+END_TEST
+
 /* Every member of the JSON documents that a restore reads is described. */
 START_TEST(json_members)
 {
@@ -159,6 +192,7 @@ int main(void)
     tcase_add_test(tc, table_of_records);
     tcase_add_test(tc, table_is_sane);
     tcase_add_test(tc, listing_is_a_stream);
+    tcase_add_test(tc, numbers_have_bounds);
     tcase_add_test(tc, json_members);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
