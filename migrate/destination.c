@@ -248,7 +248,7 @@ static int load_run(void *op, int64_t deadline_ms, struct cv_error *err)
 
 static const struct cv_step build[] = {
     { "read-head", head_run, NULL, CV_NEVER, false }, { "check-host", cv_restore_check_host, NULL, CV_NEVER, false },
-    { "domain", domain_run, NULL, CV_NEVER, false },  { "fill", cv_restore_fill, NULL, 60 * 1000, false },
+    { "domain", domain_run, NULL, CV_NEVER, false },  { "fill", cv_restore_fill_and_prepare, NULL, 60 * 1000, false },
     { "states", states_run, NULL, CV_NEVER, false },  { "load", load_run, NULL, 60 * 1000, false },
 };
 
@@ -328,7 +328,8 @@ static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, i
         return CV_EFFECT_DONE;
     if (d->r.g.domid != 0 && cv_effect_never_ran(d->host, d->r.g.domid, d->sink, err) < 0)
         return CV_EFFECT_FAILED;
-    if (cv_restore_fill_undo(&d->r, deadline_ms, err) < 0 || cv_restore_domain_undo(&d->r, deadline_ms, err) < 0)
+    if (cv_restore_fill_and_prepare_undo(&d->r, deadline_ms, err) < 0 ||
+        cv_restore_domain_undo(&d->r, deadline_ms, err) < 0)
         return CV_EFFECT_FAILED;
     return CV_EFFECT_DONE;
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Memory streams in on a thread of its own, while the coordinator starts the emulators. */
+/* Memory streams in on a thread of its own: beside it the coordinator prepares the rest (prepare.c). */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fd.h"
-#include "guest/devices.h"
 #include "restore/internal.h"
 #include "stream-format/bodies.h"
 
@@ -61,7 +60,7 @@ static int fill_pages(struct cv_restore *r, struct cv_loader *loader, struct cv_
     }
 }
 
-int cv_restore_fill_memory(struct cv_restore *r, struct cv_error *err)
+static int fill_memory(struct cv_restore *r, struct cv_error *err)
 {
     struct cv_page_sink *sink = NULL;
     struct cv_loader *loader = NULL;
@@ -90,9 +89,19 @@ static void *fill_thread(void *arg)
     struct cv_restore *r = arg;
     int64_t begin = cv_now_ns();
 
-    r->fill_rc = cv_restore_fill_memory(r, &r->fill_error);
+    r->fill_rc = fill_memory(r, &r->fill_error);
     r->report.fill_ns = cv_now_ns() - begin;
     return NULL;
+}
+
+int cv_restore_fill_begin(struct cv_restore *r, struct cv_error *err)
+{
+    int sys = pthread_create(&r->thread, NULL, fill_thread, r);
+
+    if (sys != 0)
+        return cv_fail(err, CV_E_NOMEM, sys, "start a thread for the memory");
+    r->thread_started = true;
+    return 0;
 }
 
 static void join(struct cv_restore *r)
@@ -102,59 +111,17 @@ static void join(struct cv_restore *r)
     r->thread_started = false;
 }
 
-/* Hotplug scripts take seconds: while memory streams in, they cost no down time.  The emulators have started, so that
- * none but the default one sees the nodes of what it has to serve. */
-static int add_devices(struct cv_restore *r, struct cv_error *err)
+int cv_restore_fill_end(struct cv_restore *r, struct cv_error *err)
 {
-    int64_t begin = cv_now_ns();
-    int rc = cv_guest_devices_add(&r->g, r->opt->cancel, err);
-
-    r->report.devices_ns = cv_now_ns() - begin;
-    return rc < 0 ? cv_context(err, "PV devices") : 0;
-}
-
-int cv_restore_fill(void *op, int64_t deadline_ms, struct cv_error *err)
-{
-    struct cv_restore *r = op;
-    int64_t begin = cv_now_ns();
-
-    int sys = pthread_create(&r->thread, NULL, fill_thread, r);
-    if (sys != 0)
-        return cv_fail(err, CV_E_NOMEM, sys, "start a thread for the memory");
-    r->thread_started = true;
-    int rc = cv_guest_start_emulators(&r->g, r->opt->late_disks ? CV_SPAWN_INCOMING_LATE : CV_SPAWN_INCOMING,
-                                      deadline_ms, r->opt->cancel, err);
-    struct cv_emu_wait w = { .deadline_ms = deadline_ms, .cancel = r->opt->cancel };
-    if (rc == 0)
-        rc = cv_restore_make_state_files(r, err);
-    if (rc == 0)
-        rc = cv_emuset_prepare_load(&r->g.set, r->opt->late_disks, r->state_fd, &w, err);
-    /* xenstore is slow (milliseconds a node): written here, it costs no down time. */
-    if (rc == 0)
-        rc = cv_guest_nodes_write(&r->g, err);
-    if (rc == 0)
-        rc = cv_guest_consoles_write(&r->g, deadline_ms, r->opt->cancel, err);
-    r->report.emulators_ns = cv_now_ns() - begin;
-    if (rc == 0)
-        rc = add_devices(r, err);
-    if (rc == 0 && r->opt->prepared != NULL)
-        r->opt->prepared(r->opt->user);
-    if (rc < 0)
-        cv_cancel_request(&r->fill_cancel);
     join(r);
-    if (rc == 0 && r->fill_rc < 0) {
-        cv_fail_as(err, &r->fill_error);
-        rc = cv_context(err, "memory");
-    }
-    return rc;
+    if (r->fill_rc == 0)
+        return 0;
+    cv_fail_as(err, &r->fill_error);
+    return cv_context(err, "memory");
 }
 
-int cv_restore_fill_undo(void *op, int64_t deadline_ms, struct cv_error *err)
+void cv_restore_fill_stop(struct cv_restore *r)
 {
-    struct cv_restore *r = op;
-
-    (void)deadline_ms;
     cv_cancel_request(&r->fill_cancel);
     join(r);
-    return cv_guest_kill_emulators(&r->g, err);
 }

@@ -19,7 +19,13 @@ int cv_restore_take_changes(struct cv_restore *r, const struct cv_record *rec, s
 int cv_restore_put_changes(struct cv_restore *r, struct cv_error *err);
 /* records.c: a memory file for each emulator's device state. */
 int cv_restore_make_state_files(struct cv_restore *r, struct cv_error *err);
-/* fill.c: memory until the last PASS_END, of fixed layout until the last PAGE_HASHES.  Runs on the fill thread. */
-int cv_restore_fill_memory(struct cv_restore *r, struct cv_error *err);
+/* fill.c: memory until the last PASS_END, of fixed layout until the last PAGE_HASHES, on a thread of its own, which has
+ * the reader, the record and the page sink from begin until end, which joins it and says what came of it, or until
+ * stop, which ends it (twice is fine). */
+int cv_restore_fill_begin(struct cv_restore *r, struct cv_error *err);
+int cv_restore_fill_end(struct cv_restore *r, struct cv_error *err);
+void cv_restore_fill_stop(struct cv_restore *r);
+/* prepare.c: emulators, xenstore, PV devices.  What it has begun is taken back by the step's undo. */
+int cv_restore_prepare(struct cv_restore *r, int64_t deadline_ms, struct cv_error *err);
 
 #endif

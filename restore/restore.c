@@ -10,7 +10,7 @@ static const struct cv_step steps[] = {
     { "verify", cv_restore_verify, NULL, CV_NEVER, false },
     { "check-host", cv_restore_check_host, NULL, CV_NEVER, false },
     { "domain", cv_restore_domain, cv_restore_domain_undo, CV_NEVER, false },
-    { "fill", cv_restore_fill, cv_restore_fill_undo, 60 * 1000, false },
+    { "fill", cv_restore_fill_and_prepare, cv_restore_fill_and_prepare_undo, 60 * 1000, false },
     { "states", cv_restore_states, NULL, CV_NEVER, false },
     { "impose", cv_restore_impose, NULL, CV_NEVER, false },
     { "load", cv_restore_load, NULL, 60 * 1000, false },

@@ -107,8 +107,9 @@ int cv_restore_verify(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_restore_check_host(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_restore_domain(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_restore_domain_undo(void *op, int64_t deadline_ms, struct cv_error *err);
-int cv_restore_fill(void *op, int64_t deadline_ms, struct cv_error *err);
-int cv_restore_fill_undo(void *op, int64_t deadline_ms, struct cv_error *err);
+/* fill and what is prepared beside it: neither needs the other. */
+int cv_restore_fill_and_prepare(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_restore_fill_and_prepare_undo(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_restore_states(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_restore_impose(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_restore_load(void *op, int64_t deadline_ms, struct cv_error *err);
