@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/text.h"
 
-#include <stdbool.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Bytes of the character at p and its code point; 0: no UTF-8 (overlong, surrogate, beyond the last, cut). */
@@ -67,4 +68,16 @@ bool cv_text_is_host(const char *text)
         return false;
     const char *name = at != NULL ? at + 1 : text;
     return name[0] != '\0' && name[0] != '-';
+}
+
+bool cv_text_number(const char *text, long long min, long long max, long long *out)
+{
+    char *end;
+
+    errno = 0;
+    long long v = strtoll(text, &end, 0);
+    if (end == text || *end != '\0' || errno != 0 || v < min || v > max)
+        return false;
+    *out = v;
+    return true;
 }

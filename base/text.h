@@ -13,5 +13,8 @@ void cv_text_clean(char *text);
 const char *cv_text_cleaned(const char *text, char *buf, size_t len);
 /* [USER@]HOST: nothing that ssh could take for an option of its own, or a shell for more than a word. */
 bool cv_text_is_host(const char *text);
+/* A whole number within these bounds as C writes one (xl does, too: 12, 0x0c, 014).  False if text is anything else;
+ * *out is untouched then. */
+bool cv_text_number(const char *text, long long min, long long max, long long *out);
 
 #endif

@@ -107,16 +107,19 @@ static void tell_domains(struct telling *t, const convoy_settled *s)
 static void tell_ways_out(struct telling *t, const convoy_settled *s)
 {
     bool source = s->role == CONVOY_SOURCE;
+    char guest[160], peer[300];
 
+    cv_text_cleaned(s->guest, guest, sizeof guest);
+    cv_text_cleaned(s->peer, peer, sizeof peer);
     tell_domains(t, s);
     printf("    if recover does not settle it: look on the other host (%s) with 'convoy list' and 'convoy recover', "
            "then here\n"
            "        convoy recover --assume running %s    %s\n"
            "        convoy recover --assume aborted %s    %s\n",
-           *s->peer ? s->peer : "?", s->guest,
+           *peer ? peer : "?", guest,
            source ? "it runs there, or ran and is to be lost: what is left here is destroyed"
                   : "it is to stay here, and does not run there",
-           s->guest,
+           guest,
            source ? "it does not run there, and nothing of it is left there: it goes on here"
                   : "it is to go on there: what is here is destroyed, even if it has run");
 }
@@ -134,8 +137,7 @@ static void settled(void *user, const convoy_settled *s)
     fflush(stdout);
 }
 
-/* ---- a watcher's log: of all guests, for months
- * ---------------------------------------------------------------------- */
+/* ---- a watcher's log: of all guests, for months ---- */
 
 static void print_date(void)
 {

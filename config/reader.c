@@ -115,18 +115,6 @@ const char *cv_reader_absolute(struct cv_config_reader *r, const char *path)
     return cv_pool_printf(&r->c->pool, "%s/%s", strcmp(cwd, "/") == 0 ? "" : cwd, path);
 }
 
-bool cv_text_number(const char *text, long long min, long long max, long long *out)
-{
-    char *end;
-
-    errno = 0;
-    long long v = strtoll(text, &end, 0);
-    if (end == text || *end != '\0' || errno != 0 || v < min || v > max)
-        return false;
-    *out = v;
-    return true;
-}
-
 int cv_reader_number(struct cv_config_reader *r, const char *key, long long min, long long max, long long *out,
                      struct cv_error *err)
 {

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/text.h"
 #include "base/error.h"
 #include "config/config.h"
 #include "config/keys.h"
@@ -59,9 +60,6 @@ int cv_reader_strings(struct cv_config_reader *r, const char *key, struct cv_str
 
 /* "" stays; a relative path is taken from the current folder, as xl does: a restore may begin in another one. */
 const char *cv_reader_absolute(struct cv_config_reader *r, const char *path);
-
-/* Bounded decimal (or 0x) number.  false if text is anything else. */
-bool cv_text_number(const char *text, long long min, long long max, long long *out);
 
 /* The parts, one file each. */
 int cv_config_read_guest(struct cv_config_reader *r, struct cv_error *err) CV_CHECKED; /* guest.c */

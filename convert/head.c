@@ -7,7 +7,9 @@
 #include <jansson.h>
 
 #include "base/fd.h"
+#include "layout/record.h"
 #include "layout/spec.h"
+#include "stream-format/state_file.h"
 
 #define NODES_MAX CV_XS_NODES_MAX
 #define PARAM_PAE_ENABLED 4u /* obsolete: libxc passes over it as well */
@@ -70,17 +72,8 @@ static int put_guest(struct cv_writer *w, const struct cv_libxl_guest *p, struct
 static int put_layout(struct cv_writer *w, const struct cv_layout *l, struct cv_error *err)
 {
     CV_AUTO_BUF body = { 0 };
-    CV_AUTO_FREE char *json = NULL;
 
-    if (cv_layout_encode(l, &json, err) < 0)
-        return -1;
-    struct cv_rec_layout rec = { .schema = CV_REC_SCHEMA,
-                                 .count = 1,
-                                 .emulator = { { 0, CV_LAYOUT_DEFAULT } },
-                                 .json = json,
-                                 .json_len = (uint32_t)strlen(json) };
-    return blame_input(cv_rec_layout_encode(&rec, &body, err), err) < 0 ? -1
-                                                                        : cv_head_put(w, CV_REC_LAYOUT, &body, err);
+    return blame_input(cv_layout_to_record(l, &body, err), err) < 0 ? -1 : cv_head_put(w, CV_REC_LAYOUT, &body, err);
 }
 
 static int put_devices(struct cv_writer *w, const char *json, struct cv_error *err)
@@ -249,23 +242,10 @@ static int put_nodes(struct cv_writer *w, const struct cv_buf *b, struct cv_erro
     return rc < 0 ? cv_context(err, "EMULATOR_XENSTORE_DATA") : cv_head_put(w, CV_REC_XENSTORE, &body, err);
 }
 
-static int put_state(struct cv_writer *w, const struct cv_buf *state, struct cv_error *err)
-{
-    uint8_t head[CV_DEVICE_STATE_HEAD];
-    struct cv_rec_device_state rec = {
-        .dmid = 0, .format = CV_STATE_QEMU, .blob = state->data, .blob_len = state->len
-    };
-
-    if (cv_rec_device_state_head(&rec, head, err) < 0)
-        return -1;
-    struct iovec iov[2] = { { head, sizeof head }, { state->data, state->len } };
-    return cv_writer_put(w, CV_REC_DEVICE_STATE, iov, 2, err);
-}
-
 int cv_tail_write(struct cv_writer *w, const struct cv_tail *t, struct cv_error *err)
 {
     if (put_tsc(w, t->tsc, err) < 0 || cv_head_put(w, CV_REC_HVM_CONTEXT, t->context, err) < 0 ||
         put_params(w, t->params, err) < 0 || (t->nodes != NULL && put_nodes(w, t->nodes, err) < 0))
         return -1;
-    return put_state(w, t->state, err);
+    return cv_writer_put_state(w, 0, t->state->data, t->state->len, err);
 }

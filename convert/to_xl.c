@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "convert/plan.h"
 #include "convert/xl_writer.h"
+#include "layout/record.h"
 #include "memory/area.h"
 #include "memory/fixed.h"
 #include "memory/hashes.h"
@@ -67,9 +68,7 @@ static int take_guest(struct to_xl *t, const struct cv_buf *b, struct cv_error *
 
 static int take_layout(struct to_xl *t, const struct cv_buf *b, struct cv_error *err)
 {
-    struct cv_rec_layout l;
-
-    if (cv_rec_layout_decode(&l, b->data, b->len, err) < 0 || cv_layout_decode(l.json, l.json_len, &t->layout, err) < 0)
+    if (cv_layout_of_record(b->data, b->len, &t->layout, err) < 0)
         return -1;
     t->has_layout = true;
     return cv_plan_to_libxl(t->config, strlen(t->config), &t->spec, &t->layout, t->xen_minor, &t->json, err);

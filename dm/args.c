@@ -9,22 +9,9 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/text.h"
 
 #define FILE_BYTES_MAX (64u << 10)
-
-static bool number(const char *text, long long min, long long max, long long *out)
-{
-    char *end;
-
-    if (*text < '0' || *text > '9')
-        return false;
-    errno = 0;
-    long long v = strtoll(text, &end, 10);
-    if (errno != 0 || *end != '\0' || v < min || v > max)
-        return false;
-    *out = v;
-    return true;
-}
 
 /* The end of the part that begins at p: a single comma or the end of the text. */
 static const char *part_end(const char *p)
@@ -66,14 +53,13 @@ static int bad(struct cv_error *err, const char *option, const char *value, cons
     return cv_fail(err, CV_E_INVALID, 0, "%s %.200s: %s", option, value, why);
 }
 
-/* --- what libxl says of devices ------------------------------------------------------------------------------------
- */
+/* ---- what libxl says of devices ---- */
 
 static struct cv_dm_vif *vif_of(struct cv_dm_args *a, const char *digits)
 {
     long long n;
 
-    if (digits == NULL || !number(digits, 0, CV_CONFIG_VIFS_MAX - 1, &n))
+    if (digits == NULL || !cv_text_number(digits, 0, CV_CONFIG_VIFS_MAX - 1, &n))
         return NULL;
     for (unsigned i = 0; i < a->vif_count; i++)
         if (a->vifs[i].index == (unsigned)n)
@@ -97,7 +83,7 @@ static int take_vga(struct cv_dm_args *a, const char *value, const char *kind, s
     const char *mib = cv_dm_option(&a->pool, value, "vgamem_mb");
     long long n = 16;
 
-    if (mib != NULL && !number(mib, 1, 256, &n))
+    if (mib != NULL && !cv_text_number(mib, 1, 256, &n))
         return bad(err, "-device", value, "vgamem_mb is no number in range");
     a->vga = kind;
     a->videoram_mib = (unsigned)n;
@@ -146,7 +132,7 @@ static int take_drive(struct cv_dm_args *a, const char *value, size_t at, struct
 
     if (kind == NULL || strcmp(kind, "ide") != 0 || index == NULL)
         return 0;
-    if (!number(index, 0, 25, &n))
+    if (!cv_text_number(index, 0, 25, &n))
         return bad(err, "-drive", value, "index is no number in range");
     if (a->disk_count == CV_CONFIG_DISKS_MAX)
         return bad(err, "-drive", value, "too many disks");
@@ -159,8 +145,7 @@ static int take_drive(struct cv_dm_args *a, const char *value, size_t at, struct
     return 0;
 }
 
-/* --- everything else -----------------------------------------------------------------------------------------------
- */
+/* ---- everything else ---- */
 
 /* libxl's own: "socket,id=libxl-cmd,path=..." or ",fd=N", always servers. */
 static int take_chardev(struct cv_dm_args *a, const char *value, size_t at, struct cv_error *err)
@@ -171,7 +156,7 @@ static int take_chardev(struct cv_dm_args *a, const char *value, size_t at, stru
 
     if (after(value, "socket,") == NULL || after(id, "libx") == NULL || (fd == NULL && path == NULL))
         return 0;
-    if (fd != NULL && !number(fd, 3, 1 << 20, &n))
+    if (fd != NULL && !cv_text_number(fd, 3, 1 << 20, &n))
         return bad(err, "-chardev", value, "fd is no number in range");
     if (a->socket_count == CV_DM_SOCKETS_MAX)
         return bad(err, "-chardev", value, "more monitors than libxl has");
@@ -199,7 +184,7 @@ static int take_smp(struct cv_dm_args *a, const char *value, size_t at, struct c
 
     (void)at;
     snprintf(now, sizeof now, "%.*s", (int)strcspn(value, ","), value);
-    if (!number(now, 1, 4096, &n) || !number(most != NULL ? most : now, n, 4096, &max))
+    if (!cv_text_number(now, 1, 4096, &n) || !cv_text_number(most != NULL ? most : now, n, 4096, &max))
         return bad(err, "-smp", value, "is not N or N,maxcpus=M");
     a->vcpus = (unsigned)n;
     a->maxvcpus = (unsigned)max;
@@ -210,7 +195,7 @@ static int take_memory(struct cv_dm_args *a, const char *value, size_t at, struc
 {
     long long n;
 
-    if (!number(value, 1, 1 << 30, &n))
+    if (!cv_text_number(value, 1, 1 << 30, &n))
         return bad(err, "-m", value, "is no number in range");
     a->memory_mib = (unsigned long)n;
     a->memory_at = at;
@@ -222,7 +207,7 @@ static int take_domid(struct cv_dm_args *a, const char *value, size_t at, struct
     long long n;
 
     (void)at;
-    if (!number(value, 1, 0x7ff0, &n))
+    if (!cv_text_number(value, 1, 0x7ff0, &n))
         return bad(err, "-xen-domid", value, "is no domain's number");
     a->domid = (uint32_t)n;
     a->has_domid = true;
@@ -241,7 +226,7 @@ static int take_incoming(struct cv_dm_args *a, const char *value, size_t at, str
 {
     long long n = -1;
 
-    if (after(value, "fd:") != NULL && !number(value + 3, 3, 1 << 20, &n))
+    if (after(value, "fd:") != NULL && !cv_text_number(value + 3, 3, 1 << 20, &n))
         return bad(err, "-incoming", value, "is no descriptor");
     a->incoming_fd = (int)n;
     a->incoming_at = at;

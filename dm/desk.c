@@ -27,8 +27,7 @@ void cv_dm_desk_dispose(struct cv_dm_desk *d)
     d->fdset_count = 0;
 }
 
-/* --- answers -------------------------------------------------------------------------------------------------------
- */
+/* ---- answers ---- */
 
 static json_t *good(json_t *value) { return json_pack("{s:o}", "return", value != NULL ? value : json_object()); }
 
@@ -46,8 +45,7 @@ static json_t *failed(struct cv_dm_desk *d, const char *command, const struct cv
     return answer != NULL ? answer : refuse("GenericError", "failed"); /* no UTF-8 */
 }
 
-/* --- one command, passed on ----------------------------------------------------------------------------------------
- */
+/* ---- one command, passed on ---- */
 
 struct pass {
     const char *command;
@@ -98,8 +96,7 @@ static json_t *pass_on(struct cv_dm_desk *d, struct pass *p, unsigned mask)
     return failed(d, p->command, &err);
 }
 
-/* --- who is concerned ----------------------------------------------------------------------------------------------
- */
+/* ---- who is concerned ---- */
 
 static bool is_device(const struct cv_layout_device *dev, const char *word)
 {
@@ -203,8 +200,7 @@ static json_t *set_dirty_log(struct cv_dm_desk *d, const char *command, json_t *
     return failed(d, command, &err);
 }
 
-/* --- descriptors ---------------------------------------------------------------------------------------------------
- */
+/* ---- descriptors ---- */
 
 static json_t *add_fd(struct cv_dm_desk *d, const char *command, json_t *args, int fd)
 {
@@ -235,8 +231,7 @@ static json_t *remove_fd(struct cv_dm_desk *d, const char *command, json_t *args
     return answer;
 }
 
-/* --- the state -----------------------------------------------------------------------------------------------------
- */
+/* ---- the state ---- */
 
 /* As QEMU opens it.  *made_out: the file is ours to remove. */
 static int open_target(const struct cv_dm_desk *d, const char *name, bool *made_out, struct cv_error *err)
@@ -300,8 +295,7 @@ static json_t *save_states(struct cv_dm_desk *d, const char *command, json_t *ar
     return failed(d, command, &err);
 }
 
-/* --- the table -----------------------------------------------------------------------------------------------------
- */
+/* ---- the table ---- */
 
 static json_t *quit(struct cv_dm_desk *d, const char *command, json_t *args, int fd)
 {

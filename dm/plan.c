@@ -30,8 +30,9 @@ int cv_dm_plan_died(const struct cv_dm_args *a, enum cv_dm_died *out, struct cv_
     return 0;
 }
 
-/* --- the configuration that says the same --------------------------------------------------------------------------
- * What libxl's command line says of the devices, in the words of xl.cfg, so that the list is read, and everything
+/* ---- the configuration that says the same ---- */
+
+/* What libxl's command line says of the devices, in the words of xl.cfg, so that the list is read, and everything
  * decided, by the code of convoy's own guests. */
 
 struct text {
@@ -165,8 +166,7 @@ static const char *config_of(struct cv_dm_args *a, struct cv_error *err)
     return t.failed || cv_pool_check(&a->pool, err) < 0 ? NULL : t.s;
 }
 
-/* --- the default emulator's arguments ------------------------------------------------------------------------------
- */
+/* ---- the default emulator's arguments ---- */
 
 struct drops {
     bool value[CV_DM_ARGS_MAX]; /* of this place in argv, with the option in front of it */

@@ -105,7 +105,7 @@ static int start_all(struct cv_dm *dm, const int *fds, struct cv_error *err)
 
 static int begin(struct cv_dm *dm, struct cv_dm_args *a, const int *fds, struct cv_error *err)
 {
-    if (cv_dm_lock(dm, err) < 0 || cv_dm_listen(dm, a, err) < 0 || start_all(dm, fds, err) < 0)
+    if (cv_dm_listen(dm, a, err) < 0 || start_all(dm, fds, err) < 0)
         return -1;
     cv_dm_desk_init(&dm->desk, &dm->set, &dm->layout, dm->sink);
     return cv_dm_nodes_write(dm, err) < 0 ? -1 : run(dm, err);
@@ -154,6 +154,9 @@ int cv_dm_start(struct cv_dm *dm, struct cv_dm_args *a, struct cv_error *err)
     dm->stopped = a->stopped;
     int rc = cv_dm_plan_died(a, &dm->died, err) < 0 ? -1 : plan(dm, a, fds, err);
     dm->has_layout = dm->has_layout || rc == 0;
+    /* Nodes and sockets are those of whoever has the lock: without it there is nothing to take back. */
+    if (rc == 0)
+        rc = cv_dm_lock(dm, err);
     if (rc == 0 && (rc = begin(dm, a, a->incoming_at != 0 ? fds : NULL, err)) < 0)
         take_back(dm);
     for (unsigned i = 0; i < CV_DM_MAX; i++)
@@ -161,8 +164,7 @@ int cv_dm_start(struct cv_dm *dm, struct cv_dm_args *a, struct cv_error *err)
     return rc;
 }
 
-/* --- taking over ---------------------------------------------------------------------------------------------------
- */
+/* ---- taking over ---- */
 
 static int take_over(struct cv_dm *dm, struct cv_error *err)
 {

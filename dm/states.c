@@ -8,9 +8,9 @@
 
 #include "base/fd.h"
 #include "emulators/state_memory.h"
-#include "stream-format/bodies.h"
+#include "layout/record.h"
 #include "stream-format/qemu_state.h"
-#include "stream-format/stream.h"
+#include "stream-format/state_file.h"
 
 int cv_dm_states_look(int fd, enum cv_dm_states_kind *out, struct cv_error *err)
 {
@@ -31,52 +31,16 @@ int cv_dm_states_look(int fd, enum cv_dm_states_kind *out, struct cv_error *err)
     return 0;
 }
 
-/* --- writing -------------------------------------------------------------------------------------------------------
- */
+/* ---- writing ---- */
 
 static int put_layout(struct cv_writer *w, const struct cv_layout *l, struct cv_error *err)
 {
-    CV_AUTO_FREE char *json = NULL;
     CV_AUTO_BUF body = { 0 };
-    unsigned order[CV_DM_MAX];
 
-    if (cv_layout_encode(l, &json, err) < 0)
-        return -1;
-    struct cv_rec_layout rec = {
-        .schema = CV_REC_SCHEMA, .count = l->count, .json = json, .json_len = (uint32_t)strlen(json)
-    };
-    cv_layout_rank_order(l, order);
-    for (unsigned i = 0; i < l->count; i++) {
-        rec.emulator[i].dmid = order[i];
-        rec.emulator[i].flags = l->dms[order[i]].role == CV_DM_DEFAULT ? CV_LAYOUT_DEFAULT : 0;
-    }
-    if (cv_rec_layout_encode(&rec, &body, err) < 0)
+    if (cv_layout_to_record(l, &body, err) < 0)
         return -1;
     struct iovec iov = { body.data, body.len };
     return cv_writer_put(w, CV_REC_LAYOUT, &iov, 1, err);
-}
-
-static int put_state(struct cv_writer *w, unsigned dmid, int fd, uint64_t size, struct cv_error *err)
-{
-    uint8_t head[CV_DEVICE_STATE_HEAD];
-    CV_AUTO_FREE uint8_t *blob = malloc(size ? size : 1);
-
-    if (blob == NULL)
-        return cv_fail(err, CV_E_NOMEM, 0, "no memory for %llu bytes of device state", (unsigned long long)size);
-    for (uint64_t at = 0; at < size;) {
-        ssize_t n = pread(fd, blob + at, size - at, (off_t)at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return cv_fail(err, CV_E_IO, n < 0 ? errno : 0, "its device state ends at %llu of %llu bytes",
-                           (unsigned long long)at, (unsigned long long)size);
-        at += (uint64_t)n;
-    }
-    struct cv_rec_device_state rec = { .dmid = dmid, .format = CV_STATE_QEMU, .blob = blob, .blob_len = size };
-    if (cv_rec_device_state_head(&rec, head, err) < 0)
-        return -1;
-    struct iovec iov[2] = { { head, sizeof head }, { blob, size } };
-    return cv_writer_put(w, CV_REC_DEVICE_STATE, iov, 2, err);
 }
 
 int cv_dm_states_write(int fd, const struct cv_layout *l, const int state_fds[CV_DM_MAX],
@@ -91,7 +55,7 @@ int cv_dm_states_write(int fd, const struct cv_layout *l, const int state_fds[CV
     int rc = put_layout(w, l, err);
     cv_layout_rank_order(l, order);
     for (unsigned i = 0; i < l->count && rc == 0; i++) {
-        rc = put_state(w, order[i], state_fds[order[i]], sizes[order[i]], err);
+        rc = cv_writer_put_state_file(w, order[i], state_fds[order[i]], sizes[order[i]], err);
         if (rc < 0)
             cv_context(err, "emulator %u '%s'", order[i], l->dms[order[i]].name);
     }
@@ -101,8 +65,7 @@ int cv_dm_states_write(int fd, const struct cv_layout *l, const int state_fds[CV
     return rc;
 }
 
-/* --- reading -------------------------------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 struct reading {
     struct cv_layout layout;
@@ -112,20 +75,12 @@ struct reading {
 
 static int take_layout(struct reading *r, const struct cv_record *rec, struct cv_error *err)
 {
-    struct cv_rec_layout l;
-
-    if (cv_rec_layout_decode(&l, rec->body.data, rec->body.len, err) < 0 ||
-        cv_layout_decode(l.json, l.json_len, &r->layout, err) < 0)
+    if (cv_layout_of_record(rec->body.data, rec->body.len, &r->layout, err) < 0)
         return -1;
     r->has_layout = true;
-    if (r->layout.count != l.count)
-        return cv_fail(err, CV_E_STREAM, 0, "%u emulators, and a layout of %u", l.count, r->layout.count);
-    for (unsigned i = 0; i < l.count; i++) {
-        if (l.emulator[i].dmid >= r->layout.count || r->layout.dms[l.emulator[i].dmid].rank != i)
-            return cv_fail(err, CV_E_STREAM, 0, "emulator %u is not where its layout has it", l.emulator[i].dmid);
+    for (unsigned i = 0; i < r->layout.count; i++)
         if (r->layout.dms[i].role == CV_DM_ATTACHED)
             return cv_fail(err, CV_E_UNSUPPORTED, 0, "emulator %u is an attached one", i);
-    }
     return 0;
 }
 
@@ -139,12 +94,9 @@ static int take_state(struct reading *r, const struct cv_record *rec, struct cv_
         return cv_fail(err, CV_E_STREAM, 0, "a device state of emulator %u, which is not expected", d.dmid);
     if (d.format != CV_STATE_QEMU || cv_qemu_state_check(d.blob, d.blob_len, err) < 0)
         return cv_fail(err, CV_E_STREAM, 0, "the device state of emulator %u is no QEMU's", d.dmid);
-    if ((r->fds[d.dmid] = cv_state_memory_to_load(d.dmid, err)) < 0 ||
-        cv_write_full(r->fds[d.dmid], d.blob, d.blob_len, CV_NEVER, NULL, err) < 0)
+    if ((r->fds[d.dmid] = cv_state_memory_to_load(d.dmid, err)) < 0)
         return -1;
-    if (lseek(r->fds[d.dmid], 0, SEEK_SET) < 0)
-        return cv_fail(err, CV_E_IO, errno, "rewind emulator %u's device state", d.dmid);
-    return 0;
+    return cv_state_to_file(&d, r->fds[d.dmid], err);
 }
 
 static int read_records(struct reading *r, struct cv_reader *reader, struct cv_error *err)

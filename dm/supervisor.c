@@ -39,8 +39,7 @@ void cv_dm_dispose(struct cv_dm *dm)
     cv_fd_dispose(&dm->lock_fd);
 }
 
-/* --- an emulator has died ------------------------------------------------------------------------------------------
- */
+/* ---- an emulator has died ---- */
 
 /* Without it the guest's accesses find nobody and read ones: it is not to go on as if nothing had happened. */
 static void carry_out(struct cv_dm *dm)
@@ -80,8 +79,7 @@ static void look_for_dead(struct cv_dm *dm)
         carry_out(dm);
 }
 
-/* --- the loop ------------------------------------------------------------------------------------------------------
- */
+/* ---- the loop ---- */
 
 static void accept_client(struct cv_dm *dm, struct cv_dm_listener *l)
 {

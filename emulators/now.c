@@ -32,8 +32,7 @@ void cv_now_dispose(struct cv_now *now)
     *now = (struct cv_now){ 0 };
 }
 
-/* --- vCPUs ---------------------------------------------------------------------------------------------------------
- */
+/* ---- vCPUs ---- */
 
 static long long prop(const json_t *cpu, const char *name)
 {
@@ -74,8 +73,7 @@ static int take_cpus(struct look *k, struct cv_emu *emu, struct cv_error *err)
     return rc;
 }
 
-/* --- disks ---------------------------------------------------------------------------------------------------------
- */
+/* ---- disks ---- */
 
 /* Its number of a descriptor of that set; -1: there is none. */
 static long long fd_of_set(const json_t *sets, long long id)
@@ -199,8 +197,7 @@ static int take_fdsets(struct look *k, struct cv_emu *emu, struct cv_error *err)
     return 0;
 }
 
-/* --- devices -------------------------------------------------------------------------------------------------------
- */
+/* ---- devices ---- */
 
 static bool ends_with(const char *text, size_t len, const char *end)
 {
@@ -242,8 +239,7 @@ static int take_unnamed(struct look *k, struct cv_emu *emu, struct cv_error *err
     return take_children(k->now->unnamed[emu->dmid] = json_array(), emu->qmp->reply, false, err);
 }
 
-/* --- asking --------------------------------------------------------------------------------------------------------
- */
+/* ---- asking ---- */
 
 static const struct query {
     const char *command, *path;

@@ -6,8 +6,7 @@
 #include "emulators/now.h"
 #include "layout/decide.h"
 
-/* --- vCPUs ---------------------------------------------------------------------------------------------------------
- */
+/* ---- vCPUs ---- */
 
 static bool begins_with(const char *text, const char *word, char after)
 {
@@ -82,8 +81,7 @@ static int take_vcpus(struct cv_layout *l, struct cv_layout_dm *dm, const json_t
     return 0;
 }
 
-/* --- discs ---------------------------------------------------------------------------------------------------------
- */
+/* ---- discs ---- */
 
 /* "ide-cd,id=disk-hdc[,drive=drive-hdc],bus=ide.1,unit=0" with or without its drive. */
 static const char *link_drive(struct cv_pool *pool, const struct cv_layout_device *dev, bool on)
@@ -163,8 +161,7 @@ static int take_disk(struct cv_layout *l, struct cv_layout_dm *dm, struct cv_lay
                    dev->path);
 }
 
-/* --- devices -------------------------------------------------------------------------------------------------------
- */
+/* ---- devices ---- */
 
 /* Does an argument say id=NAME? */
 static bool mentioned(const struct cv_strings *argv, const char *name, size_t len)

@@ -57,8 +57,7 @@ int cv_qmp_dial(struct cv_qmp *q, const char *path, struct cv_error *err)
     return 0;
 }
 
-/* --- sending -------------------------------------------------------------------------------------------------------
- */
+/* ---- sending ---- */
 
 static int queue_command(struct cv_qmp *q, const char *command, json_t *args, struct cv_error *err)
 {
@@ -143,8 +142,7 @@ static void handle_output(struct cv_qmp *q)
     }
 }
 
-/* --- receiving -----------------------------------------------------------------------------------------------------
- */
+/* ---- receiving ---- */
 
 /* Deep nesting costs stack in any parser; QMP needs no more than a few levels. */
 static bool too_deep(const char *line, size_t len)

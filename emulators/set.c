@@ -161,8 +161,7 @@ unsigned cv_emuset_unconnected(const struct cv_emuset *set)
     return mask;
 }
 
-/* --- connect -------------------------------------------------------------------------------------------------------
- */
+/* ---- connect ---- */
 
 static int check_version(struct cv_emu *emu, struct cv_error *err)
 {
@@ -217,8 +216,7 @@ int cv_emuset_connect(struct cv_emuset *set, const struct cv_emu_wait *w, struct
     return cv_op_run(set, &op, w, results, err);
 }
 
-/* --- one command ---------------------------------------------------------------------------------------------------
- */
+/* ---- one command ---- */
 
 static enum cv_op_step simple_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {
@@ -284,8 +282,7 @@ int cv_emuset_announce(struct cv_emuset *set, const struct cv_emu_wait *w, struc
     return simple(set, "announce-self", args, w, NULL, err);
 }
 
-/* --- status --------------------------------------------------------------------------------------------------------
- */
+/* ---- status ---- */
 
 static enum cv_op_step status_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {

@@ -9,8 +9,7 @@
 #include "emulators/set.h"
 #include "emulators/state_memory.h"
 
-/* --- may they be saved ---------------------------------------------------------------------------------------------
- */
+/* ---- may they be saved ---- */
 
 /* xen-save-devices-state refuses nothing: what QEMU cannot migrate is silently missing, or (nvme, QEMU 7.2) crashes it.
  * migrate refuses first, then looks at its target; a descriptor that does not exist ends it there, with nothing done.
@@ -64,8 +63,7 @@ int cv_emuset_check_migratable(struct cv_emuset *set, const struct cv_emu_wait *
     return cv_op_run(set, &op, w, results, err);
 }
 
-/* --- save ----------------------------------------------------------------------------------------------------------
- */
+/* ---- save ---- */
 
 struct save {
     const int *fds;
@@ -206,8 +204,7 @@ int cv_emuset_save_state(struct cv_emuset *set, const int fds[CV_DM_MAX], bool l
     return cv_op_run(set, &op, w, results, err);
 }
 
-/* --- load ----------------------------------------------------------------------------------------------------------
- */
+/* ---- load ---- */
 
 struct load {
     const int *fds;

@@ -33,8 +33,7 @@ struct start {
     int gate_fd;      /* our end, open until the default emulator has answered */
 };
 
-/* --- sockets -------------------------------------------------------------------------------------------------------
- */
+/* ---- sockets ---- */
 
 static int listen_at(const char *path, struct cv_error *err)
 {
@@ -87,8 +86,7 @@ static int open_gate(struct start *s, struct cv_error *err)
     return rc < 0 ? cv_context(err, "gate of the default emulator") : 0;
 }
 
-/* --- one emulator --------------------------------------------------------------------------------------------------
- */
+/* ---- one emulator ---- */
 
 static int open_log(struct start *s, const char *name, struct cv_error *err)
 {
@@ -296,8 +294,7 @@ static int learn_pid(struct cv_emuset *set, struct cv_emu *emu, struct cv_error 
     return emu->pid != 0 ? 0 : cv_emuset_attach(set, emu->dmid, peer.pid, strdupa(emu->qmp_path), err);
 }
 
-/* --- all of them ---------------------------------------------------------------------------------------------------
- */
+/* ---- all of them ---- */
 
 static int start_all(struct start *s, struct cv_error *err)
 {

@@ -147,8 +147,7 @@ int cv_emuset_survey(struct cv_emuset *set, struct cv_layout *l, const struct cv
     return rc == 0 ? cv_layout_check(l, err) : rc;
 }
 
-/* --- what toolstacks put in xenstore -------------------------------------------------------------------------------
- */
+/* ---- what toolstacks put in xenstore ---- */
 
 static enum cv_op_step tty_step(struct cv_op *op, struct cv_emu *emu, unsigned step, struct cv_error *err)
 {

@@ -111,8 +111,7 @@ int cv_guest_leave_to_monitor(struct cv_guest *g, struct cv_error *err)
     return g->host->ops->xs_write(g->host, path, "1", err);
 }
 
-/* ---- unpause
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- unpause ---- */
 
 #define UNPAUSE_MS 30000
 

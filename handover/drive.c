@@ -19,8 +19,7 @@ static void fault(struct cv_handover_run *r, const struct cv_error *why)
         cv_log(r->sink, CV_LOG_WARN, "%s", why->text);
 }
 
-/* ---- journal --------------------------------------------------------------------------------------------------------
- */
+/* ---- journal ---- */
 
 static int tombstone(struct cv_handover_run *r, struct cv_error *err)
 {
@@ -46,8 +45,7 @@ static enum cv_ho_event journal(struct cv_handover_run *r, enum cv_journal_state
     return CV_EV_FAIL;
 }
 
-/* ---- effects --------------------------------------------------------------------------------------------------------
- */
+/* ---- effects ---- */
 
 static bool of_this_boot(const struct cv_handover_run *r)
 {
@@ -79,8 +77,7 @@ static enum cv_ho_event effect(struct cv_handover_run *r, enum cv_ho_act act)
     return e == CV_EFFECT_GONE && act != CV_ACT_DESTROY ? CV_EV_GONE : CV_EV_OK;
 }
 
-/* ---- messages -------------------------------------------------------------------------------------------------------
- */
+/* ---- messages ---- */
 
 static struct cv_msg answer_of(enum cv_ho_say say, const char *text)
 {
@@ -262,8 +259,7 @@ static enum cv_ho_event wait(struct cv_handover_run *r)
     }
 }
 
-/* ---- the loop -------------------------------------------------------------------------------------------------------
- */
+/* ---- the loop ---- */
 
 static enum cv_ho_event perform(struct cv_handover_run *r, enum cv_ho_act act, int arg)
 {

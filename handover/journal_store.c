@@ -197,8 +197,7 @@ int cv_journal_find(const char *store, const uint8_t guest[16], int role, struct
     return 0;
 }
 
-/* ---- pruning ------------------------------------------------------------------------------------------------------
- */
+/* ---- pruning ---- */
 
 struct pruning {
     const char *store;
@@ -245,8 +244,7 @@ int cv_journal_prune(const char *store, uint64_t now_s, uint64_t age_s, struct c
     return cv_journal_list(store, prune_one, &p, err) < 0 ? -1 : p.count;
 }
 
-/* ---- identities -----------------------------------------------------------------------------------------------------
- */
+/* ---- identities ---- */
 
 static int read_id(int store_fd, uint8_t id_out[16])
 {

@@ -121,8 +121,7 @@ int cv_strs_append(struct cv_buf *b, struct cv_strs *s, const char *text, struct
     return 0;
 }
 
-/* ---- fields ---------------------------------------------------------------------------------------------------------
- */
+/* ---- fields ---- */
 
 static void get_u16(struct cv_cursor *c, cv_msg_u16 *v) { *v = cv_cur_u16(c); }
 static void get_u32(struct cv_cursor *c, cv_msg_u32 *v) { *v = cv_cur_u32(c); }
@@ -286,8 +285,7 @@ void cv_msg_dispose(struct cv_msg *m)
     *m = (struct cv_msg){ 0 };
 }
 
-/* ---- frames
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- frames ---- */
 
 static uint64_t checksum(const uint8_t header[CV_MSG_HEADER], const void *body, size_t len, uint64_t seed)
 {

@@ -17,7 +17,7 @@ static const struct {
     { "e1000e", CV_MSI_AGAIN }, /* its interrupts come; that QEMU 7.2's receives nothing is so with pins, too */
     { "nec-usb-xhci", CV_MSI_AGAIN },
     { "qemu-xhci", CV_MSI_AGAIN },
-    /* read in Linux's drivers: their suspend gives the interrupt away, their resume takes a new one */
+    /* read in Linux 6.1's drivers: their suspend gives the interrupt away, their resume takes a new one */
     { "nvme", CV_MSI_AGAIN },
     { "igb", CV_MSI_AGAIN },
     { "intel-hda", CV_MSI_AGAIN },

@@ -46,8 +46,7 @@ struct destination {
     bool watched_over;         /* the guest's monitor has been started */
 };
 
-/* ---- agree
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- agree ---- */
 
 /* The source's domain, when it is on this very host: it has our guest's uuid and name, and is to have them. */
 static uint32_t source_here(const struct destination *d)
@@ -136,8 +135,7 @@ static int agree(struct destination *d, const struct cv_msg_offer *offer, struct
     return rc;
 }
 
-/* ---- build
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- build ---- */
 
 static int head_run(void *op, int64_t deadline_ms, struct cv_error *err)
 {
@@ -252,8 +250,7 @@ static const struct cv_step build[] = {
     { "states", states_run, NULL, CV_NEVER, false },  { "load", load_run, NULL, 60 * 1000, false },
 };
 
-/* ---- effects
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- effects ---- */
 
 static enum cv_effect run_guest(void *user, const struct cv_journal_record *rec, int64_t deadline_ms,
                                 struct cv_error *err)
@@ -334,8 +331,7 @@ static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, i
     return CV_EFFECT_DONE;
 }
 
-/* ---- the whole
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 static void fill_ready(struct destination *d, struct cv_msg_ready *m)
 {

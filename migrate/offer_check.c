@@ -115,8 +115,7 @@ static int check_policy(struct cv_offer_check *c, const struct cv_msg_offer *o, 
     return rc < 0 ? refuse(refusal_out, CV_REFUSE_CPU_POLICY) : 0;
 }
 
-/* ---- emulators
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- emulators ---- */
 
 /* The layout, and which programs it names: before any of them is run, be it for its version only. */
 static int check_programs(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out,
@@ -180,8 +179,7 @@ static int check_emulators(struct cv_offer_check *c, const struct cv_msg_offer *
     }
 }
 
-/* ---- bridges and disks
- * ------------------------------------------------------------------------------------------------ */
+/* ---- bridges and disks ---- */
 
 static int check_bridges(struct cv_offer_check *c, const struct cv_msg_offer *o, uint32_t *refusal_out,
                          struct cv_error *err)

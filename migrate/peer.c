@@ -106,8 +106,7 @@ int cv_peer_ssh_command(const char *host, char *buf, size_t size, struct cv_erro
     return 0;
 }
 
-/* ---- two of them ----------------------------------------------------------------------------------------------------
- */
+/* ---- two of them ---- */
 
 static int dial(struct cv_link *l, const char *command, struct cv_peer *out, struct cv_error *err)
 {

@@ -21,8 +21,7 @@
 #define LAST_WORDS_MS 1000
 #define SETTLE_MS 5000
 
-/* ---- prepare --------------------------------------------------------------------------------------------------------
- */
+/* ---- prepare ---- */
 
 static int channel_run(void *op, int64_t deadline_ms, struct cv_error *err)
 {
@@ -94,8 +93,7 @@ static const struct cv_step prepare[] = {
     { "journal", journal_run, NULL, CV_NEVER, true },
 };
 
-/* ---- move
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- move ---- */
 
 static void tell_notes(struct cv_source *s, const struct cv_msg_accept *accept)
 {
@@ -213,8 +211,7 @@ static enum cv_ho_event event_of(struct cv_source *s, const struct cv_error *why
     return why->code == CV_E_PEER ? CV_EV_LOST : CV_EV_TROUBLE;
 }
 
-/* ---- effects
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- effects ---- */
 
 /* 1: the domain is there, and has not ended by itself. 0: it has; its monitor does what is to be done. -1 */
 static int still_there(struct cv_source *s, bool *gone_out, struct cv_error *err)
@@ -309,8 +306,7 @@ static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, i
     return CV_EFFECT_DONE;
 }
 
-/* ---- the whole
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 static int identify(struct cv_source *s, struct cv_error *err)
 {

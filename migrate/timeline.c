@@ -84,8 +84,7 @@ int cv_tl_text(const struct cv_timeline *t, struct cv_buf *out, struct cv_error 
     return rc;
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------------------------------
- */
+/* ---- JSON ---- */
 
 static void span(json_t *o, const char *key, const struct cv_span *s)
 {

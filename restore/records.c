@@ -8,10 +8,11 @@
 
 #include "base/fd.h"
 #include "emulators/state_memory.h"
-#include "vm/spec.h"
+#include "layout/record.h"
 #include "restore/internal.h"
-#include "stream-format/bodies.h"
 #include "stream-format/qemu_state.h"
+#include "stream-format/state_file.h"
+#include "vm/spec.h"
 
 static int take_host(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err)
 {
@@ -48,10 +49,8 @@ static int take_guest(struct cv_restore *r, const struct cv_record *rec, struct 
 static int take_layout(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_error why = CV_ERROR_INIT;
-    struct cv_rec_layout l;
 
-    if (cv_rec_layout_decode(&l, rec->body.data, rec->body.len, err) < 0 ||
-        cv_layout_decode(l.json, l.json_len, &r->g.layout, err) < 0)
+    if (cv_layout_of_record(rec->body.data, rec->body.len, &r->g.layout, err) < 0)
         return -1;
     r->g.has_layout = true;
     if (cv_layout_check_type(&r->g.layout, r->g.spec.pvh, &why) < 0)
@@ -59,13 +58,6 @@ static int take_layout(struct cv_restore *r, const struct cv_record *rec, struct
     /* An emulator that is attached now is another process than it was then. */
     for (unsigned i = 0; i < r->g.layout.count; i++)
         r->g.layout.dms[i].pid = 0;
-    unsigned order[CV_DM_MAX];
-    cv_layout_rank_order(&r->g.layout, order);
-    bool same = l.count == r->g.layout.count;
-    for (unsigned i = 0; same && i < l.count; i++)
-        same = l.emulator[i].dmid == order[i];
-    if (!same)
-        return cv_fail(err, CV_E_STREAM, 0, "the record's head and its JSON list different emulators");
     return 0;
 }
 
@@ -169,11 +161,8 @@ static int take_device_state(struct cv_restore *r, const struct cv_record *rec, 
         return -1;
     if (d.dmid >= r->g.layout.count || r->state_taken[d.dmid])
         return cv_fail(err, CV_E_STREAM, 0, "a device state of emulator %u, which is not expected", d.dmid);
-    int fd = r->state_fd[d.dmid];
-    if (cv_write_full(fd, d.blob, d.blob_len, CV_NEVER, NULL, err) < 0)
+    if (cv_state_to_file(&d, r->state_fd[d.dmid], err) < 0)
         return -1;
-    if (lseek(fd, 0, SEEK_SET) < 0)
-        return cv_fail(err, CV_E_IO, errno, "rewind emulator %u's device state", d.dmid);
     r->state_taken[d.dmid] = true;
     return 0;
 }

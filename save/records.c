@@ -9,12 +9,14 @@
 #include "base/fd.h"
 #include "emulators/state_memory.h"
 #include "guest/devices.h"
-#include "vm/spec.h"
+#include "layout/record.h"
 #include "memory/pages.h"
 #include "save/save.h"
 #include "save/write.h"
 #include "stream-format/bodies.h"
+#include "stream-format/state_file.h"
 #include "vm/physmap.h"
+#include "vm/spec.h"
 
 _Static_assert(CV_STATE_BYTES_MAX + CV_DEVICE_STATE_HEAD == CV_DEVICE_STATE_MAX, "what is taken can be written");
 
@@ -72,22 +74,9 @@ static int put_guest(struct cv_save *s, struct cv_error *err)
 
 static int put_layout(struct cv_save *s, struct cv_error *err)
 {
-    const struct cv_layout *l = &s->g.layout;
-    CV_AUTO_FREE char *json = NULL;
     CV_AUTO_BUF body = { 0 };
-    unsigned order[CV_DM_MAX];
 
-    if (cv_layout_encode(l, &json, err) < 0)
-        return -1;
-    struct cv_rec_layout rec = {
-        .schema = CV_REC_SCHEMA, .count = l->count, .json = json, .json_len = (uint32_t)strlen(json)
-    };
-    cv_layout_rank_order(l, order);
-    for (unsigned i = 0; i < l->count; i++) {
-        rec.emulator[i].dmid = order[i];
-        rec.emulator[i].flags = l->dms[order[i]].role == CV_DM_DEFAULT ? CV_LAYOUT_DEFAULT : 0;
-    }
-    if (cv_rec_layout_encode(&rec, &body, err) < 0)
+    if (cv_layout_to_record(&s->g.layout, &body, err) < 0)
         return -1;
     return cv_save_put_body(s, CV_REC_LAYOUT, &body, err);
 }
@@ -241,28 +230,6 @@ static int put_xen_state(struct cv_save *s, struct cv_error *err)
     return cv_save_put_body(s, CV_REC_HVM_PARAMS, &params, err) < 0 ? -1 : cv_save_put_changes(s, err);
 }
 
-static int put_device_state(struct cv_save *s, unsigned dmid, struct cv_error *err)
-{
-    uint8_t head[CV_DEVICE_STATE_HEAD];
-    uint64_t size = s->state_size[dmid];
-    CV_AUTO_FREE void *blob = malloc(size ? size : 1);
-    size_t got;
-
-    if (blob == NULL)
-        return cv_fail(err, CV_E_NOMEM, 0, "no memory for %llu bytes of device state", (unsigned long long)size);
-    if (lseek(s->state_fd[dmid], 0, SEEK_SET) < 0)
-        return cv_fail(err, CV_E_IO, errno, "rewind the device state");
-    if (cv_read_full(s->state_fd[dmid], blob, size, &got, CV_NEVER, NULL, err) < 0)
-        return -1;
-    if (got != size || size == 0)
-        return cv_fail(err, CV_E_EMULATOR, 0, "its device state has %zu of %llu bytes", got, (unsigned long long)size);
-    struct cv_rec_device_state rec = { .dmid = dmid, .format = CV_STATE_QEMU, .blob = blob, .blob_len = size };
-    if (cv_rec_device_state_head(&rec, head, err) < 0)
-        return -1;
-    struct iovec iov[2] = { { head, sizeof head }, { blob, size } };
-    return cv_writer_put(s->writer, CV_REC_DEVICE_STATE, iov, 2, err);
-}
-
 int cv_save_tail(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_save *s = op;
@@ -276,7 +243,7 @@ int cv_save_tail(void *op, int64_t deadline_ms, struct cv_error *err)
         return -1;
     cv_layout_rank_order(&s->g.layout, order);
     for (unsigned i = 0; i < s->g.layout.count; i++)
-        if (put_device_state(s, order[i], err) < 0)
+        if (cv_writer_put_state_file(s->writer, order[i], s->state_fd[order[i]], s->state_size[order[i]], err) < 0)
             return cv_context(err, "emulator %u '%s'", order[i], s->g.layout.dms[order[i]].name);
     if (cv_writer_finish(s->writer, err) < 0)
         return -1;

@@ -62,8 +62,7 @@ static int judged(int rc, const struct cv_error *err)
     return rc;
 }
 
-/* ---- the chain ----------------------------------------------------------------------------------------------------
- */
+/* ---- the chain ---- */
 
 /* PARENT's ids become those of the link below; what was decoded is written again. */
 static void fit(struct raw_record *rec, const uint8_t stream_id[16], const uint8_t digest[16])
@@ -125,8 +124,7 @@ static unsigned make_chain(const uint8_t *data, size_t size)
     return n;
 }
 
-/* ---- what reads it -------------------------------------------------------------------------------------------------
- */
+/* ---- what reads it ---- */
 
 static void look(const struct cv_chain_places *places, unsigned child, bool check_pages)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Between fake_host.c, fake_memory.c and fake_devices.c only. */
+/* Between fake_host.c, fake_memory.c, fake_devices.c and fake_store.c only. */
 #ifndef CONVOY_TESTS_FAKE_HOST_INTERNAL_H
 #define CONVOY_TESTS_FAKE_HOST_INTERNAL_H
 
@@ -37,5 +37,12 @@ int fake_devices_add(struct cv_host *h, uint32_t domid, const char *config, stru
 int fake_devices_now(struct cv_host *h, uint32_t domid, char **config_out, struct cv_error *err);
 int fake_devices_list(struct cv_host *h, uint32_t domid, char **list_out, struct cv_error *err);
 int fake_devices_settle(struct cv_host *h, uint32_t domid, int64_t deadline_ms, struct cv_error *err);
+
+/* fake_store.c: xenstore */
+int fake_xs_read(struct cv_host *h, const char *path, char **value_out, struct cv_error *err);
+int fake_xs_write(struct cv_host *h, const char *path, const char *value, struct cv_error *err);
+int fake_xs_remove(struct cv_host *h, const char *path, struct cv_error *err);
+int fake_xs_take(struct cv_host *h, const char *path, char **value_out, struct cv_error *err);
+int fake_xs_list(struct cv_host *h, const char *path, struct cv_buf *names, size_t *count, struct cv_error *err);
 
 #endif

@@ -179,8 +179,7 @@ static bool misbehave(struct fake *f, const char *command)
     return true;
 }
 
-/* --- device state --------------------------------------------------------------------------------------------------
- */
+/* ---- device state ---- */
 
 static int save_state(struct fake *f, int fd)
 {
@@ -232,8 +231,7 @@ static int load_state(struct fake *f, int fd)
     return 0;
 }
 
-/* --- commands ------------------------------------------------------------------------------------------------------
- */
+/* ---- commands ---- */
 
 static json_t *refuse(const char *text, char *why, size_t len)
 {
@@ -484,8 +482,7 @@ static void serve_client(struct fake *f)
     }
 }
 
-/* --- command line --------------------------------------------------------------------------------------------------
- */
+/* ---- command line ---- */
 
 static int fd_of(const char *text)
 {

@@ -72,8 +72,7 @@ struct fake_domain *guest_of(struct one_host *s)
 
 bool runs(const struct fake_domain *d) { return d != NULL && !d->paused && !d->suspended; }
 
-/* ---- the channel
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- the channel ---- */
 
 /* Whoever dies from here on has left a record that is not settled: somebody comes by and starts the monitor again. */
 static void monitor(void *user, uint32_t domid, const char *name)
@@ -177,8 +176,7 @@ void join_all(struct world *w)
     w->connections = 0;
 }
 
-/* ---- a migration and its end ----------------------------------------------------------------------------------------
- */
+/* ---- a migration and its end ---- */
 
 static const struct cv_handover_times quick = {
     .ready_ms = 10000, .answer_ms = 3000, .ask_ms = 5000, .effect_ms = 5000

@@ -15,11 +15,14 @@ foreach(check paths habits)
 endforeach()
 # Every call, on models of hosts: the test is the host that libconvoy gets from host/xen.
 if(TARGET convoy_api AND CHECK_FOUND)
-  convoy_test(test_api
-    SOURCES "${CMAKE_CURRENT_SOURCE_DIR}/test_api.c" "${PROJECT_SOURCE_DIR}/tests/support/two_hosts.c"
-            "${PROJECT_SOURCE_DIR}/tests/support/one_host.c" "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c" ${fake_host}
-    LINKS convoy_api PkgConfig::JANSSON LABELS full TIMEOUT 600)
-  set_tests_properties(test_api PROPERTIES RESOURCE_LOCK emulators ENVIRONMENT "FAKE_QEMU=${CMAKE_CURRENT_BINARY_DIR}/fake-qemu")
+  foreach(calls api api_save api_migrate)
+    convoy_test(test_${calls}
+      SOURCES "${CMAKE_CURRENT_SOURCE_DIR}/test_${calls}.c" "${PROJECT_SOURCE_DIR}/tests/support/api_door.c"
+              "${PROJECT_SOURCE_DIR}/tests/support/two_hosts.c" "${PROJECT_SOURCE_DIR}/tests/support/one_host.c"
+              "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c" ${fake_host}
+      LINKS convoy_api PkgConfig::JANSSON LABELS full TIMEOUT 600)
+    set_tests_properties(test_${calls} PROPERTIES RESOURCE_LOCK emulators ENVIRONMENT "FAKE_QEMU=${CMAKE_CURRENT_BINARY_DIR}/fake-qemu")
+  endforeach()
   if(TARGET convoy_convert)
     convoy_test(test_api_images SOURCES "${CMAKE_CURRENT_SOURCE_DIR}/test_api_images.c" LINKS convoy_api convoy_test_images)
   endif()

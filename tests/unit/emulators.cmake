@@ -8,6 +8,7 @@ convoy_program(fake-qemu SOURCES "${PROJECT_SOURCE_DIR}/tests/support/fake_qemu.
 
 convoy_test(test_config SOURCES "${emu_tests}/test_config.c" LINKS convoy_config)
 convoy_test(test_layout SOURCES "${emu_tests}/test_layout.c" LINKS convoy_emulators)
+convoy_test(test_interrupts SOURCES "${emu_tests}/test_interrupts.c" LINKS convoy_layout)
 convoy_test(test_rules SOURCES "${emu_tests}/test_rules.c" LINKS convoy_emulators)
 convoy_test(test_qmp SOURCES "${emu_tests}/test_qmp.c" LINKS convoy_emulators)
 foreach(name set set_attach set_waits)

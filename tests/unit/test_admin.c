@@ -24,8 +24,7 @@
 static const uint8_t the_migration[16] = { 7 };
 static struct world w; /* what the hooks act on */
 
-/* ---- a world in which a migration was cut off ---------------------------------------------------------------------
- */
+/* ---- a world in which a migration was cut off ---- */
 
 static void record(struct one_host *s, struct one_host *peer, enum cv_journal_role role, enum cv_journal_state state,
                    const struct fake_domain *d, uint32_t domid)
@@ -280,8 +279,7 @@ START_TEST(a_name_of_digits_is_never_taken_for_a_domid)
 }
 END_TEST
 
-/* ---- acts in the middle of a migration ----------------------------------------------------------------------------
- */
+/* ---- acts in the middle of a migration ---- */
 
 static struct cv_host_ops hooked;
 static int (*real_introduce)(struct cv_host *, uint32_t, const struct cv_guest_state *, struct cv_error *);
@@ -447,8 +445,7 @@ START_TEST(a_guest_that_was_resumed_is_not_handed_over)
 }
 END_TEST
 
-/* ---- one question for every verb ----------------------------------------------------------------------------------
- */
+/* ---- one question for every verb ---- */
 
 #define YES 1
 #define NO 0
@@ -504,8 +501,7 @@ START_TEST(who_may_do_what)
 }
 END_TEST
 
-/* ---- the monitor ----------------------------------------------------------------------------------------------------
- */
+/* ---- the monitor ---- */
 
 /* A suspension that comes late is undone, but not one that somebody else has asked for long afterwards. */
 START_TEST(a_late_suspension_is_expected_for_a_while)

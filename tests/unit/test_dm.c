@@ -288,8 +288,7 @@ START_TEST(the_file_of_a_guest)
 }
 END_TEST
 
-/* --- the file of states --------------------------------------------------------------------------------------------
- */
+/* ---- the file of states ---- */
 
 static uint8_t *make_states(struct cv_layout *l, size_t *len_out)
 {
@@ -386,8 +385,7 @@ START_TEST(damaged_states_are_refused)
 }
 END_TEST
 
-/* --- the keeper ----------------------------------------------------------------------------------------------------
- */
+/* ---- the keeper ---- */
 
 struct lives {
     int fd; /* a file: a byte for each worker that has begun */

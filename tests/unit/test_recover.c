@@ -59,8 +59,7 @@ static enum cv_journal_state state_of(const struct world *w)
     return rec.state;
 }
 
-/* ---- a destination that is away ------------------------------------------------------------------------------------
- */
+/* ---- a destination that is away ---- */
 
 struct away {
     struct world *w;
@@ -179,8 +178,7 @@ START_TEST(it_ends_when_told)
 }
 END_TEST
 
-/* ---- somebody else --------------------------------------------------------------------------------------------------
- */
+/* ---- somebody else ---- */
 
 struct other {
     struct world *w;
@@ -380,8 +378,7 @@ START_TEST(all_that_is_open_here)
 }
 END_TEST
 
-/* ---- the watcher's ear ----------------------------------------------------------------------------------------------
- */
+/* ---- the watcher's ear ---- */
 
 /* What it hears from one that ends in order, one that leaves something open, and one that dies. */
 START_TEST(what_a_watcher_hears)

@@ -11,8 +11,7 @@
 #include "../support/emu_fixture.h"
 #include "../support/run_suite.h"
 
-/* --- survey --------------------------------------------------------------------------------------------------------
- */
+/* ---- survey ---- */
 
 static const struct {
     const char *faults[3], *text;
@@ -60,8 +59,7 @@ START_TEST(reports_what_xenstore_needs)
 }
 END_TEST
 
-/* --- attach --------------------------------------------------------------------------------------------------------
- */
+/* ---- attach ---- */
 
 /* What "convoy save" does with a guest that another process created: pids and paths from xenstore. */
 START_TEST(another_set_attaches_by_pid)
