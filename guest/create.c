@@ -126,16 +126,11 @@ static int plan_run(void *op, int64_t deadline_ms, struct cv_error *err)
     return cv_guest_check_host(c->g, err);
 }
 
-/* A PVH guest is made as a whole, its devices and the QEMU of its qdisks included (host/host.h): what is left to the
- * other steps is to take hold of that QEMU, and to write down what has been made. */
 static int domain_run(void *op, int64_t deadline_ms, struct cv_error *err)
 {
-    struct create *c = op;
-    struct cv_guest *g = c->g;
+    struct cv_guest *g = ((struct create *)op)->g;
 
     (void)deadline_ms;
-    if (g->spec.pvh)
-        return g->host->ops->make(g->host, &g->spec, g->devices, c->opt->cancel, &g->domid, err);
     return g->host->ops->create(g->host, &g->spec, &g->domid, err);
 }
 
@@ -146,8 +141,6 @@ static int domain_undo(void *op, int64_t deadline_ms, struct cv_error *err)
     (void)deadline_ms;
     if (g->domid == 0)
         return 0;
-    if (g->spec.pvh && cv_guest_sweep(g->host, g->domid, err) < 0)
-        return -1;
     int rc = g->host->ops->destroy(g->host, g->domid, err);
     g->domid = 0;
     return rc;
@@ -158,16 +151,13 @@ static int build_run(void *op, int64_t deadline_ms, struct cv_error *err)
     struct cv_guest *g = ((struct create *)op)->g;
 
     (void)deadline_ms;
-    if (g->spec.pvh)
-        return 0;
     return g->host->ops->build(g->host, g->domid, &g->spec, err);
 }
 
 static int emulators_run(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct create *c = op;
-    if (c->g->spec.pvh)
-        return cv_guest_take_qemu(c->g, deadline_ms, c->opt->cancel, err);
+
     if (cv_guest_start_emulators(c->g, CV_SPAWN_CREATE, deadline_ms, c->opt->cancel, err) < 0)
         return -1;
     if (cv_guest_digest_roms(c->g, err) == 0)
@@ -200,9 +190,33 @@ static int devices_run(void *op, int64_t deadline_ms, struct cv_error *err)
     struct create *c = op;
 
     (void)deadline_ms;
-    if (c->g->spec.pvh)
-        return 0;
     return cv_guest_devices_add(c->g, c->opt->cancel, err);
+}
+
+static int make_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct create *c = op;
+    struct cv_guest *g = c->g;
+
+    (void)deadline_ms;
+    return g->host->ops->make(g->host, &g->spec, g->devices, c->opt->cancel, &g->domid, err);
+}
+
+/* Nobody may have taken hold of its QEMU yet. */
+static int make_undo(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_guest *g = ((struct create *)op)->g;
+
+    if (g->domid != 0 && cv_guest_sweep(g->host, g->domid, err) < 0)
+        return -1;
+    return domain_undo(op, deadline_ms, err);
+}
+
+static int take_run(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct create *c = op;
+
+    return cv_guest_take_qemu(c->g, deadline_ms, c->opt->cancel, err);
 }
 
 static int run_run(void *op, int64_t deadline_ms, struct cv_error *err)
@@ -219,20 +233,40 @@ static int run_run(void *op, int64_t deadline_ms, struct cv_error *err)
     return 0;
 }
 
-static const struct cv_step steps[] = {
-    { "plan", plan_run, NULL, CV_NEVER, false },    { "domain", domain_run, domain_undo, CV_NEVER, false },
-    { "build", build_run, NULL, CV_NEVER, false },  { "emulators", emulators_run, emulators_undo, 60 * 1000, false },
-    { "nodes", nodes_run, NULL, 20 * 1000, false }, { "devices", devices_run, NULL, CV_NEVER, false },
+/* What it is to be decides how it is made. */
+static const struct cv_step first[] = { { "plan", plan_run, NULL, CV_NEVER, false } };
+
+static const struct cv_step of_hvm[] = {
+    { "domain", domain_run, domain_undo, CV_NEVER, false },
+    { "build", build_run, NULL, CV_NEVER, false },
+    { "emulators", emulators_run, emulators_undo, 60 * 1000, false },
+    { "nodes", nodes_run, NULL, 20 * 1000, false },
+    { "devices", devices_run, NULL, CV_NEVER, false },
     { "run", run_run, NULL, 20 * 1000, true },
 };
 
+/* A PVH guest is made as a whole, with its devices and the QEMU of its qdisks (host/host.h). */
+static const struct cv_step of_pvh[] = {
+    { "domain", make_run, make_undo, CV_NEVER, false },
+    { "emulators", take_run, emulators_undo, 60 * 1000, false },
+    { "nodes", nodes_run, NULL, 20 * 1000, false },
+    { "run", run_run, NULL, 20 * 1000, true },
+};
+
+#define COUNT(steps) ((int)(sizeof(steps) / sizeof(steps)[0]))
+
 static int create(struct create *c, struct cv_error *err)
 {
-    struct cv_phases p = {
-        .steps = steps, .count = sizeof steps / sizeof steps[0], .sink = c->g->sink, .cancel = c->opt->cancel
-    };
+    struct cv_phases p = { .steps = first, .count = COUNT(first), .sink = c->g->sink, .cancel = c->opt->cancel };
+    int rc = cv_phases_run(&p, c, err);
 
-    if (cv_phases_run(&p, c, err) == 0)
+    if (rc == 0) {
+        bool pvh = c->g->spec.pvh;
+        p.steps = pvh ? of_pvh : of_hvm;
+        p.count = pvh ? COUNT(of_pvh) : COUNT(of_hvm);
+        rc = cv_phases_run(&p, c, err);
+    }
+    if (rc == 0)
         return 0;
     cv_guest_dispose(c->g);
     return cv_context(err, "create");
