@@ -13,15 +13,6 @@
 /* libxl waits 60 s for its device model. */
 #define START_MS 50000
 
-static int load_rules(struct cv_dm *dm, struct cv_emu_rules *rules, struct cv_error *err)
-{
-    if (dm->host->dirs->model_emulators && dm->host->dirs->rules == NULL) {
-        *rules = (struct cv_emu_rules){ .any_program = true, .as_root = true };
-        return 0;
-    }
-    return cv_emu_rules_load(rules, dm->host->dirs->rules, err);
-}
-
 /* libxl gives the domain room for one QEMU's blocks, at its restore as well. */
 static int check_blocks(const struct cv_layout *l, struct cv_error *err)
 {
@@ -79,18 +70,17 @@ static int load(struct cv_dm *dm, const int fds[CV_DM_MAX], const struct cv_emu_
 static int start_all(struct cv_dm *dm, const int *fds, struct cv_error *err)
 {
     struct cv_emu_wait w = { .deadline_ms = cv_after_ms(START_MS), .cancel = dm->cancel };
-    bool model = dm->host->dirs->model_emulators;
     struct cv_emu_rules rules;
     struct cv_spawn_options opt = { .mode = fds != NULL ? CV_SPAWN_INCOMING_LATE : CV_SPAWN_CREATE,
                                     .guest_name = dm->name,
                                     .run_dir = dm->host->dirs->run,
                                     .log_dir = dm->host->dirs->log,
                                     .no_xl_socket = true,
-                                    .no_sandbox = model,
-                                    .no_tap = model,
+                                    .tap = cv_host_tap,
+                                    .tap_user = dm->host,
                                     .rules = &rules };
 
-    if (check_qdisks(dm, err) < 0 || load_rules(dm, &rules, err) < 0 ||
+    if (check_qdisks(dm, err) < 0 || cv_emu_rules_load(&rules, dm->host->dirs->rules, err) < 0 ||
         cv_emu_rules_check(&rules, &dm->layout, fds != NULL, err) < 0 ||
         cv_emuset_init(&dm->set, &dm->layout, dm->domid, dm->sink, err) < 0)
         return -1;

@@ -126,8 +126,6 @@ int cv_emu_rules_load(struct cv_emu_rules *r, const char *path, struct cv_error 
 
 int cv_emu_rules_program(const struct cv_emu_rules *r, const char *program, struct cv_error *err)
 {
-    if (r->any_program)
-        return 0;
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
         if (fnmatch(usual[i], program, FNM_PATHNAME | FNM_PERIOD) == 0)
             return 0;

@@ -29,7 +29,6 @@
 struct cv_emu_rules {
     char programs[CV_EMU_PROGRAMS_MAX][256];
     unsigned program_count;
-    bool any_program; /* models of hosts */
     bool as_root;
     bool has_users;
     uint32_t users, group;

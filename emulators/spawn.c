@@ -21,7 +21,6 @@
 #include "emulators/paths.h"
 #include "emulators/process.h"
 #include "emulators/qmp.h"
-#include "emulators/tap.h"
 
 struct start {
     struct cv_emuset *set;
@@ -155,7 +154,7 @@ static int give_taps(struct start *s, const struct cv_layout_dm *dm, struct cv_p
         const char *ifname = cv_cmdline_expand(dev->ifname, c, pool, err);
         if (ifname == NULL)
             return -1;
-        int fd = s->opt->no_tap ? open("/dev/null", O_RDWR | O_CLOEXEC) : cv_tap_create(ifname, dev->bridge, err);
+        int fd = s->opt->tap(s->opt->tap_user, ifname, dev->bridge, err);
         if (give_socket(p, fd, &c->tap_fds[dev->vif_index], err) < 0)
             return -1;
     }
@@ -232,7 +231,7 @@ static int prepare(struct start *s, const struct cv_layout_dm *dm, struct cv_pro
             return -1;
         if (s->l->count > 1 && give_socket(p, make_gate(s, err), &c.gate_fd, err) < 0)
             return -1;
-    } else if (!s->opt->no_sandbox) {
+    } else {
         if (cv_emu_rules_user(s->opt->rules, s->set->domid, dm->dmid, user, sizeof user, err) < 0)
             return -1;
         c.run_as = user;

@@ -27,9 +27,10 @@ struct cv_spawn_options {
     const char *run_dir;              /* NULL = CV_RUN_DIR  (/var/run/xen): QMP sockets */
     const char *log_dir;              /* NULL = CV_LOG_DIR  (/var/log/xen) */
     bool no_xl_socket;                /* what xl speaks to is somebody else's: the default emulator gets one socket */
-    bool no_sandbox;                  /* for programs that know no -sandbox, -xen-domid-restrict (tests) */
-    bool no_tap;                      /* tests without /dev/net/tun: network devices get no back end descriptor */
-    const struct cv_emu_rules *rules; /* as whom secondaries run; not looked at with no_sandbox */
+    const struct cv_emu_rules *rules; /* as whom secondaries run */
+    /* Makes a network card's TAP on this host (cv_host_tap): its descriptor, the caller's, or -1. */
+    int (*tap)(void *tap_user, const char *ifname, const char *bridge, struct cv_error *err);
+    void *tap_user;
 };
 
 /* Starts (or attaches) every emulator of the layout, stopped (-S), and connects all.  On success all have greeted,

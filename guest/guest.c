@@ -135,8 +135,8 @@ int cv_guest_start_emulators(struct cv_guest *g, enum cv_spawn_mode mode, int64_
                                     .guest_name = g->spec.name,
                                     .run_dir = g->host->dirs->run,
                                     .log_dir = g->host->dirs->log,
-                                    .no_sandbox = g->host->dirs->model_emulators,
-                                    .no_tap = g->host->dirs->model_emulators,
+                                    .tap = cv_host_tap,
+                                    .tap_user = g->host,
                                     .rules = &rules };
     struct cv_emu_wait wait = { .deadline_ms = deadline_ms, .cancel = cancel };
 

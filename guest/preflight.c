@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a guest needs of this host, looked for before anything is made. */
 #include <errno.h>
-#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,23 +25,11 @@ static int check_file(const char *path, int mode, const char *what, struct cv_er
     return 0;
 }
 
-static int check_bridge(const char *bridge, struct cv_error *err)
-{
-    char path[64];
-
-    snprintf(path, sizeof path, "/sys/class/net/%.15s/bridge", bridge);
-    if (if_nametoindex(bridge) == 0)
-        return cv_fail(err, CV_E_NOT_FOUND, 0, "there is no bridge %s", bridge);
-    if (access(path, F_OK) < 0)
-        return cv_fail(err, CV_E_INVALID, 0, "%s is a network interface, but no bridge", bridge);
-    return 0;
-}
-
 static int check_device(const struct cv_guest *g, const struct cv_layout_device *dev, struct cv_error *err)
 {
     if (dev->kind == CV_DEV_DISK && check_file(dev->path, dev->readonly ? R_OK : R_OK | W_OK, "image", err) < 0)
         return cv_context(err, "disk %s", dev->vdev);
-    if (dev->kind == CV_DEV_VIF && !g->host->dirs->model_emulators && check_bridge(dev->bridge, err) < 0)
+    if (dev->kind == CV_DEV_VIF && g->host->ops->bridge(g->host, dev->bridge, err) < 0)
         return cv_context(err, "%s", dev->id);
     return 0;
 }
@@ -64,12 +51,7 @@ static int check_emulator(const struct cv_guest *g, const struct cv_layout_dm *d
 
 int cv_guest_rules(const struct cv_host *host, struct cv_emu_rules *rules, struct cv_error *err)
 {
-    bool models = host->dirs->model_emulators && host->dirs->rules == NULL;
-
-    if (!models)
-        return cv_emu_rules_load(rules, host->dirs->rules, err);
-    *rules = (struct cv_emu_rules){ .any_program = true, .as_root = true };
-    return 0;
+    return cv_emu_rules_load(rules, host->dirs->rules, err);
 }
 
 int cv_guest_check_trusted(const struct cv_guest *g, const char *const *trusted, struct cv_error *err)
@@ -96,7 +78,7 @@ static int check_pv_bridge(void *user, const char *bridge, struct cv_error *err)
 {
     const struct cv_guest *g = user;
 
-    if (g->host->dirs->model_emulators || check_bridge(bridge, err) == 0)
+    if (g->host->ops->bridge(g->host, bridge, err) == 0)
         return 0;
     return cv_context(err, "a PV network card");
 }

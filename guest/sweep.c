@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "guest/sweep.h"
 
-#include <ctype.h>
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
@@ -37,21 +34,6 @@ static bool serves(int pid, const char *domid)
             return true;
     }
     return false;
-}
-
-/* Models of hosts number their domains alike, and share one /proc: each has its own emulators only. */
-static bool is_child(int pid)
-{
-    char path[40], state;
-    CV_AUTO_FREE char *text = NULL;
-    size_t len;
-    int parent = 0;
-
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    if (cv_file_read(path, 4096, &text, &len, NULL) < 0)
-        return false;
-    const char *after = strrchr(text, ')');
-    return after != NULL && sscanf(after + 1, " %c %d", &state, &parent) == 2 && parent == (int)getpid();
 }
 
 static int end_process(int pid, const char *domid, struct cv_error *err)
@@ -95,19 +77,27 @@ void cv_guest_unwatch(struct cv_host *host, uint32_t domid)
         unlink(cv_path_monitor_lock(host->dirs->run, domid, path, sizeof path));
 }
 
+struct sweep {
+    char domid[16];
+    struct cv_error *err;
+    int rc;
+};
+
+static int sweep_process(void *user, int pid)
+{
+    struct sweep *s = user;
+
+    s->rc |= end_process(pid, s->domid, cv_if_first(s->err, s->rc));
+    return 0;
+}
+
 int cv_guest_sweep(struct cv_host *host, uint32_t domid, struct cv_error *err)
 {
-    char text[16];
-    int rc = 0;
-    DIR *d = opendir("/proc");
+    struct sweep s = { .err = err };
 
-    if (d == NULL)
-        return cv_fail(err, CV_E_IO, errno, "list the processes");
-    snprintf(text, sizeof text, "%u", domid);
-    for (struct dirent *e; (e = readdir(d)) != NULL;)
-        if (isdigit((unsigned char)e->d_name[0]) && (!host->dirs->model_emulators || is_child(atoi(e->d_name))))
-            rc |= end_process(atoi(e->d_name), text, cv_if_first(err, rc));
-    closedir(d);
+    snprintf(s.domid, sizeof s.domid, "%u", domid);
+    int rc = host->ops->processes(host, sweep_process, &s, err);
+    rc |= s.rc;
     remove_sockets(host, domid);
     cv_guest_unguard(host, domid);
     cv_guest_unwatch(host, domid);

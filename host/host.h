@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The host port: everything that convoy asks of a hypervisor and its xenstore, in terms of domains, pages,
- * bitmaps and blobs.  host/xen/ is the only implementation that includes Xen's headers; tests/support/fake_host.c
- * is a model of one for fault sweeps.
+/* The host port: everything that convoy asks of a hypervisor, its xenstore and the host's network, in terms of
+ * domains, pages, bitmaps and blobs.  host/xen/ is the only implementation that includes Xen's headers;
+ * tests/support/fake_host.c is a model of one for fault sweeps.
  *
  * Every member is required.  A backend that cannot do something fails (CV_E_UNSUPPORTED) rather than leaving NULL.
  * Errors are CV_E_HYPERVISOR unless said otherwise.  One thread at a time calls the host: the coordinator, or the
@@ -186,13 +186,23 @@ struct cv_host_ops {
     /* From now on watch_fd becomes readable when path or what is below it changes, too. Asking twice for one
      * path is the same as asking once. */
     int (*watch_path)(struct cv_host *h, const char *path, struct cv_error *err);
+
+    /* ---- the network and the processes of this host ---- */
+    /* Makes TAP ifname for an emulated card, attaches it to bridge, brings it up; bridge "": makes it only, the rest is
+     * somebody else's script's.  Not persistent: it is gone with its last descriptor.  Returns its descriptor, the
+     * caller's, or -1: CV_E_IO, CV_E_BUSY (the name is taken), CV_E_NOT_FOUND (no such bridge). */
+    int (*tap)(struct cv_host *h, const char *ifname, const char *bridge, struct cv_error *err);
+    /* CV_E_NOT_FOUND: there is none of that name; CV_E_INVALID: it is another kind of interface. */
+    int (*bridge)(struct cv_host *h, const char *name, struct cv_error *err);
+    /* Each process that may be an emulator of this host's guests, by its pid, until one call does not give 0; that is
+     * an error (-1, which each has reported) or an end (1).  CV_E_IO: they cannot be listed. */
+    int (*processes)(struct cv_host *h, int (*each)(void *user, int pid), void *user, struct cv_error *err);
 };
 
 /* Where a guest's files lie on this host; members NULL = the usual places (emulators/paths.h). */
 struct cv_host_dirs {
     const char *run, *log, *lib;
-    bool model_emulators; /* the programs are models: no sandbox, no TAPs, no other user */
-    const char *rules;    /* emulators/rules.h; NULL and model_emulators: every program */
+    const char *rules; /* emulators/rules.h */
 };
 
 struct cv_sink;
@@ -204,6 +214,9 @@ struct cv_host {
     const struct cv_gate *gate;      /* handover/gate.h; borrowed; NULL: no journals are asked */
 };
 extern const struct cv_host_dirs cv_host_dirs_usual;
+
+/* The host's tap, for who takes it as a callback (emulators/spawn.h). */
+int cv_host_tap(void *host, const char *ifname, const char *bridge, struct cv_error *err) CV_CHECKED;
 
 /* The real one; defined in host/xen.  log: NULL or where Xen's libraries' own messages go, as debug messages; those
  * of workers do not. */

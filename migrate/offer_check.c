@@ -185,15 +185,12 @@ static int check_bridges(struct cv_offer_check *c, const struct cv_msg_offer *o,
                          struct cv_error *err)
 {
     struct cv_strs list = o->bridges;
+    struct cv_error why = CV_ERROR_INIT;
     const char *name;
 
-    if (c->host->dirs->model_emulators)
-        return 0; /* models of emulators have no network */
     while ((name = cv_strs_next(&list)) != NULL) {
-        char path[256];
-        snprintf(path, sizeof path, "/sys/class/net/%.64s/bridge", name);
-        if (strchr(name, '/') != NULL || access(path, F_OK) < 0) {
-            cv_fail(err, CV_E_NOT_FOUND, 0, "'%s' is not a bridge there", name);
+        if (c->host->ops->bridge(c->host, name, &why) < 0) {
+            cv_fail(err, CV_E_NOT_FOUND, 0, "'%s' is not a bridge there: %s", name, why.text);
             return refuse(refusal_out, CV_REFUSE_NO_BRIDGE);
         }
     }

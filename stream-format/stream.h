@@ -35,7 +35,7 @@ struct cv_writer_options {
     uint64_t required_features, optional_features;
     uint64_t area_pages; /* with CV_FEATURE_FIXED_OFFSETS: fd is a regular file, which is made so long that they fit */
     bool index;          /* collect an INDEX record before END (files; bounded memory) */
-    const uint8_t *stream_id; /* 16 bytes, for tests that want the same bytes twice; NULL = random */
+    const uint8_t *stream_id; /* 16 bytes: the same stream twice; NULL = random */
 };
 
 /* Writes the header.  fd is borrowed until cv_writer_free; a pipe or socket that blocks heeds stall_ms and cancel, too.

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "host/local.h"
 #include "host/xen/xen.h"
 
 static void xen_close(struct cv_host *h)
@@ -71,6 +72,9 @@ static const struct cv_host_ops xen_ops = {
     .watch_fd = xen_watch_fd,
     .watch_drain = xen_watch_drain,
     .watch_path = xen_watch_path,
+    .tap = cv_local_tap,
+    .bridge = cv_local_bridge,
+    .processes = cv_local_processes,
 };
 
 int cv_host_open_xen(struct cv_host **h_out, struct cv_sink *log, struct cv_error *err)

@@ -5,9 +5,12 @@
  * state to begin in (0: with the exchange of HELLOs), then messages: type, length (16 bits, little endian), body. */
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -76,12 +79,24 @@ static void take_good_layout(struct cv_msg_offer *o)
     o->layout.len = (uint32_t)strlen(good_layout());
 }
 
+/* Rules that trust the good layout's program, which is not there to be run. */
+static const char *rules(void)
+{
+    static const char text[] = "program = /nowhere/qemu\nsecondaries_as_root = 1\n";
+    static char path[32];
+
+    if (*path != '\0')
+        return path;
+    int fd = memfd_create("rules", MFD_CLOEXEC);
+    if (fd < 0 || fchmod(fd, 0600) < 0 || write(fd, text, sizeof text - 1) != (ssize_t)sizeof text - 1)
+        abort();
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return path;
+}
+
 static void judge(const struct cv_msg_offer *offer)
 {
-    /* Every program: none of those that are named is there to be run. */
-    static const struct cv_host_dirs dirs = {
-        .run = "/nowhere", .log = "/nowhere", .lib = "/nowhere", .model_emulators = true
-    };
+    const struct cv_host_dirs dirs = { .run = "/nowhere", .log = "/nowhere", .lib = "/nowhere", .rules = rules() };
     struct cv_offer_check c = { .host = &host->base };
     struct cv_error err = CV_ERROR_INIT;
     struct cv_msg_offer o = *offer;

@@ -32,7 +32,8 @@ void dm_world_begin(struct dm_world *w)
     w->fds = emu_open_fds();
     strcpy(w->dir, "/tmp/convoy-dm-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(w->dir));
-    w->dirs = (struct cv_host_dirs){ w->dir, w->dir, w->dir, true, NULL };
+    emu_write_rules(w->rules, sizeof w->rules, w->dir);
+    w->dirs = (struct cv_host_dirs){ w->dir, w->dir, w->dir, w->rules };
     w->host = fake_host_new();
     w->host->base.dirs = &w->dirs;
     w->host->watch_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -15,7 +15,7 @@
 struct dm_world {
     struct fake_host *host;
     struct cv_host_dirs dirs;
-    char dir[64], state[96], socket[108], stat[108];
+    char dir[64], rules[96], state[96], socket[108], stat[108];
     uint32_t domid;
     unsigned fds;
     struct cv_cancel cancel;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,6 +65,23 @@ static void write_config(char *text, size_t len, unsigned n, const char *const f
     snprintf(text + at, len - at, "]\n");
 }
 
+void emu_write_rules(char *path, size_t len, const char *dir)
+{
+    snprintf(path, len, "%s/emulators.conf", dir);
+    FILE *f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(fchmod(fileno(f), 0600), 0);
+    fprintf(f, "program = %s\nsecondaries_as_root = 1\n", program());
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+static int open_null(void *user, const char *ifname, const char *bridge, struct cv_error *err)
+{
+    (void)user, (void)ifname, (void)bridge;
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    return fd >= 0 ? fd : cv_fail(err, CV_E_IO, errno, "open /dev/null");
+}
+
 void emu_fixture_begin(struct emu_fixture *f, unsigned n, const char *const faults[CV_DM_MAX])
 {
     struct cv_error err = CV_ERROR_INIT;
@@ -85,8 +103,9 @@ void emu_fixture_begin(struct emu_fixture *f, unsigned n, const char *const faul
 
 int emu_fixture_start(struct emu_fixture *f, enum cv_spawn_mode mode, int timeout_ms, struct cv_error *err)
 {
+    static const struct cv_emu_rules rules = { .as_root = true };
     struct cv_spawn_options opt = {
-        .mode = mode, .guest_name = "g", .run_dir = f->dir, .log_dir = f->dir, .no_sandbox = true, .no_tap = true
+        .mode = mode, .guest_name = "g", .run_dir = f->dir, .log_dir = f->dir, .rules = &rules, .tap = open_null
     };
     struct cv_emu_wait w = emu_wait(timeout_ms);
 

@@ -27,6 +27,8 @@ void emu_fixture_end(struct emu_fixture *f);
 void emu_fixture_states(struct emu_fixture *f, bool create);
 
 struct cv_emu_wait emu_wait(int timeout_ms);
+/* A host's rules in dir, which trust the model of QEMU and let it run as root; path gets the file's. */
+void emu_write_rules(char *path, size_t len, const char *dir);
 unsigned emu_open_fds(void);
 unsigned emu_children(void);
 /* Whole text of an error; static buffer. */

@@ -22,8 +22,8 @@ void fake_contract(bool ok, const char *what)
 /* Destroyed behind convoy's back.  What does not ask for a domain by its number goes on working. */
 static bool vanished(struct fake_host *f, const char *name)
 {
-    static const char *const others[] = { "fake_info",  "fake_find", "fake_list", "fake_peek",
-                                          "fake_facts", "fake_xs",   "fake_watch" };
+    static const char *const others[] = { "fake_info", "fake_find",  "fake_list", "fake_peek",   "fake_facts",
+                                          "fake_xs",   "fake_watch", "fake_tap",  "fake_bridge", "fake_processes" };
 
     if (f->vanish_at == 0 || f->calls < f->vanish_at || f->dom[1] == NULL)
         return false;
@@ -495,6 +495,9 @@ static const struct cv_host_ops fake_ops = {
     .watch_fd = fake_watch_fd,
     .watch_drain = fake_watch_drain,
     .watch_path = fake_watch_path,
+    .tap = fake_tap,
+    .bridge = fake_bridge,
+    .processes = fake_processes,
 };
 
 struct fake_host *fake_host_new(void)

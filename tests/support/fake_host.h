@@ -49,6 +49,7 @@ struct fake_host {
     unsigned grow_at;           /* the n-th question for its pfns finds that the guest has grown; 0: never */
     uint64_t pfns;              /* what it says of them; 0: what is true */
     bool attaches;              /* somebody attaches a PV device while the guest suspends */
+    const char *no_bridge;      /* the bridge that it lacks, borrowed; NULL: it has them all */
     bool suspends_late;         /* suspend() runs into its time limit */
     pthread_mutex_t lock;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Between fake_host.c, fake_memory.c, fake_devices.c and fake_store.c only. */
+/* Between fake_host.c and the files beside it that have its calls: memory, devices, xenstore, the local ones. */
 #ifndef CONVOY_TESTS_FAKE_HOST_INTERNAL_H
 #define CONVOY_TESTS_FAKE_HOST_INTERNAL_H
 
@@ -44,5 +44,10 @@ int fake_xs_write(struct cv_host *h, const char *path, const char *value, struct
 int fake_xs_remove(struct cv_host *h, const char *path, struct cv_error *err);
 int fake_xs_take(struct cv_host *h, const char *path, char **value_out, struct cv_error *err);
 int fake_xs_list(struct cv_host *h, const char *path, struct cv_buf *names, size_t *count, struct cv_error *err);
+
+/* fake_local.c: this host's network and processes */
+int fake_tap(struct cv_host *h, const char *ifname, const char *bridge, struct cv_error *err);
+int fake_bridge(struct cv_host *h, const char *name, struct cv_error *err);
+int fake_processes(struct cv_host *h, int (*each)(void *user, int pid), void *user, struct cv_error *err);
 
 #endif

@@ -51,7 +51,8 @@ void one_host_begin(struct one_host *s, const char *const faults[EMULATORS])
     FILE *disk = fopen(s->pv_disk, "w");
     ck_assert_ptr_nonnull(disk);
     fclose(disk);
-    s->dirs = (struct cv_host_dirs){ s->dir, s->dir, s->dir, true, NULL };
+    emu_write_rules(s->rules, sizeof s->rules, s->dir);
+    s->dirs = (struct cv_host_dirs){ s->dir, s->dir, s->dir, s->rules };
     s->host = fake_host_new();
     s->host->base.dirs = &s->dirs;
     one_host_config(s, faults);

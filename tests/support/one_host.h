@@ -13,8 +13,8 @@
 struct one_host {
     struct fake_host *host;
     struct cv_host_dirs dirs;
-    /* paths in dir; nothing is there yet but the configuration and an empty image for a PV disk */
-    char dir[64], config[96], image[96], store[96], pv_disk[96];
+    /* paths in dir; nothing is there yet but the rules, the configuration and an empty image for a PV disk */
+    char dir[64], rules[96], config[96], image[96], store[96], pv_disk[96];
     unsigned fds;    /* that were open at the beginning */
     unsigned others; /* domains that have nothing to do with us */
 };

@@ -16,6 +16,7 @@
 #include "guest/logs.h"
 #include "guest/monitor.h"
 #include "guest/sweep.h"
+#include "host/local.h"
 
 START_TEST(create_leaves_nothing_behind)
 {
@@ -77,25 +78,73 @@ START_TEST(what_is_missing_is_said_before_there_is_a_domain)
 }
 END_TEST
 
+START_TEST(a_bridge_is_told_from_other_interfaces)
+{
+    static const struct {
+        const char *name, *text;
+        enum cv_code code;
+    } others[] = { { "nobridge0", "there is no bridge nobridge0", CV_E_NOT_FOUND },
+                   { "", "there is no bridge ", CV_E_NOT_FOUND },
+                   { "../net/lo", "there is no bridge ../net/lo", CV_E_NOT_FOUND },
+                   { "a-name-of-more-than-15-bytes", "there is no bridge a-name-of-more-than-15-bytes",
+                     CV_E_NOT_FOUND },
+                   { "lo", "lo is a network interface, but no bridge", CV_E_INVALID } };
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct cv_error err = CV_ERROR_INIT;
+
+        ck_assert_int_eq(cv_local_bridge(NULL, others[i].name, &err), -1);
+        ck_assert_int_eq(err.code, others[i].code);
+        ck_assert_str_eq(err.text, others[i].text);
+    }
+}
+END_TEST
+
+static int count_me(void *user, int pid)
+{
+    unsigned *seen = user;
+
+    *seen += pid == (int)getpid();
+    return 0;
+}
+
+static int stop_at_once(void *user, int pid)
+{
+    (void)pid;
+    return ++*(unsigned *)user, 1;
+}
+
+START_TEST(this_hosts_processes)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    unsigned me = 0, calls = 0;
+
+    EMU_OK(cv_local_processes(NULL, count_me, &me, &err));
+    ck_assert_uint_eq(me, 1);
+    EMU_OK(cv_local_processes(NULL, stop_at_once, &calls, &err));
+    ck_assert_uint_eq(calls, 1);
+}
+END_TEST
+
 START_TEST(bridges_are_looked_for)
 {
-    static const char *const bridges[][2] = { { "nobridge0", "there is no bridge nobridge0" },
-                                              { "lo", "lo is a network interface, but no bridge" } };
+    static const char *const lacking[][2] = {
+        { "vif=['bridge=br7']", "emulator 0 'main': nic0: there is no bridge br7" },
+        { "vif=['type=vif,bridge=br7']", "a PV network card: there is no bridge br7" },
+    };
     struct one_host w;
 
     one_host_begin(&w, NULL);
+    w.host->no_bridge = "br7";
     for (int i = 0; i < 2; i++) {
         struct cv_error err = CV_ERROR_INIT;
         struct cv_guest g = { 0 };
-        char line[80];
 
-        snprintf(line, sizeof line, "vif=['bridge=%s']", bridges[i][0]);
-        one_host_lines(&w, line);
+        one_host_lines(&w, lacking[i][0]);
         ck_assert_msg(cv_guest_plan(&g, w.config, NULL, &err) == 0, "%s", emu_text(&err));
-        w.host->base.dirs = &cv_host_dirs_usual;
         g.host = &w.host->base;
         ck_assert_int_lt(cv_guest_check_host(&g, &err), 0);
-        ck_assert_msg(strstr(err.text, bridges[i][1]) != NULL, "%s", err.text);
+        ck_assert_msg(strstr(err.text, lacking[i][1]) != NULL, "%s", err.text);
         cv_guest_dispose(&g);
     }
     one_host_is_bare(&w);
@@ -506,6 +555,8 @@ int main(void)
     tcase_set_timeout(t, 200);
     tcase_add_test(t, create_leaves_nothing_behind);
     tcase_add_loop_test(t, what_is_missing_is_said_before_there_is_a_domain, 0, sizeof unfit / sizeof *unfit);
+    tcase_add_test(t, a_bridge_is_told_from_other_interfaces);
+    tcase_add_test(t, this_hosts_processes);
     tcase_add_test(t, bridges_are_looked_for);
     tcase_add_test(t, every_emulator_has_its_event_channels);
     tcase_add_test(t, a_uuid_is_had_once);

@@ -122,7 +122,7 @@ static const struct {
     [SHORTER] = { CV_REFUSE_NO_DISK, "disk " DISK " has 4096 bytes there, and 8192 here" },
     [LONGER] = { CV_REFUSE_NO_DISK, "disk " DISK " has 4096 bytes there, and 512 here" },
     [DISK_FACT] = { CV_REFUSE_CONFIG, "disk-bytes" },
-    [BRIDGE] = { CV_REFUSE_NO_BRIDGE, "'lo' is not a bridge" },
+    [BRIDGE] = { CV_REFUSE_NO_BRIDGE, "'br7' is not a bridge there: there is no bridge br7" },
 };
 
 static void make_wrong(struct offer *o, struct fake_host *h, enum wrong what)
@@ -144,14 +144,14 @@ static void make_wrong(struct offer *o, struct fake_host *h, enum wrong what)
     case LONGER: offer_disk(o, 4096, "512"); break;
     case DISK_AS_IT_WAS: offer_disk(o, 4096, "4096"); break;
     case DISK_FACT: offer_disk(o, 4096, "4k"); break;
-    case BRIDGE: add(&o->bridges, &o->msg.bridges, "lo"); break;
+    case BRIDGE: add(&o->bridges, &o->msg.bridges, h->no_bridge = "br7"); break;
     default: break;
     }
 }
 
 START_TEST(one_thing_is_wrong)
 {
-    struct cv_host_dirs dirs = { "/tmp", "/tmp", "/tmp", false, RULES };
+    struct cv_host_dirs dirs = { "/tmp", "/tmp", "/tmp", RULES };
     struct fake_host *h = fake_host_new();
     struct cv_offer_check c = { .host = &h->base, .guest = { 7 } };
     struct cv_error err = CV_ERROR_INIT;

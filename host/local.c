@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What Xen's vif-bridge script does for an emulated card's TAP, without the script: name, MAC, MTU, bridge, up. */
-#include "emulators/tap.h"
+#include "host/local.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -9,12 +10,16 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+
+/* ---- what Xen's vif-bridge script does for an emulated card's TAP, without the script: name, MAC, MTU, bridge, up
+ * ---- */
 
 static int open_tap(const char *ifname, struct cv_error *err)
 {
@@ -64,11 +69,12 @@ static int set_up(int ctl, const char *ifname, const char *bridge, struct cv_err
     return 0;
 }
 
-int cv_tap_create(const char *ifname, const char *bridge, struct cv_error *err)
+int cv_local_tap(struct cv_host *h, const char *ifname, const char *bridge, struct cv_error *err)
 {
     CV_AUTO_FD tap = open_tap(ifname, err);
     CV_AUTO_FD ctl = -1;
 
+    (void)h;
     if (tap < 0)
         return -1;
     if (*bridge == '\0')
@@ -79,4 +85,33 @@ int cv_tap_create(const char *ifname, const char *bridge, struct cv_error *err)
     if (set_up(ctl, ifname, bridge, err) < 0)
         return -1;
     return cv_fd_take(&tap);
+}
+
+int cv_local_bridge(struct cv_host *h, const char *name, struct cv_error *err)
+{
+    char path[64];
+
+    (void)h;
+    /* what has a slash or too many bytes is no interface's name, and if_nametoindex does not know it */
+    if (if_nametoindex(name) == 0)
+        return cv_fail(err, CV_E_NOT_FOUND, 0, "there is no bridge %.64s", name);
+    snprintf(path, sizeof path, "/sys/class/net/%.15s/bridge", name);
+    if (access(path, F_OK) < 0)
+        return cv_fail(err, CV_E_INVALID, 0, "%s is a network interface, but no bridge", name);
+    return 0;
+}
+
+int cv_local_processes(struct cv_host *h, int (*each)(void *user, int pid), void *user, struct cv_error *err)
+{
+    DIR *d = opendir("/proc");
+    int rc = 0;
+
+    (void)h;
+    if (d == NULL)
+        return cv_fail(err, CV_E_IO, errno, "list the processes");
+    for (struct dirent *e; rc == 0 && (e = readdir(d)) != NULL;)
+        if (isdigit((unsigned char)e->d_name[0]))
+            rc = each(user, atoi(e->d_name));
+    closedir(d);
+    return rc < 0 ? -1 : 0;
 }
