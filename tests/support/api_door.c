@@ -25,8 +25,9 @@ int cv_host_open_xen(struct cv_host **h_out, struct cv_sink *log, struct cv_erro
 static void on_message(void *user, int level, const char *text)
 {
     struct door *d = user;
-    (void)level;
     d->messages++;
+    if (level == 1)
+        snprintf(d->warning, sizeof d->warning, "%s", text);
     snprintf(d->last, sizeof d->last, "%s", text);
 }
 

@@ -29,7 +29,7 @@ struct door {
     char fifo[128], program[128]; /* what is started in convoy's place writes its arguments there */
     int said;                     /* our end of fifo */
     unsigned messages, events;
-    char last[2000];
+    char last[2000], warning[2000]; /* of the messages; of those that are warnings */
 };
 
 /* What the library opens on this thread; NULL: there is no Xen. */

@@ -15,7 +15,7 @@ foreach(check paths habits)
 endforeach()
 # Every call, on models of hosts: the test is the host that libconvoy gets from host/xen.
 if(TARGET convoy_api AND CHECK_FOUND)
-  foreach(calls api api_save api_migrate)
+  foreach(calls api api_rules api_save api_migrate)
     convoy_test(test_${calls}
       SOURCES "${CMAKE_CURRENT_SOURCE_DIR}/test_${calls}.c" "${PROJECT_SOURCE_DIR}/tests/support/api_door.c"
               "${PROJECT_SOURCE_DIR}/tests/support/two_hosts.c" "${PROJECT_SOURCE_DIR}/tests/support/one_host.c"

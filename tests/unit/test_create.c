@@ -129,7 +129,7 @@ END_TEST
 START_TEST(bridges_are_looked_for)
 {
     static const char *const lacking[][2] = {
-        { "vif=['bridge=br7']", "emulator 0 'main': nic0: there is no bridge br7" },
+        { "vif=['bridge=br7']", "emulator 0 'default': nic0: there is no bridge br7" },
         { "vif=['type=vif,bridge=br7']", "a PV network card: there is no bridge br7" },
     };
     struct one_host w;
