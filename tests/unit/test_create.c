@@ -138,14 +138,11 @@ START_TEST(bridges_are_looked_for)
     w.host->no_bridge = "br7";
     for (int i = 0; i < 2; i++) {
         struct cv_error err = CV_ERROR_INIT;
-        struct cv_guest g = { 0 };
+        struct cv_guest g;
 
         one_host_lines(&w, lacking[i][0]);
-        ck_assert_msg(cv_guest_plan(&g, w.config, NULL, &err) == 0, "%s", emu_text(&err));
-        g.host = &w.host->base;
-        ck_assert_int_lt(cv_guest_check_host(&g, &err), 0);
+        ck_assert_int_lt(one_host_create(&w, &g, &err), 0);
         ck_assert_msg(strstr(err.text, lacking[i][1]) != NULL, "%s", err.text);
-        cv_guest_dispose(&g);
     }
     one_host_is_bare(&w);
     one_host_end(&w);
