@@ -161,16 +161,15 @@ struct cv_guest_config {
     unsigned dm_count;                  /* 1..8 */
 };
 
-/* Reads and checks a whole configuration.  path: for read and for messages.
+/* Reads and checks a whole configuration.  source: name for messages.
  * *out: initialised by the call; dispose it after success only.
- * Errors: CV_E_INVALID (syntax, unknown or wrong key; "<file>:<line>: ..." where a line is known),
- * CV_E_UNSUPPORTED (understood, but convoy cannot do it), CV_E_NOT_FOUND, CV_E_IO, CV_E_NOMEM.  Blocks on the file. */
-int cv_guest_config_load(const char *path, struct cv_guest_config *out, struct cv_error *err) CV_CHECKED;
-/* The same from memory, with everything that is in the way, and every warning, added to found (in the file's order;
- * check is the key).  A configuration that is only warned of is taken. */
+ * Errors: CV_E_INVALID (syntax, unknown or wrong key; "<source>:<line>: ..." where a line is known),
+ * CV_E_UNSUPPORTED (understood, but convoy cannot do it), CV_E_NOMEM.
+ * Everything that is in the way, and every warning, is added to found (in the text's order; check is the key).  A
+ * configuration that is only warned of is taken. */
 int cv_guest_config_examine(const char *text, size_t len, const char *source, struct cv_guest_config *out,
                             struct cv_findings *found, struct cv_error *err) CV_CHECKED;
-/* The same; warnings are forgotten, and err has the first error. source: name for messages. */
+/* The same; warnings are forgotten, and err has the first error. */
 int cv_guest_config_parse(const char *text, size_t len, const char *source, struct cv_guest_config *out,
                           struct cv_error *err) CV_CHECKED;
 void cv_guest_config_dispose(struct cv_guest_config *c);

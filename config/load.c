@@ -141,16 +141,6 @@ int cv_guest_config_parse(const char *text, size_t len, const char *source, stru
     return rc;
 }
 
-int cv_guest_config_load(const char *path, struct cv_guest_config *out, struct cv_error *err)
-{
-    CV_AUTO_FREE char *text = NULL;
-    size_t len;
-
-    if (cv_file_read(path, CONFIG_BYTES_MAX, &text, &len, err) < 0)
-        return -1;
-    return cv_guest_config_parse(text, len, path, out, err);
-}
-
 void cv_guest_config_dispose(struct cv_guest_config *c)
 {
     struct cv_pool pool = c->pool;

@@ -153,13 +153,3 @@ int cv_dm_states_read(int fd, struct cv_layout *l_out, int fds_out[CV_DM_MAX], s
         return cv_context(err, "the emulators' states");
     return read_all(reader, l_out, fds_out, err);
 }
-
-int cv_dm_states_read_memory(const void *data, size_t len, struct cv_layout *l_out, int fds_out[CV_DM_MAX],
-                             struct cv_error *err)
-{
-    struct cv_reader *reader;
-
-    if (cv_reader_new_memory(&reader, data, len, &states_alone, err) < 0 || check_feature(reader, err) < 0)
-        return cv_context(err, "the emulators' states");
-    return read_all(reader, l_out, fds_out, err);
-}

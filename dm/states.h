@@ -16,8 +16,5 @@ int cv_dm_states_write(int fd, const struct cv_layout *l, const int state_fds[CV
 /* Checked as a whole before anything is handed out.  l_out: dispose after success.  fds_out: memory files at their
  * beginning, one for each emulator, caller closes; the others -1.  On failure nothing is left open. */
 int cv_dm_states_read(int fd, struct cv_layout *l_out, int fds_out[CV_DM_MAX], struct cv_error *err) CV_CHECKED;
-/* The same of what lies in memory. */
-int cv_dm_states_read_memory(const void *data, size_t len, struct cv_layout *l_out, int fds_out[CV_DM_MAX],
-                             struct cv_error *err) CV_CHECKED;
 
 #endif

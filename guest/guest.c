@@ -98,12 +98,6 @@ int cv_guest_open(struct cv_guest *g, struct cv_host *host, const char *who, str
     return rc;
 }
 
-int cv_guest_open_to_end(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink,
-                         struct cv_error *err)
-{
-    return open_guest(g, host, who, true, sink, NULL, err);
-}
-
 int cv_guest_open_to_check(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink,
                            struct cv_findings *found, struct cv_error *err)
 {

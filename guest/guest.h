@@ -55,10 +55,7 @@ struct cv_guest {
  * libxl's that convoy cannot serve; CV_E_EMULATOR: an emulator is dead. */
 int cv_guest_open(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink,
                   struct cv_error *err) CV_CHECKED;
-/* The same for a guest that is to be ended: dead emulators are no hindrance. */
-int cv_guest_open_to_end(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink,
-                         struct cv_error *err) CV_CHECKED;
-/* The same, and everything that stands in the way of opening it is added to found. */
+/* The same with dead emulators, and everything that stands in the way of opening it is added to found (may be NULL). */
 int cv_guest_open_to_check(struct cv_guest *g, struct cv_host *host, const char *who, struct cv_sink *sink,
                            struct cv_findings *found, struct cv_error *err) CV_CHECKED;
 /* Likewise, of a domain that is known: a name of digits is never taken for it. */
@@ -135,7 +132,7 @@ int cv_guest_check_unique(const struct cv_guest *g, struct cv_error *err) CV_CHE
  * emulator that has died is named and passed over: it would be missing without us, too.  Connected already. -1: an
  * emulator that lives did not answer; the guest stands still, and this may be called again. */
 int cv_guest_go_on(struct cv_guest *g, int64_t deadline_ms, struct cv_error *err) CV_CHECKED;
-/* cv_guest_open_to_end, and connected to every emulator that lives. */
+/* cv_guest_open_domain, and connected to every emulator that lives. */
 int cv_guest_open_living(struct cv_guest *g, struct cv_host *host, uint32_t domid, int64_t deadline_ms,
                          struct cv_sink *sink, struct cv_error *err) CV_CHECKED;
 /* What a person means by unpause: one pause of a paused guest is taken back; one that was left suspended (a save was

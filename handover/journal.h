@@ -112,10 +112,6 @@ bool cv_journal_in_hand(const char *store, const uint8_t migration[16], enum cv_
 int cv_journal_list(const char *store,
                     int (*see)(void *user, const struct cv_journal_record *rec, const struct cv_error *why), void *user,
                     struct cv_error *err) CV_CHECKED;
-/* Finds the newest unsettled record of a guest; role < 0: either.  CV_E_NOT_FOUND if there is none; damaged records
- * are CV_E_STREAM, since one of them may be the guest's. */
-int cv_journal_find(const char *store, const uint8_t guest[16], int role, struct cv_journal_record *rec_out,
-                    struct cv_error *err) CV_CHECKED;
 /* Removes settled records that nobody will ask for: a source's own, a destination's acknowledged ones, older than
  * age_s.  now_s: seconds since 1970.  Returns how many, or -1. */
 int cv_journal_prune(const char *store, uint64_t now_s, uint64_t age_s, struct cv_error *err) CV_CHECKED;

@@ -180,14 +180,14 @@ static int put_strs(struct cv_buf *b, cv_msg_strs v, struct cv_error *err)
 #define GET_blob(c, v) get_blob(c, &(v))
 #define GET_strs(c, v) get_strs(c, &(v))
 #define F_GET(t, n) GET_##t(c, v->n);
-#define F_PUT(t, n)                \
-    if (put_##t(b, v->n, err) < 0) \
-        return -1;
+#define F_PUT(t, n) rc = rc < 0 ? rc : put_##t(b, v->n, err);
 #define CODEC(name, FIELDS)                                                                      \
     static void name##_get(struct cv_cursor *c, struct cv_msg_##name *v) { FIELDS(F_GET) }       \
     static int name##_put(struct cv_buf *b, const struct cv_msg_##name *v, struct cv_error *err) \
     {                                                                                            \
-        FIELDS(F_PUT) return 0;                                                                  \
+        int rc = 0;                                                                              \
+        FIELDS(F_PUT)                                                                            \
+        return rc;                                                                               \
     }
 
 CODEC(hello, CV_HELLO_FIELDS)

@@ -40,16 +40,16 @@ uint32_t cv_pages_put_runs(const uint64_t *pfns, const uint8_t *kinds, size_t n,
 
 void cv_pages_put_header(const struct cv_pages *p, uint8_t *header)
 {
-    cv_store32(header, p->pass);
-    header[4] = p->codec;
-    header[5] = 0;
-    cv_store16(header + 6, 0);
-    cv_store64(header + 8, p->first_pfn);
-    cv_store64(header + 16, p->span);
-    cv_store32(header + 24, p->runs_length);
-    cv_store32(header + 28, p->data_pages);
-    cv_store32(header + 32, p->raw_length);
-    cv_store32(header + 36, p->payload_length);
+    const struct cv_pages_head head = { .pass = p->pass,
+                                        .codec = p->codec,
+                                        .first_pfn = p->first_pfn,
+                                        .span = p->span,
+                                        .runs_length = p->runs_length,
+                                        .data_pages = p->data_pages,
+                                        .raw_length = p->raw_length,
+                                        .payload_length = p->payload_length };
+
+    cv_pages_head_encode(&head, header);
 }
 
 /* ---- reading ---- */

@@ -46,11 +46,9 @@
 
 #include "base/error.h"
 #include "memory/pages.h"
+#include "stream-format/bodies.h"
 
-#define CV_PAGES_HEADER 40u
-#define CV_PAGES_MAX 2048u /* pages listed by one record */
-/* A listed page costs one byte, and the SKIP before it at most 8 (lengths are below 2^52). */
-#define CV_PAGES_RUNS_MAX (CV_PAGES_MAX * 9u)
+#define CV_PAGES_HEADER CV_PAGES_HEAD_SIZE
 #define CV_PAGES_BODY_MAX (CV_PAGES_HEADER + CV_PAGES_RUNS_MAX + CV_PAGES_MAX * CV_PAGE_SIZE)
 /* No pfn is this large: guest-physical addresses have at most 64 bits. */
 #define CV_PFN_LIMIT (UINT64_C(1) << 52)

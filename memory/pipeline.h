@@ -14,11 +14,11 @@
 
 #include "base/cancel.h"
 #include "memory/pages.h"
+#include "stream-format/bodies.h"
 #include "stream-format/stream.h"
 
 struct cv_hashes;
 struct cv_fixed;
-enum cv_codec { CV_CODEC_NONE = 0, CV_CODEC_ZSTD = 1, CV_CODEC_AUTO = 255 /* never on the wire */ };
 
 struct cv_mem_options {
     unsigned threads; /* workers; 0 = work inline on the calling thread */

@@ -185,15 +185,3 @@ const char *cv_decision_name(enum cv_decision d)
     static const char *const names[] = { "go-on", "stop", "throttle", "give-up" };
     return names[d];
 }
-
-int cv_when_stuck_parse(const char *text, enum cv_when_stuck *out, struct cv_error *err)
-{
-    static const char *const names[] = { "copy", "throttle", "give-up" };
-
-    for (int i = 0; i < 3; i++)
-        if (strcmp(text, names[i]) == 0) {
-            *out = (enum cv_when_stuck)i;
-            return 0;
-        }
-    return cv_fail(err, CV_E_INVALID, 0, "'%s': copy, throttle or give-up", text);
-}

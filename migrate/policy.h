@@ -15,8 +15,6 @@ enum cv_when_stuck {
     CV_STUCK_THROTTLE, /* slow its vCPUs down step by step; if that does not help, stop and copy */
     CV_STUCK_GIVE_UP,  /* it goes on running here */
 };
-int cv_when_stuck_parse(const char *text, enum cv_when_stuck *out,
-                        struct cv_error *err) CV_CHECKED; /* copy, throttle, give-up */
 
 struct cv_limits {       /* 0 = default, but for fixed_ms */
     int64_t downtime_ms; /* 300: that the guest may stand still */

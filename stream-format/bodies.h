@@ -113,6 +113,10 @@ struct cv_policy_msr cv_cpu_policy_msr(const struct cv_rec_cpu_policy *v, uint32
 
 /* ---- PAGES: the fixed head alone; run table and payload belong to memory/pages_codec.h ---- */
 #define CV_PAGES_HEAD_SIZE 40u
+#define CV_PAGES_MAX 2048u /* pages listed by one record */
+/* A listed page costs one byte, and the SKIP before it at most 8 (lengths are below 2^52). */
+#define CV_PAGES_RUNS_MAX (CV_PAGES_MAX * 9u)
+enum cv_codec { CV_CODEC_NONE = 0, CV_CODEC_ZSTD = 1, CV_CODEC_AUTO = 255 /* never on the wire */ };
 struct cv_pages_head {
     uint32_t pass;            /* as in the tag */
     uint8_t codec;            /* of the payload */

@@ -6,10 +6,6 @@
 #include "stream-format/body_util.h"
 
 #define PAGE 4096u
-#define RUNS_MAX (2048u * 9u) /* these two as in memory/pages_codec.h, which this folder must not include */
-#define DATA_PAGES_MAX 2048u
-
-enum { CODEC_NONE = 0, CODEC_ZSTD = 1 };
 
 void cv_pages_head_encode(const struct cv_pages_head *v, uint8_t out[CV_PAGES_HEAD_SIZE])
 {
@@ -46,12 +42,12 @@ int cv_pages_head_decode(struct cv_pages_head *v, const void *head, size_t head_
     if (v->span == 0 || v->span > CV_PFN_COUNT_MAX || v->first_pfn > CV_PFN_COUNT_MAX - v->span)
         return cv_body_fail(err, "%llu pages from pfn %#llx on", (unsigned long long)v->span,
                             (unsigned long long)v->first_pfn);
-    if (v->data_pages > v->span || v->data_pages > DATA_PAGES_MAX || v->raw_length != PAGE * v->data_pages)
+    if (v->data_pages > v->span || v->data_pages > CV_PAGES_MAX || v->raw_length != PAGE * v->data_pages)
         return cv_body_fail(err, "%u data pages of %u bytes", v->data_pages, v->raw_length);
-    if (v->runs_length == 0 || v->runs_length > RUNS_MAX)
+    if (v->runs_length == 0 || v->runs_length > CV_PAGES_RUNS_MAX)
         return cv_body_fail(err, "run table of %u bytes", v->runs_length);
-    if (v->codec > CODEC_ZSTD || (v->codec == CODEC_NONE && v->payload_length != v->raw_length) ||
-        (v->codec == CODEC_ZSTD && (v->payload_length == 0 || v->payload_length >= v->raw_length)))
+    if (v->codec > CV_CODEC_ZSTD || (v->codec == CV_CODEC_NONE && v->payload_length != v->raw_length) ||
+        (v->codec == CV_CODEC_ZSTD && (v->payload_length == 0 || v->payload_length >= v->raw_length)))
         return cv_body_fail(err, "codec %u, payload of %u bytes for %u", v->codec, v->payload_length, v->raw_length);
     if ((uint64_t)CV_PAGES_HEAD_SIZE + v->runs_length + v->payload_length != body_len)
         return cv_body_fail(err, "run table of %u and payload of %u bytes in a body of %llu", v->runs_length,

@@ -327,13 +327,3 @@ int cv_dump_stream(struct cv_dump *d, struct cv_reader *r, struct cv_error *err)
     fputc('\n', d->out);
     return 0;
 }
-
-void cv_dump_error(struct cv_dump *d, const struct cv_error *why)
-{
-    /* "<place>: <rule>: <text>": what is behind the second colon may be worded anew at any time. */
-    const char *colon = strstr(why->text, ": ");
-    const char *stop = colon ? strstr(colon + 2, ": ") : NULL;
-
-    fprintf(d->out, "error %s %.*s\n", cv_code_name(why->code), stop ? (int)(stop - why->text) : (int)strlen(why->text),
-            why->text);
-}

@@ -20,7 +20,5 @@ void cv_dump_header(struct cv_dump *d, const struct cv_stream_header *h);
 int cv_dump_record(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err) CV_CHECKED;
 /* All that is left in r.  0 after a correct END. */
 int cv_dump_stream(struct cv_dump *d, struct cv_reader *r, struct cv_error *err) CV_CHECKED;
-/* "error stream record 3 PAGES at offset 4711: hash": code, place and rule without the explaining text. */
-void cv_dump_error(struct cv_dump *d, const struct cv_error *err);
 
 #endif

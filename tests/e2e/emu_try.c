@@ -102,10 +102,14 @@ int main(int argc, char **argv)
     cv_emu_tty tty[4];
     int fds[CV_DM_MAX];
     uint64_t sizes[CV_DM_MAX];
+    size_t text_len;
     unsigned port;
+    char *text;
 
     begun = cv_now_ns();
-    must(argc > 1 ? cv_guest_config_load(argv[1], &config, &err) : -1, "config");
+    must(argc > 1 ? cv_file_read(argv[1], 1 << 20, &text, &text_len, &err) : -1, "file");
+    must(cv_guest_config_parse(text, text_len, argv[1], &config, &err), "config");
+    free(text);
     cv_layout_host_probe(&host);
     must(cv_layout_decide(&config, &host, &layout, &err), "layout");
     xc_interface *xch = xc_interface_open(NULL, NULL, 0);

@@ -3,6 +3,8 @@
  * its emulators.  (Mutations that keep the frames' checks right are fuzz_stream's.) */
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "dm/states.h"
@@ -15,7 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int fds[CV_DM_MAX];
     struct cv_layout l;
 
-    if (cv_dm_states_read_memory(data, size, &l, fds, &err) < 0) {
+    CV_AUTO_FD fd = memfd_create("states", MFD_CLOEXEC);
+    if (fd < 0 || pwrite(fd, data, size, 0) != (ssize_t)size)
+        abort();
+    if (cv_dm_states_read(fd, &l, fds, &err) < 0) {
         if (err.code == CV_OK || err.text[0] == '\0')
             abort();
         return 0;

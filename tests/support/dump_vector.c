@@ -76,6 +76,17 @@ static int put_pages(struct cv_dump *d, const struct cv_record *rec, struct cv_e
     return put_contents(d, &p, err) < 0 ? cv_context(err, "body") : 0;
 }
 
+/* "error stream record 3 PAGES at offset 4711: hash": code, place and rule without the explaining text. */
+static void put_error(FILE *out, const struct cv_error *why)
+{
+    /* "<place>: <rule>: <text>": what is behind the second colon may be worded anew at any time. */
+    const char *colon = strstr(why->text, ": ");
+    const char *stop = colon ? strstr(colon + 2, ": ") : NULL;
+
+    fprintf(out, "error %s %.*s\n", cv_code_name(why->code), stop ? (int)(stop - why->text) : (int)strlen(why->text),
+            why->text);
+}
+
 int dump_vector(const void *data, size_t len, FILE *out)
 {
     struct cv_reader_options opt = { .accept_features = CV_FEATURE_MEMORY_ONLY | CV_FEATURE_STATES_ONLY |
@@ -95,7 +106,7 @@ int dump_vector(const void *data, size_t len, FILE *out)
     fclose(v.d.out);
     v.d.out = out;
     if (rc < 0)
-        cv_dump_error(&v.d, &err);
+        put_error(out, &err);
     else
         fwrite(text, 1, text_len, out);
     free(text);

@@ -96,7 +96,7 @@ void one_host_destroy(struct one_host *s)
     struct cv_error err = CV_ERROR_INIT;
     struct cv_guest g;
 
-    ck_assert_msg(cv_guest_open_to_end(&g, &s->host->base, "g", NULL, &err) == 0, "%s", emu_text(&err));
+    ck_assert_msg(cv_guest_open_to_check(&g, &s->host->base, "g", NULL, NULL, &err) == 0, "%s", emu_text(&err));
     ck_assert_msg(cv_guest_destroy(&g, &err) == 0, "%s", emu_text(&err));
     cv_guest_dispose(&g);
     reap();

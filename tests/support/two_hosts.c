@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "migrate/recover.h"
+#include "tests/support/journal_find.h"
 
 /* ---- two hosts --------------------------------------------------------------------------------------------------- */
 
@@ -52,7 +53,7 @@ void end_guest(struct one_host *s)
     struct cv_error err = CV_ERROR_INIT;
     struct cv_guest g;
 
-    ck_assert_msg(cv_guest_open_to_end(&g, &s->host->base, "g", NULL, &err) == 0, "%s", emu_text(&err));
+    ck_assert_msg(cv_guest_open_to_check(&g, &s->host->base, "g", NULL, NULL, &err) == 0, "%s", emu_text(&err));
     /* Killed, not asked: some of them answer nothing any more. */
     ck_assert_msg(cv_guest_kill_emulators(&g, &err) == 0, "%s", emu_text(&err));
     ck_assert_int_eq(s->host->base.ops->destroy(&s->host->base, g.domid, &err), 0);
@@ -84,7 +85,7 @@ static void monitor(void *user, uint32_t domid, const char *name)
 
     ck_assert_str_eq(name, "g");
     ck_assert(d != NULL && d->exists);
-    ck_assert_int_eq(cv_journal_find(w->dst.store, d->spec.uuid, CV_ROLE_DESTINATION, &rec, &err), 0);
+    ck_assert_int_eq(journal_find(w->dst.store, d->spec.uuid, CV_ROLE_DESTINATION, &rec, &err), 0);
     ck_assert(d->paused ? rec.state == CV_J_OPEN : rec.state == CV_J_RUNNING);
     w->monitors++;
     w->ran_there = runs(guest_of(&w->src));

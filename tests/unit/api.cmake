@@ -9,7 +9,7 @@ add_test(NAME format COMMAND "${PROJECT_SOURCE_DIR}/tests/check-format")
 set_tests_properties(format PROPERTIES LABELS quick SKIP_RETURN_CODE 77)
 set_tests_properties(dependencies PROPERTIES LABELS quick TIMEOUT 300)
 # What is written names only what is there, and rules that a machine can hold.
-foreach(check paths habits)
+foreach(check paths habits used)
   add_test(NAME ${check} COMMAND "${PROJECT_SOURCE_DIR}/tests/check-${check}")
   set_tests_properties(${check} PROPERTIES LABELS quick TIMEOUT 300)
 endforeach()

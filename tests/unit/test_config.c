@@ -572,7 +572,6 @@ START_TEST(odd_texts)
     ck_assert_int_eq(cv_guest_config_parse("a\0b", 3, "x.cfg", &c, &err), -1);
     ck_assert_str_eq(err.text, "x.cfg: contains a zero byte: not a configuration file");
     ck_assert_int_eq(cv_guest_config_parse("", 0, "x.cfg", &c, &err), -1);
-    ck_assert_int_eq(cv_guest_config_load("/nonexistent/x.cfg", &c, &err), -1);
     c = good(HEAD "serial=['pty']\nserial+=['null']\n");
     cv_guest_config_dispose(&c);
     cv_guest_config_dispose(&c);

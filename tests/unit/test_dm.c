@@ -322,7 +322,9 @@ static int read_states(const uint8_t *data, size_t len, struct cv_layout *l, str
 {
     int fds[CV_DM_MAX];
 
-    if (cv_dm_states_read_memory(data, len, l, fds, err) < 0)
+    CV_AUTO_FD fd = memfd_create("states", MFD_CLOEXEC);
+    ck_assert_int_eq(pwrite(fd, data, len, 0), (ssize_t)len);
+    if (cv_dm_states_read(fd, l, fds, err) < 0)
         return -1;
     for (unsigned i = 0; i < CV_DM_MAX; i++) {
         ck_assert_int_eq(fds[i] >= 0, i < l->count);

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "handover/journal.h"
 #include "handover/unsettled.h"
+#include "tests/support/journal_find.h"
 
 static char store[64];
 static struct cv_error err;
@@ -321,17 +322,17 @@ START_TEST(find_and_damaged)
 {
     struct cv_journal j = made(CV_ROLE_SOURCE);
     struct cv_journal_record r = record(CV_ROLE_SOURCE), got;
-    ck_assert_int_eq(cv_journal_find(store, r.guest, -1, &got, &err), 0);
+    ck_assert_int_eq(journal_find(store, r.guest, -1, &got, &err), 0);
     ck_assert_int_eq(got.state, CV_J_OPEN);
-    ck_assert_int_eq(cv_journal_find(store, r.guest, CV_ROLE_DESTINATION, &got, &err), -1);
+    ck_assert_int_eq(journal_find(store, r.guest, CV_ROLE_DESTINATION, &got, &err), -1);
     ck_assert_int_eq(cv_journal_set(&j, CV_J_ABORTED_SETTLED, NULL, &err), 0);
-    ck_assert_int_eq(cv_journal_find(store, r.guest, -1, &got, &err), -1);
+    ck_assert_int_eq(journal_find(store, r.guest, -1, &got, &err), -1);
     ck_assert_int_eq(err.code, CV_E_NOT_FOUND);
     cv_journal_close(&j);
     char path[128];
     snprintf(path, sizeof path, "%s/abababababababababababababababab/source", store);
     ck_assert_int_eq(truncate(path, 50), 0);
-    ck_assert_int_eq(cv_journal_find(store, r.guest, -1, &got, &err), -1);
+    ck_assert_int_eq(journal_find(store, r.guest, -1, &got, &err), -1);
     ck_assert_int_eq(err.code, CV_E_STREAM);
 }
 END_TEST

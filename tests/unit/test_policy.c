@@ -331,17 +331,6 @@ START_TEST(table)
 }
 END_TEST
 
-START_TEST(words)
-{
-    enum cv_when_stuck w;
-    struct cv_error err;
-    ck_assert_int_eq(cv_when_stuck_parse("throttle", &w, &err), 0);
-    ck_assert_int_eq(w, CV_STUCK_THROTTLE);
-    ck_assert_int_eq(cv_when_stuck_parse("later", &w, &err), -1);
-    ck_assert_int_eq(err.code, CV_E_INVALID);
-}
-END_TEST
-
 int main(void)
 {
     Suite *s = suite_create("policy");
@@ -351,7 +340,6 @@ int main(void)
     tcase_add_test(t, giving_up_leaves_it_running_in_time);
     tcase_add_test(t, slowing_down_helps);
     tcase_add_loop_test(t, table, 0, (int)(sizeof rows / sizeof rows[0]));
-    tcase_add_test(t, words);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
