@@ -83,15 +83,27 @@ static int read_vnc(struct cv_config_reader *r, struct cv_error *err)
     struct cv_guest_config *c = r->c;
     long long display = 0;
     bool sdl = false, spice = false;
+    const struct {
+        const char *key;
+        bool *to;
+    } switches[] = { { "vnc", &c->vnc },
+                     { "vncunused", &c->vncunused },
+                     { "nographic", &c->nographic },
+                     { "sdl", &sdl },
+                     { "spice", &spice } };
+    const struct {
+        const char *key, **to;
+    } texts[] = { { "vnclisten", &c->vnclisten }, { "vncpasswd", &c->vncpasswd }, { "keymap", &c->keymap } };
 
     c->vnc = c->vncunused = true; /* libxl's defaults for HVM guests */
     c->vnclisten = c->vncpasswd = c->keymap = "";
-    if (cv_reader_bool(r, "vnc", &c->vnc, err) < 0 || cv_reader_bool(r, "vncunused", &c->vncunused, err) < 0 ||
-        cv_reader_string(r, "vnclisten", &c->vnclisten, err) < 0 ||
-        cv_reader_string(r, "vncpasswd", &c->vncpasswd, err) < 0 ||
-        cv_reader_string(r, "keymap", &c->keymap, err) < 0 || cv_reader_bool(r, "nographic", &c->nographic, err) < 0 ||
-        cv_reader_number(r, "vncdisplay", 0, 59635, &display, err) < 0 || cv_reader_bool(r, "sdl", &sdl, err) < 0 ||
-        cv_reader_bool(r, "spice", &spice, err) < 0)
+    for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
+        if (cv_reader_bool(r, switches[i].key, switches[i].to, err) < 0)
+            return -1;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (cv_reader_string(r, texts[i].key, texts[i].to, err) < 0)
+            return -1;
+    if (cv_reader_number(r, "vncdisplay", 0, 59635, &display, err) < 0)
         return -1;
     c->vncdisplay = (unsigned)display;
     if (sdl)

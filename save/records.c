@@ -187,6 +187,11 @@ static int check_pfns(const struct cv_save *s, struct cv_error *err)
         (unsigned long long)CV_LAYOUT_PFNS_BEYOND >> 18);
 }
 
+/* What stands before memory, in the stream's order (docs/stream-format.md, 5); each writes its record, or none. */
+static int (*const head[])(struct cv_save *s, struct cv_error *err) = {
+    put_host, put_guest, put_layout, put_devices, put_vcpus, put_parent, put_memory, cv_save_put_places, put_policy,
+};
+
 int cv_save_head(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_save *s = op;
@@ -201,11 +206,10 @@ int cv_save_head(void *op, int64_t deadline_ms, struct cv_error *err)
     s->sent = calloc((s->pfn_count + 63) / 64, sizeof *s->sent);
     if (s->bitmap == NULL || s->sent == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for a bitmap of %llu pages", (unsigned long long)s->pfn_count);
-    if (put_host(s, err) < 0 || put_guest(s, err) < 0 || put_layout(s, err) < 0 || put_devices(s, err) < 0 ||
-        put_vcpus(s, err) < 0 || put_parent(s, err) < 0 || put_memory(s, err) < 0 || cv_save_put_places(s, err) < 0 ||
-        put_policy(s, err) < 0)
-        return -1;
-    return 0;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof head / sizeof *head; i++)
+        rc = head[i](s, err);
+    return rc;
 }
 
 static int put_xen_state(struct cv_save *s, struct cv_error *err)

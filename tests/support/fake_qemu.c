@@ -28,41 +28,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/support/fake_machine.h"
-
-#define FAULTS_MAX 16
-#define FDS_MAX 16
-
-enum fault { DELAY, FAIL, DIE, SILENT, GARBAGE, HALF, CLOSE, LONG, DEEP, FLOOD };
-static const char *const fault_options[] = { "--delay",   "--fail",     "--die-at",  "--silent-at", "--garbage-at",
-                                             "--half-at", "--close-at", "--long-at", "--deep-at",   "--flood" };
-struct planned {
-    enum fault fault;
-    char command[40];
-    int number;
-};
-
-struct fake {
-    int listener, client, gate;
-    const char *tag, *blocked, *unmigratable, *version, *status;
-    struct planned faults[FAULTS_MAX];
-    unsigned fault_count;
-    char blocks[512];
-    int pci[8];
-    unsigned pci_count;
-    int fdset[FDS_MAX]; /* by fdset id */
-    int named_fd;       /* of getfd */
-    int received_fd;    /* came with the last bytes */
-    bool dirty_log, no_eof, leak_fdset, no_events, negotiated, state_grows;
-    long long state_bytes;
-    struct fake_machine machine;
-    int own_slot[32];
-    unsigned own_count;
-};
+#include "tests/support/fake_qemu.h"
 
 static void die(const char *text)
 {
@@ -241,7 +210,7 @@ static json_t *refuse(const char *text, char *why, size_t len)
 
 static json_t *do_add_fd(struct fake *f, char *why, size_t len)
 {
-    for (int i = 0; i < FDS_MAX; i++)
+    for (int i = 0; i < FAKE_FDS_MAX; i++)
         if (f->fdset[i] < 0 && f->received_fd >= 0) {
             f->fdset[i] = f->received_fd;
             f->received_fd = -1;
@@ -254,7 +223,7 @@ static json_t *do_remove_fd(struct fake *f, const json_t *args, char *why, size_
 {
     long long id = json_integer_value(json_object_get(args, "fdset-id"));
 
-    if (f->leak_fdset || id < 0 || id >= FDS_MAX || f->fdset[id] < 0)
+    if (f->leak_fdset || id < 0 || id >= FAKE_FDS_MAX || f->fdset[id] < 0)
         return refuse("File descriptor set not found", why, len);
     close(f->fdset[id]);
     f->fdset[id] = -1;
@@ -266,7 +235,7 @@ static json_t *do_save(struct fake *f, const json_t *args, char *why, size_t len
     const char *file = json_string_value(json_object_get(args, "filename"));
     int id;
 
-    if (file == NULL || sscanf(file, "/dev/fdset/%d", &id) != 1 || id < 0 || id >= FDS_MAX || f->fdset[id] < 0)
+    if (file == NULL || sscanf(file, "/dev/fdset/%d", &id) != 1 || id < 0 || id >= FAKE_FDS_MAX || f->fdset[id] < 0)
         return refuse("Could not open the file", why, len);
     if ((fcntl(f->fdset[id], F_GETFL) & O_ACCMODE) != O_WRONLY)
         return refuse("Could not open the file: Permission denied", why, len);
@@ -449,7 +418,7 @@ static void forget_fdsets(struct fake *f)
 {
     if (strcmp(f->status, "running") != 0)
         return;
-    for (unsigned i = 0; i < FDS_MAX; i++)
+    for (unsigned i = 0; i < FAKE_FDS_MAX; i++)
         if (f->fdset[i] >= 0) {
             close(f->fdset[i]);
             f->fdset[i] = -1;
@@ -482,94 +451,6 @@ static void serve_client(struct fake *f)
     }
 }
 
-/* ---- command line ---- */
-
-static int fd_of(const char *text)
-{
-    const char *p = strstr(text, "fd=");
-
-    return p == NULL ? -1 : atoi(p + 3);
-}
-
-static void take_device(struct fake *f, const char *text)
-{
-    unsigned slot, fn;
-    const char *p = strstr(text, "bus=pci.0,addr=");
-
-    if (p != NULL && sscanf(p + 15, "%x.%x", &slot, &fn) == 2 && f->own_count < 32)
-        f->own_slot[f->own_count++] = (int)(slot << 3 | fn);
-}
-
-static bool take_fault(struct fake *f, const char *option, const char *value)
-{
-    for (unsigned i = 0; i < sizeof fault_options / sizeof *fault_options; i++)
-        if (strcmp(option, fault_options[i]) == 0 && f->fault_count < FAULTS_MAX) {
-            struct planned *p = &f->faults[f->fault_count++];
-            const char *colon = strchr(value, ':');
-            p->fault = (enum fault)i;
-            snprintf(p->command, sizeof p->command, "%.*s", (int)(colon ? colon - value : (long)strlen(value)), value);
-            p->number = colon ? atoi(colon + 1) : 0;
-            return true;
-        }
-    return false;
-}
-
-static void take_block(struct fake *f, const char *value)
-{
-    char name[100];
-    unsigned long long offset, size;
-    size_t len = strlen(f->blocks);
-
-    if (sscanf(value, "%99[^@]@%llx:%llx", name, &offset, &size) != 3)
-        die("--block NAME@OFFSET:SIZE");
-    snprintf(f->blocks + len, sizeof f->blocks - len, "%24s    4 KiB  0x%016llx 0x%016llx 0x%016llx\r\n", name, offset,
-             size, size);
-}
-
-static void listen_at(struct fake *f, const char *path)
-{
-    struct sockaddr_un sa = { .sun_family = AF_UNIX };
-
-    snprintf(sa.sun_path, sizeof sa.sun_path, "%s", path);
-    f->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    unlink(path);
-    if (bind(f->listener, (struct sockaddr *)&sa, sizeof sa) < 0 || listen(f->listener, 1) < 0)
-        die("cannot listen");
-}
-
-static void take_option(struct fake *f, const char *option, const char *value)
-{
-    if (take_fault(f, option, value))
-        return;
-    fake_machine_option(&f->machine, option, value);
-#define IS(name) (strcmp(option, name) == 0)
-    if (IS("--socket"))
-        listen_at(f, value);
-    else if (IS("-chardev") && strstr(value, "id=convoy,"))
-        f->listener = fd_of(value);
-    else if (IS("-chardev") && strstr(value, "id=convoy-gate,"))
-        f->gate = fd_of(value);
-    else if (IS("-device"))
-        take_device(f, value);
-    else if (IS("-incoming"))
-        f->status = "inmigrate";
-    else if (IS("--tag"))
-        f->tag = value;
-    else if (IS("--blocked"))
-        f->blocked = value;
-    else if (IS("--unmigratable"))
-        f->unmigratable = value;
-    else if (IS("--version"))
-        f->version = value;
-    else if (IS("--state-bytes"))
-        f->state_bytes = atoll(value);
-    else if (IS("--block"))
-        take_block(f, value);
-    else if (IS("--pci") && f->pci_count < 8)
-        f->pci[f->pci_count++] = atoi(value);
-#undef IS
-}
-
 int main(int argc, char **argv)
 {
     static struct fake f = { .listener = -1,
@@ -587,7 +468,7 @@ int main(int argc, char **argv)
         puts("QEMU emulator version 7.2.0 (fake)");
         return 0;
     }
-    for (int i = 0; i < FDS_MAX; i++)
+    for (int i = 0; i < FAKE_FDS_MAX; i++)
         f.fdset[i] = -1;
     for (int i = 1; i < argc; i++) {
         f.no_eof = f.no_eof || strcmp(argv[i], "--no-eof") == 0;
@@ -595,7 +476,7 @@ int main(int argc, char **argv)
         f.state_grows = f.state_grows || strcmp(argv[i], "--state-grows") == 0;
         f.leak_fdset = f.leak_fdset || strcmp(argv[i], "--leak-fdset") == 0;
         if (i + 1 < argc)
-            take_option(&f, argv[i], argv[i + 1]);
+            fake_qemu_option(&f, argv[i], argv[i + 1]);
     }
     for (int i = 1; i + 1 < argc && strcmp(f.status, "inmigrate") != 0; i++)
         fake_machine_act(&f.machine, argv[i], argv[i + 1]);
