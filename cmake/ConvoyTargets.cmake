@@ -5,10 +5,12 @@ add_library(convoy_options INTERFACE)
 target_compile_features(convoy_options INTERFACE c_std_17)
 target_compile_definitions(convoy_options INTERFACE _GNU_SOURCE)
 target_compile_options(convoy_options INTERFACE
-  -Wall -Wextra -Wshadow -Wformat=2 $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation> -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wpointer-arith
+  -Wall -Wextra -Wshadow -Wformat=2 $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation> -Wstrict-prototypes
+    -Wmissing-prototypes -Wvla -Wundef -Wpointer-arith
   -fvisibility=hidden -fno-strict-overflow $<$<BOOL:${CONVOY_WERROR}>:-Werror>)
 if(CONVOY_SANITIZE)
-  target_compile_options(convoy_options INTERFACE -fsanitize=${CONVOY_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_compile_options(convoy_options INTERFACE -fsanitize=${CONVOY_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=all)
   target_link_options(convoy_options INTERFACE -fsanitize=${CONVOY_SANITIZE})
 endif()
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)

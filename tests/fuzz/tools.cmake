@@ -14,5 +14,6 @@ if(TARGET convoy_convert AND TARGET convoy_restore AND CHECK_FOUND)
 endif()
 # Writes tests/fuzz/seeds/{talk,emulators,image} anew, by hand: what is committed stays.
 if(TARGET convoy_convert AND TARGET convoy_migrate AND CHECK_FOUND)
-  convoy_program(make-fuzz-seeds SOURCES make_seeds.c make_image_seeds.c LINKS convoy_migrate convoy_test_images convoy_test_streams)
+  convoy_program(make-fuzz-seeds SOURCES make_seeds.c make_image_seeds.c LINKS convoy_migrate convoy_test_images
+    convoy_test_streams)
 endif()

@@ -21,10 +21,12 @@ if(TARGET convoy_api AND CHECK_FOUND)
               "${PROJECT_SOURCE_DIR}/tests/support/two_hosts.c" "${PROJECT_SOURCE_DIR}/tests/support/one_host.c"
               "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c" ${fake_host}
       LINKS convoy_api PkgConfig::JANSSON LABELS full TIMEOUT 600)
-    set_tests_properties(test_${calls} PROPERTIES RESOURCE_LOCK emulators ENVIRONMENT "FAKE_QEMU=${CMAKE_CURRENT_BINARY_DIR}/fake-qemu")
+    set_tests_properties(test_${calls} PROPERTIES RESOURCE_LOCK emulators ENVIRONMENT
+      "FAKE_QEMU=${CMAKE_CURRENT_BINARY_DIR}/fake-qemu")
   endforeach()
   if(TARGET convoy_convert)
-    convoy_test(test_api_images SOURCES "${CMAKE_CURRENT_SOURCE_DIR}/test_api_images.c" LINKS convoy_api convoy_test_images)
+    convoy_test(test_api_images SOURCES "${CMAKE_CURRENT_SOURCE_DIR}/test_api_images.c" LINKS convoy_api
+      convoy_test_images)
   endif()
 endif()
 # HACKING.md's list for a record type, followed by somebody who knows nothing else.

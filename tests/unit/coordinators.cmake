@@ -7,7 +7,8 @@ foreach(name create save_restore save_output still blockers freeze as_it_is adop
     SOURCES "${PROJECT_SOURCE_DIR}/tests/unit/test_${name}.c" "${PROJECT_SOURCE_DIR}/tests/support/one_host.c"
             "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c" ${fake_host}
     LINKS convoy_save convoy_restore convoy_guest PkgConfig::JANSSON LABELS full TIMEOUT 600)
-  set_tests_properties(test_${name} PROPERTIES RESOURCE_LOCK emulators ENVIRONMENT "FAKE_QEMU=$<TARGET_FILE_DIR:test_${name}>/fake-qemu")
+  set_tests_properties(test_${name} PROPERTIES RESOURCE_LOCK emulators ENVIRONMENT
+    "FAKE_QEMU=$<TARGET_FILE_DIR:test_${name}>/fake-qemu")
   add_dependencies(test_${name} fake-qemu)
 endforeach()
 if(TARGET convoy_convert)

@@ -4,7 +4,8 @@ if(NOT TARGET convoy_emulators OR NOT XLUTIL_LIBRARY)
 endif()
 set(emu_tests "${PROJECT_SOURCE_DIR}/tests/unit")
 convoy_program(fake-qemu SOURCES "${PROJECT_SOURCE_DIR}/tests/support/fake_qemu.c"
-  "${PROJECT_SOURCE_DIR}/tests/support/fake_qemu_options.c" "${PROJECT_SOURCE_DIR}/tests/support/fake_machine.c" LINKS PkgConfig::JANSSON)
+  "${PROJECT_SOURCE_DIR}/tests/support/fake_qemu_options.c" "${PROJECT_SOURCE_DIR}/tests/support/fake_machine.c" LINKS
+    PkgConfig::JANSSON)
 
 convoy_test(test_config SOURCES "${emu_tests}/test_config.c" LINKS convoy_config)
 convoy_test(test_config_whole SOURCES "${emu_tests}/test_config_whole.c" LINKS convoy_config)

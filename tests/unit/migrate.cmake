@@ -7,8 +7,10 @@ foreach(name policy report)
   convoy_test(test_${name} SOURCES "${CMAKE_CURRENT_SOURCE_DIR}/test_${name}.c" LINKS convoy_passes m)
 endforeach()
 
-# The hand-over, explored: every loss, delay, repetition, crash and reboot within a budget; and mistakes that it must find.
-convoy_program(handover_model SOURCES "${model}/handover_model.c" "${model}/explore.c" "${model}/world.c" "${model}/guests.c" "${model}/acts.c"
+# The hand-over, explored: every loss, delay, repetition, crash and reboot within a budget; and mistakes that it must
+# find.
+convoy_program(handover_model SOURCES "${model}/handover_model.c" "${model}/explore.c" "${model}/world.c"
+  "${model}/guests.c" "${model}/acts.c"
   "${model}/hears.c" "${model}/successors.c" "${model}/recover.c" "${model}/administrator.c"
   LINKS convoy_handover m)
 target_compile_options(handover_model PRIVATE -O2)

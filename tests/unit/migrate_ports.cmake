@@ -12,6 +12,7 @@ foreach(name migrate migrate_sweeps migrate_check recover admin names)
             ${fake_host}
     LINKS convoy_migrate PkgConfig::JANSSON LABELS full TIMEOUT 1200)
   # Recovery sweeps /proc for a domain's emulators, and models of hosts number their domains alike: not beside another.
-  set_tests_properties(test_${name} PROPERTIES RESOURCE_LOCK emulators ENVIRONMENT "FAKE_QEMU=$<TARGET_FILE_DIR:test_${name}>/fake-qemu")
+  set_tests_properties(test_${name} PROPERTIES RESOURCE_LOCK emulators ENVIRONMENT
+    "FAKE_QEMU=$<TARGET_FILE_DIR:test_${name}>/fake-qemu")
   add_dependencies(test_${name} fake-qemu)
 endforeach()

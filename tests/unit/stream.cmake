@@ -6,5 +6,6 @@ target_link_libraries(convoy_test_streams PUBLIC convoy_stream convoy_options Pk
 convoy_test(test_stream SOURCES test_stream.c LINKS convoy_test_streams)
 convoy_test(test_stream_order SOURCES test_stream_order.c LINKS convoy_test_streams)
 convoy_test(test_stream_bodies SOURCES test_stream_bodies.c LINKS convoy_test_streams)
-convoy_test(test_stream_spec SOURCES test_stream_spec.c LINKS convoy_stream convoy_guest convoy_emulators PkgConfig::JANSSON)
+convoy_test(test_stream_spec SOURCES test_stream_spec.c LINKS convoy_stream convoy_guest convoy_emulators
+  PkgConfig::JANSSON)
 convoy_test(test_qemu_state SOURCES test_qemu_state.c LINKS convoy_stream)
