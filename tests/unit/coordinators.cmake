@@ -11,6 +11,9 @@ foreach(name create save_restore save_output still blockers freeze as_it_is adop
     "FAKE_QEMU=$<TARGET_FILE_DIR:test_${name}>/fake-qemu")
   add_dependencies(test_${name} fake-qemu)
 endforeach()
+convoy_test(test_space SOURCES "${PROJECT_SOURCE_DIR}/tests/unit/test_space.c" LINKS convoy_save)
+convoy_test(test_roms SOURCES "${PROJECT_SOURCE_DIR}/tests/unit/test_roms.c" ${fake_host}
+  LINKS convoy_guest PkgConfig::JANSSON PkgConfig::XXHASH)
 if(TARGET convoy_convert)
   foreach(name incremental fixed)
     convoy_test(test_${name}
