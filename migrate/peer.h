@@ -16,7 +16,7 @@ struct cv_peer {
         .in = -1, .out = -1 \
     }
 
-/* Runs command by sh -c.  Its standard error stays ours (ssh asks and complains there).  CV_E_IO. */
+/* Runs command by sh -c.  Its standard error stays ours (ssh asks and complains there).  CV_E_IO, CV_E_NOMEM. */
 int cv_peer_start(struct cv_peer *p, const char *command, struct cv_error *err) CV_CHECKED;
 /* Closes our ends: it notices.  Twice is fine. */
 void cv_peer_hang_up(struct cv_peer *p);

@@ -5,6 +5,7 @@ endif()
 convoy_test(test_offer
   SOURCES "${PROJECT_SOURCE_DIR}/tests/unit/test_offer.c" ${fake_host}
   LINKS convoy_migrate)
+convoy_test(test_peer SOURCES "${PROJECT_SOURCE_DIR}/tests/unit/test_peer.c" LINKS convoy_migrate)
 foreach(name migrate migrate_sweeps migrate_check recover admin names)
   convoy_test(test_${name}
     SOURCES "${PROJECT_SOURCE_DIR}/tests/unit/test_${name}.c" "${PROJECT_SOURCE_DIR}/tests/support/two_hosts.c"
