@@ -189,6 +189,8 @@ int migrate(struct world *w, bool live, struct cv_migrate_result *r, struct cv_e
                                     .peer = "there",
                                     .store = w->src.store,
                                     .live = live,
+                                    .limits = w->limits,
+                                    .cancel = w->cancel,
                                     .mem = { .threads = 1, .codec = CV_CODEC_ZSTD, .level = 1 },
                                     .dial = dial_world,
                                     .dial_user = w,

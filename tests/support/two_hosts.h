@@ -30,9 +30,11 @@ struct world {
     long cut_forth, cut_back; /* bytes after which the first connection breaks; -1 = never */
     long passed_forth;        /* bytes that the last relay carried */
     int64_t silence_ms;
-    struct cv_sink *sink; /* the source's */
-    unsigned monitors;    /* how often a guest's monitor was to be started */
-    bool ran_there;       /* then it still ran at the source */
+    struct cv_limits limits;  /* of migrate() */
+    struct cv_cancel *cancel; /* likewise; may be NULL */
+    struct cv_sink *sink;     /* the source's */
+    unsigned monitors;        /* how often a guest's monitor was to be started */
+    bool ran_there;           /* then it still ran at the source */
     bool verbose;
 };
 

@@ -3,6 +3,8 @@
  * it. */
 #include <check.h>
 #include <jansson.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +96,63 @@ START_TEST(it_runs_until_the_emulators_wait)
     ck_assert_uint_eq(w.monitors, 1);
     ck_assert(w.ran_there);
     end_guest(&w.dst);
+    world_end(&w);
+}
+END_TEST
+
+/* The passes keep to the limit; the last pages, for which the guest waits, do not. */
+START_TEST(no_faster_than_it_may)
+{
+    int64_t took[2];
+
+    for (int limited = 0; limited < 2; limited++) {
+        struct cv_migrate_result r;
+        struct cv_error err = CV_ERROR_INIT;
+        struct world w;
+        static uint64_t bytes;
+
+        world_begin(&w);
+        make_guest(&w.src, NULL);
+        w.limits.bandwidth_bytes_s = limited ? bytes : 0; /* a second */
+        ck_assert_msg(migrate(&w, true, &r, &err) == 0, "%s", emu_text(&err));
+        took[limited] = r.timeline.passes[0].pass.ns;
+        bytes = r.timeline.passes[0].pass.bytes;
+        ck_assert(one_runs(&w, false));
+        world_end(&w);
+    }
+    ck_assert_msg(took[1] > 500000000, "%lld, and limited %lld", (long long)took[0], (long long)took[1]);
+}
+END_TEST
+
+static void *cancel_soon(void *cancel)
+{
+    poll(NULL, 0, 500);
+    cv_cancel_request(cancel);
+    return NULL;
+}
+
+/* While it waits for its turn to send. */
+START_TEST(cancelled_in_a_slow_pass)
+{
+    struct cv_migrate_result r;
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_cancel cancel;
+    pthread_t thread;
+    struct world w;
+
+    world_begin(&w);
+    make_guest(&w.src, NULL);
+    ck_assert_int_eq(cv_cancel_init(&cancel, NULL), 0);
+    w.cancel = &cancel;
+    w.limits.bandwidth_bytes_s = 1;
+    ck_assert_int_eq(pthread_create(&thread, NULL, cancel_soon, &cancel), 0);
+    ck_assert_int_lt(migrate(&w, true, &r, &err), 0);
+    pthread_join(thread, NULL);
+    cv_cancel_dispose(&cancel);
+    ck_assert_msg(err.code == CV_E_CANCELLED, "%s", emu_text(&err));
+    ck_assert_int_eq(r.outcome, CV_OUT_KEPT);
+    ck_assert(runs(guest_of(&w.src)) && guest_of(&w.dst) == NULL);
+    ck_assert(one_runs(&w, false));
     world_end(&w);
 }
 END_TEST
@@ -278,6 +337,8 @@ int main(void)
     tcase_add_test(t, events_and_report_are_documented);
     tcase_add_test(t, a_no_is_acknowledged);
     tcase_add_test(t, a_slow_load_is_no_silence);
+    tcase_add_test(t, no_faster_than_it_may);
+    tcase_add_test(t, cancelled_in_a_slow_pass);
     tcase_add_test(t, a_late_suspension_is_expected);
     tcase_add_test(t, it_runs_and_has_no_name_yet);
     suite_add_tcase(s, t);
