@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "guest/blockers.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "layout/interrupts.h"
@@ -100,6 +101,48 @@ static int check_interrupts(struct cv_blockers *b, struct cv_error *err)
     return 0;
 }
 
+/* Devices whose state a QEMU saves and loads, and which do not work afterwards, by what was seen in the lab. */
+static const struct {
+    const char *driver;
+    int before; /* not seen with QEMUs of this major version and later ones */
+    const char *what;
+} known_faults[] = {
+    { "e1000e", 8, "receives nothing more after a restore" },
+};
+
+static const char *fault_of(const struct cv_layout_dm *dm, const struct cv_layout_device *dev)
+{
+    for (size_t i = 0; i < sizeof known_faults / sizeof *known_faults; i++)
+        if (strcmp(dev->driver, known_faults[i].driver) == 0 && *dm->version &&
+            strtol(dm->version, NULL, 10) < known_faults[i].before)
+            return known_faults[i].what;
+    return NULL;
+}
+
+/* One that the guest has unplugged is none of its devices any more. */
+static int check_faults(struct cv_blockers *b, struct cv_error *err)
+{
+    (void)err;
+    for (unsigned i = 0; i < b->g->layout.count; i++) {
+        const struct cv_layout_dm *dm = &b->g->layout.dms[i];
+        for (unsigned k = 0; k < dm->device_count; k++) {
+            const struct cv_layout_device *dev = &dm->devices[k];
+            const char *what = fault_of(dm, dev);
+            struct cv_error e = CV_ERROR_INIT;
+            if (what == NULL || (cv_layout_may_unplug(dm, dev) && !cv_now_has_device(&b->g->now, i, dev->id)))
+                continue;
+            cv_fail(&e, CV_E_UNSUPPORTED, 0, "emulator %u '%s': %s (%s): QEMU %s's %s", i, dm->name, dev->id,
+                    dev->driver, dm->version, what);
+            if (b->force)
+                cv_findings_warn(b->found, "faults", "%s", e.text);
+            else
+                cv_findings_add(b->found, "faults", &e,
+                                "give the guest another model (e1000, virtio-net, vmxnet3); --force saves it as it is");
+        }
+    }
+    return 0;
+}
+
 static const char without_emulator[] = "a guest without one of its emulators cannot be saved: restart it";
 
 static int check_emulators(struct cv_blockers *b, struct cv_error *err)
@@ -147,6 +190,7 @@ static const struct {
     { "devices", check_devices, "emulators", NULL },
     { "changes", check_changes, "emulators", NULL },
     { "interrupts", check_interrupts, "changes", NULL },
+    { "faults", check_faults, "changes", NULL },
 };
 
 static bool found_by(const struct cv_findings *f, const char *check)
