@@ -121,7 +121,8 @@ static int plan_run(void *op, int64_t deadline_ms, struct cv_error *err)
     (void)deadline_ms;
     if (c->path != NULL ? cv_guest_plan(c->g, c->path, NULL, err) < 0 : plan_again(c->g, c->old, err) < 0)
         return -1;
-    if (cv_guest_check_unique(c->g, err) < 0 || cv_guest_may_run(c->g, c->verb, err) < 0)
+    /* The journals first: where a migration has left the domain of this name, they say what to do. */
+    if (cv_guest_may_run(c->g, c->verb, err) < 0 || cv_guest_check_unique(c->g, err) < 0)
         return -1;
     return cv_guest_check_host(c->g, err);
 }

@@ -188,10 +188,11 @@ int cv_restore_check_host(void *op, int64_t deadline_ms, struct cv_error *err)
     /* A name from elsewhere becomes part of paths and of what people read. */
     if (r->opt->name == NULL && cv_guest_check_name(r->g.spec.name, err) < 0)
         return cv_context(err, "the image (restore --name gives it another)");
-    if (h->ops->find(h, r->g.spec.name, &d, &e) == 0 && strcmp(d.name, r->g.spec.name) == 0)
-        return cv_fail(err, CV_E_BUSY, 0, "a domain named '%s' exists already (domain %u)", d.name, d.domid);
+    /* The journals first: where a migration has left the domain of this name, they say what to do. */
     if (!r->opt->handed_over && cv_guest_may_run(&r->g, CV_GATE_NEW, err) < 0)
         return -1;
+    if (h->ops->find(h, r->g.spec.name, &d, &e) == 0 && strcmp(d.name, r->g.spec.name) == 0)
+        return cv_fail(err, CV_E_BUSY, 0, "a domain named '%s' exists already (domain %u)", d.name, d.domid);
     if (cv_guest_check_trusted(&r->g, r->opt->trust, err) < 0 || cv_guest_check_host(&r->g, err) < 0)
         return -1;
     if (h->ops->facts(h, &f, err) < 0 || check_size(r, &f, err) < 0 || check_xen(r, &f, err) < 0 ||

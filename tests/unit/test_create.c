@@ -161,7 +161,7 @@ START_TEST(a_uuid_is_had_once)
     one_host_guest(&w);
     ck_assert_int_lt(one_host_create(&w, &g, &err), 0);
     ck_assert_int_eq(err.code, CV_E_BUSY);
-    ck_assert_msg(strstr(err.text, "named 'g' exists already (domain 1)") != NULL, "%s", err.text);
+    ck_assert_msg(strstr(err.text, "domain 1 'g' has the same uuid") != NULL, "%s", err.text);
     snprintf(w.host->dom[1]->spec.name, CV_NAME_MAX, "other");
     ck_assert_int_lt(one_host_create(&w, &g, &err), 0);
     ck_assert_int_eq(err.code, CV_E_BUSY);
