@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "emulators/op.h"
+#include "layout/decide.h"
 
 #define PATH_BYTES 4096
 
@@ -89,14 +90,22 @@ static long long fd_of_set(const json_t *sets, long long id)
     return -1;
 }
 
+/* Is it the drive's id, of convoy's or, of a CD-ROM drive, of libxl's?  (cv_disk_drive_id) */
+static bool is_drive_of(const struct cv_layout_device *dev, const char *device)
+{
+    struct cv_pool pool = { 0 };
+    bool is = (strncmp(device, "drive-", 6) == 0 && strcmp(device + 6, dev->vdev) == 0) ||
+              strcmp(cv_disk_drive_id(&pool, dev), device) == 0;
+
+    cv_pool_dispose(&pool);
+    return is;
+}
+
 static const struct cv_layout_device *disk_of(const struct cv_layout_dm *dm, const char *device, const char *qdev)
 {
     for (unsigned i = 0; i < dm->device_count; i++) {
         const struct cv_layout_device *dev = &dm->devices[i];
-        if (dev->kind != CV_DEV_DISK)
-            continue;
-        if (strcmp(dev->id, qdev) == 0 ||
-            (strncmp(device, "drive-", 6) == 0 && strcmp(device + 6, dev->vdev) == 0 && *qdev == '\0'))
+        if (dev->kind == CV_DEV_DISK && (strcmp(dev->id, qdev) == 0 || is_drive_of(dev, device)))
             return dev;
     }
     return NULL;
@@ -132,6 +141,18 @@ static int path_of_fd(const struct cv_emu *emu, long long fd, const char *wanted
                    "the file of its medium is not there any more (%s): eject it, or put the file back", path);
 }
 
+/* A name that xl was given as seen from a folder: is there such a file where the emulator is? */
+static bool beside(pid_t pid, const char *file, char *path, size_t size)
+{
+    char link[40];
+    struct stat st;
+
+    snprintf(link, sizeof link, "/proc/%d/cwd", (int)pid);
+    ssize_t n = readlink(link, path, size - 1);
+    return n > 0 && (size_t)snprintf(path + n, size - (size_t)n, "/%s", file) < size - (size_t)n &&
+           stat(path, &st) == 0;
+}
+
 static int path_of(const struct look *k, struct cv_emu *emu, const char *file, const struct cv_layout_device *dev,
                    char *path, size_t size, struct cv_error *err)
 {
@@ -145,6 +166,8 @@ static int path_of(const struct look *k, struct cv_emu *emu, const char *file, c
             return cv_fail(err, CV_E_EMULATOR, 0, "its file %s is of a set that query-fdsets does not list", file);
         return path_of_fd(emu, fd, dev != NULL ? dev->path : "", path, size, err);
     }
+    if (*file != '/' && emu->pid != 0 && beside(emu->pid, file, path, size))
+        return 0;
     if (*file != '/')
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "its medium '%.200s' is no file that a restored one could be given",
                        file);

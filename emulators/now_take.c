@@ -83,35 +83,39 @@ static int take_vcpus(struct cv_layout *l, struct cv_layout_dm *dm, const json_t
 
 /* ---- discs ---- */
 
-/* "ide-cd,id=disk-hdc[,drive=drive-hdc],bus=ide.1,unit=0" with or without its drive. */
-static const char *link_drive(struct cv_pool *pool, const struct cv_layout_device *dev, bool on)
+/* "ide-cd,id=disk-hdc[,drive=NAME],bus=ide.1,unit=0": NAME; "" if there is none (an empty drive of an older image). */
+static const char *drive_of(struct cv_pool *pool, const struct cv_layout_device *dev)
 {
-    const char *link = cv_pool_printf(pool, ",drive=drive-%s", dev->vdev), *at = strstr(dev->arg, link);
-    const char *id = cv_pool_printf(pool, ",id=%s", dev->id), *end;
+    const char *at = strstr(dev->arg, ",drive=");
 
-    if (at != NULL)
-        return on ? dev->arg : cv_pool_printf(pool, "%.*s%s", (int)(at - dev->arg), dev->arg, at + strlen(link));
-    at = strstr(dev->arg, id);
-    if (!on || at == NULL)
+    return at != NULL ? cv_pool_printf(pool, "%.*s", (int)strcspn(at + 7, ","), at + 7) : "";
+}
+
+/* The same with this drive. */
+static const char *link_drive(struct cv_pool *pool, const struct cv_layout_device *dev, const char *was, const char *id)
+{
+    const char *before = *was ? cv_pool_printf(pool, ",drive=%s", was) : cv_pool_printf(pool, ",id=%s", dev->id);
+    const char *keep = *was ? "" : before, *at = strstr(dev->arg, before);
+
+    if (at == NULL)
         return dev->arg;
-    end = at + strlen(id);
-    return cv_pool_printf(pool, "%.*s%s%s", (int)(end - dev->arg), dev->arg, link, end);
+    return cv_pool_printf(pool, "%.*s%s,drive=%s%s", (int)(at - dev->arg), dev->arg, keep, id, at + strlen(before));
 }
 
 static void set_disc(struct cv_layout *l, struct cv_layout_dm *dm, struct cv_layout_device *dev, const char *path,
                      const char *format)
 {
     struct cv_pool *pool = &l->pool;
-    const char *drive = cv_pool_printf(pool, "if=none,id=drive-%s", dev->vdev), *arg = dev->arg;
+    const char *was = drive_of(pool, dev), *drive = cv_pool_printf(pool, "if=none,id=%s", was), *arg = dev->arg;
     struct cv_strings argv = { 0 };
 
     dev->path = cv_pool_string(pool, path);
     if (*path)
         dev->format = cv_pool_string(pool, format);
-    dev->arg = link_drive(pool, dev, *path);
+    dev->arg = link_drive(pool, dev, was, cv_disk_drive_id(pool, dev));
     for (size_t i = 0; i < dm->argv.count; i++) {
         const char *option = dm->argv.items[i], *value = i + 1 < dm->argv.count ? dm->argv.items[i + 1] : "";
-        bool of_drive = strcmp(option, "-drive") == 0 && begins_with(value, drive, ',');
+        bool of_drive = strcmp(option, "-drive") == 0 && *was && begins_with(value, drive, ',');
         bool of_device = strcmp(option, "-device") == 0 && strcmp(value, arg) == 0;
         if (!of_drive && !of_device) {
             cv_strings_add(pool, &argv, option);
@@ -120,10 +124,8 @@ static void set_disc(struct cv_layout *l, struct cv_layout_dm *dm, struct cv_lay
         i++;
         if (of_drive)
             continue;
-        if (*path) {
-            cv_strings_add(pool, &argv, "-drive");
-            cv_strings_add(pool, &argv, cv_disk_drive(pool, dev));
-        }
+        cv_strings_add(pool, &argv, "-drive");
+        cv_strings_add(pool, &argv, cv_disk_drive(pool, dev));
         cv_strings_add(pool, &argv, "-device");
         cv_strings_add(pool, &argv, dev->arg);
     }

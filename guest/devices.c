@@ -61,13 +61,61 @@ int cv_guest_devices_again(struct cv_guest *g, const char *now, struct cv_error 
     return rc < 0 || now == NULL ? rc : take_devices(g, now, err);
 }
 
+/* What is in a CD-ROM drive is what its emulator says (g->layout): a disc that was changed behind libxl's back has not
+ * changed libxl's record, and the file that the record names may be gone. */
+static bool set_disc(json_t *disk, const struct cv_layout_device *dev)
+{
+    const char *was = json_string_value(json_object_get(disk, "pdev_path"));
+
+    if (strcmp(was != NULL ? was : "", dev->path) == 0)
+        return false;
+    if (*dev->path != '\0')
+        json_object_set_new(disk, "pdev_path", json_string(dev->path));
+    else
+        json_object_del(disk, "pdev_path");
+    json_object_set_new(disk, "format", json_string(*dev->path != '\0' ? dev->format : "empty"));
+    return true;
+}
+
+static bool set_discs(const struct cv_layout_dm *dm, json_t *disks)
+{
+    bool changed = false;
+    size_t i;
+    json_t *disk;
+
+    json_array_foreach(disks, i, disk) for (unsigned k = 0; k < dm->device_count; k++)
+    {
+        const struct cv_layout_device *dev = &dm->devices[k];
+        const char *vdev = json_string_value(json_object_get(disk, "vdev"));
+        if (dev->kind == CV_DEV_DISK && dev->cdrom && vdev != NULL && strcmp(vdev, dev->vdev) == 0)
+            changed = set_disc(disk, dev) || changed;
+    }
+    return changed;
+}
+
+static int take_discs(struct cv_guest *g, struct cv_error *err)
+{
+    json_t *o = g->devices != NULL && g->layout.count > 0 ? json_loads(g->devices, 0, NULL) : NULL;
+    bool changed = set_discs(&g->layout.dms[0], json_object_get(o, "disks"));
+    char *text = changed ? json_dumps(o, JSON_INDENT(4)) : NULL;
+
+    json_decref(o);
+    if (!changed)
+        return 0;
+    if (text == NULL)
+        return cv_fail(err, CV_E_NOMEM, 0, "no memory for the list of PV devices");
+    free(g->devices);
+    g->devices = text;
+    return 0;
+}
+
 int cv_guest_devices_read(struct cv_guest *g, struct cv_error *err)
 {
     char *text;
 
     /* libxl asks the QEMU that it has started, and its one socket may be ours by now. */
     if (g->adopted)
-        return 0;
+        return take_discs(g, err);
     if (g->host->ops->devices_now(g->host, g->domid, &text, err) < 0)
         return -1;
     /* libxl ends it with a newline, and a record holds an object and nothing else */
@@ -75,7 +123,7 @@ int cv_guest_devices_read(struct cv_guest *g, struct cv_error *err)
         text[len - 1] = '\0';
     free(g->devices);
     g->devices = text;
-    return 0;
+    return take_discs(g, err);
 }
 
 /* ---- the guard against xl save ----------------------------------------------------------------------------------- */

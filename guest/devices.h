@@ -14,8 +14,8 @@ int cv_guest_devices_plan(struct cv_guest *g, const struct cv_guest_config *c, s
 /* The same for a guest that is made anew by libxl as a whole (a PVH guest), with the disks and cards of now, if now is
  * not NULL: such a text may have come with an image, and only of what convoy understands libxl makes a domain. */
 int cv_guest_devices_again(struct cv_guest *g, const char *now, struct cv_error *err) CV_CHECKED;
-/* g->devices as they are now; NULL when libxl does not know the domain.  Of an adopted guest: as they were when it was
- * opened (devices_list tells of changes). */
+/* g->devices as they are now, with the discs that g->layout has; NULL when libxl does not know the domain.  Of an
+ * adopted guest: as they were when it was opened (devices_list tells of changes). */
 int cv_guest_devices_read(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
 /* Adds g->devices (NULL: only what its configuration says of the domain itself) to g->domid, and guards a guest that xl
  * could not restore against xl save.  The emulators have started and xenstore knows them; the guest does not run.

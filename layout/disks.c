@@ -13,12 +13,31 @@ struct ahci {
     unsigned ports; /* taken, bit = port */
 };
 
+/* libxl's number of hda to hdz: two disks for each of Linux's old majors of IDE. */
+static unsigned ide_devid(char letter)
+{
+    unsigned n = (unsigned)(letter - 'a');
+
+    return n < 2 ? 3u << 8 | n << 6 : 22u << 8 | (n - 2) << 6;
+}
+
+const char *cv_disk_drive_id(struct cv_pool *pool, const struct cv_layout_device *dev)
+{
+    if (dev->cdrom && strncmp(dev->vdev, "hd", 2) == 0)
+        return cv_pool_printf(pool, "ide-%u", ide_devid(dev->vdev[2]));
+    return cv_pool_printf(pool, "drive-%s", dev->vdev);
+}
+
 const char *cv_disk_drive(struct cv_pool *pool, const struct cv_layout_device *dev)
 {
+    const char *id = cv_disk_drive_id(pool, dev);
+
+    if (*dev->path == '\0')
+        return cv_pool_printf(pool, "if=none,id=%s,readonly=on", id);
     return cv_pool_printf(pool,
-                          "if=none,id=drive-%s,format=%s,cache=writeback,readonly=%s%s,"
+                          "if=none,id=%s,format=%s,cache=writeback,readonly=%s%s,"
                           "file.driver=@{disk-driver:%s},file.filename=/dev/fdset/@{disk-set:%s},file.locking=off",
-                          dev->vdev, dev->format, dev->readonly ? "on" : "off", dev->discard ? ",discard=unmap" : "",
+                          id, dev->format, dev->readonly ? "on" : "off", dev->discard ? ",discard=unmap" : "",
                           dev->vdev, dev->vdev);
 }
 
@@ -38,16 +57,15 @@ static struct cv_layout_device *new_disk(struct cv_decide *d, struct cv_layout_d
     dev->readonly = disk->readonly;
     dev->cdrom = disk->cdrom;
     dev->discard = disk->discard;
-    if (*disk->path)
-        cv_decide_pair(d, dm, "-drive", cv_disk_drive(pool, dev));
+    cv_decide_pair(d, dm, "-drive", cv_disk_drive(pool, dev));
     return dev;
 }
 
 static void finish(struct cv_decide *d, struct cv_layout_dm *dm, struct cv_layout_device *dev, const char *more)
 {
-    const char *link = *dev->path ? cv_pool_printf(&d->l->pool, ",drive=drive-%s", dev->vdev) : "";
+    const char *drive = cv_disk_drive_id(&d->l->pool, dev);
 
-    dev->arg = cv_pool_printf(&d->l->pool, "%s,id=%s%s,%s", dev->driver, dev->id, link, more);
+    dev->arg = cv_pool_printf(&d->l->pool, "%s,id=%s,drive=%s,%s", dev->driver, dev->id, drive, more);
     cv_decide_pair(d, dm, "-device", dev->arg);
 }
 

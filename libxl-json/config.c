@@ -284,6 +284,17 @@ static json_t *nic(struct build *b, unsigned i)
     return o;
 }
 
+/* A drive of the default emulator's: libxl has each as a disk of its own, by which cd-insert and cd-eject find it.  The
+ * QEMU that serves it as one is the default emulator; an attached one might do it, too. */
+static bool is_drive_for_libxl(const struct cv_guest_config *c, const struct cv_config_disk *d)
+{
+    bool attached = false;
+
+    for (unsigned i = 0; i < c->dm_count; i++)
+        attached = attached || c->dms[i].attach;
+    return d->cdrom && d->owner == 0 && strncmp(d->vdev, "hd", 2) == 0 && !attached;
+}
+
 static json_t *domain_config(struct build *b, const struct cv_layout_dm *dm)
 {
     static const char *const actions[] = { "destroy",          "restart",          "restart_rename", "preserve",
@@ -292,7 +303,7 @@ static json_t *domain_config(struct build *b, const struct cv_layout_dm *dm)
     json_t *o = json_object(), *disks = json_array(), *nics = json_array();
 
     for (unsigned i = 0; i < c->disk_count; i++)
-        if (b->which == CV_LIBXL_ALL || c->disks[i].pv)
+        if (b->which == CV_LIBXL_ALL || c->disks[i].pv || is_drive_for_libxl(c, &c->disks[i]))
             add(b, disks, disk(b, &c->disks[i]));
     for (unsigned i = 0; i < c->vif_count; i++)
         if (b->which == CV_LIBXL_ALL || c->vifs[i].pv)

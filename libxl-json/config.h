@@ -8,8 +8,8 @@
 #include "layout/layout.h"
 #include "vm/spec.h"
 
-/* CV_LIBXL_PV: disks and cards with a PV half, which libxl is to make.  CV_LIBXL_ALL: every one, for an emulator that
- * libxl starts. */
+/* CV_LIBXL_PV: disks and cards with a PV half, which libxl is to make, and CD-ROM drives.  CV_LIBXL_ALL: every one, for
+ * an emulator that libxl starts. */
 enum cv_libxl_devices { CV_LIBXL_PV, CV_LIBXL_ALL };
 /* For libxl of Xen 4.<xen_minor>.  l: has one emulator or more; only the default one's cards matter.
  * *json_out: caller frees.  CV_E_NOMEM. */

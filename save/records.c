@@ -91,7 +91,9 @@ static int read_devices(struct cv_save *s, struct cv_error *err)
     if (!s->g.adopted)
         return h->ops->devices_list(h, s->g.domid, &s->devices_list, err) < 0 ? -1 : cv_guest_devices_read(&s->g, err);
     s->devices_list = strdup(s->g.devices_list);
-    return s->devices_list != NULL ? 0 : cv_fail(err, CV_E_NOMEM, 0, "no memory for the list of PV devices");
+    if (s->devices_list == NULL)
+        return cv_fail(err, CV_E_NOMEM, 0, "no memory for the list of PV devices");
+    return cv_guest_devices_read(&s->g, err);
 }
 
 static int put_devices(struct cv_save *s, struct cv_error *err)

@@ -149,9 +149,31 @@ static void disc_is(struct one_host *w, const char *vdev, const char *path)
     for (unsigned i = 0; i < dm->device_count; i++)
         if (strcmp(dm->devices[i].vdev, vdev) == 0) {
             ck_assert_str_eq(dm->devices[i].path, path);
-            ck_assert_int_eq(strstr(dm->devices[i].arg, "drive=") != NULL, *path != '\0');
+            /* what libxl calls it, with a disc or without */
+            ck_assert_ptr_nonnull(strstr(dm->devices[i].arg, vdev[2] == 'c' ? ",drive=ide-5632," : ",drive=ide-5696,"));
         }
     cv_guest_dispose(&g);
+}
+
+/* What libxl is told of the drive: xl's cd-insert and cd-eject go by it. */
+static void libxl_has(struct one_host *w, const struct fake_domain *d, const char *vdev, const char *path)
+{
+    json_t *o = json_loads(w->host->dom[d->domid]->devices, 0, NULL), *disk;
+    bool found = false;
+    size_t i;
+
+    json_array_foreach(json_object_get(o, "disks"), i, disk)
+    {
+        if (strcmp(json_string_value(json_object_get(disk, "vdev")), vdev) != 0)
+            continue;
+        const char *has = json_string_value(json_object_get(disk, "pdev_path"));
+        found = true;
+        ck_assert_int_eq(json_integer_value(json_object_get(disk, "is_cdrom")), 1);
+        ck_assert_str_eq(has != NULL ? has : "", path);
+        ck_assert_str_eq(json_string_value(json_object_get(disk, "format")), *path ? "raw" : "empty");
+    }
+    json_decref(o);
+    ck_assert(found);
 }
 
 static void unlink_in(struct one_host *w, const char *name)
@@ -168,9 +190,10 @@ START_TEST(an_ejected_disc_stays_out)
 
     begin(&w, "--eject disk-hdc");
     unlink_in(&w, "a");
-    save_and_restore(&w);
+    libxl_has(&w, save_and_restore(&w), "hdc", "");
     disc_is(&w, "hdc", "");
-    ck_assert(has_argument(&w, "ide-cd,id=disk-hdc,bus=ide.1,unit=0"));
+    ck_assert(has_argument(&w, "ide-cd,id=disk-hdc,drive=ide-5632,bus=ide.1,unit=0") &&
+              has_argument(&w, "if=none,id=ide-5632,readonly=on"));
     save_and_restore(&w);
     disc_is(&w, "hdc", "");
     end(&w);
@@ -186,7 +209,7 @@ START_TEST(another_disc)
 
     begin(&w, _i ? "--disc disk-hdd=@/b" : "--disc disk-hdc=@/b");
     snprintf(path, sizeof path, "%s/b", w.dir);
-    save_and_restore(&w);
+    libxl_has(&w, save_and_restore(&w), drive, path);
     disc_is(&w, drive, path);
     save_and_restore(&w);
     disc_is(&w, drive, path);
