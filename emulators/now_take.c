@@ -83,7 +83,7 @@ static int take_vcpus(struct cv_layout *l, struct cv_layout_dm *dm, const json_t
 
 /* ---- discs ---- */
 
-/* "ide-cd,id=disk-hdc[,drive=NAME],bus=ide.1,unit=0": NAME; "" if there is none (an empty drive of an older image). */
+/* "ide-cd,id=disk-hdc[,drive=NAME],bus=ide.1,unit=0": NAME; "" if there is none: it is empty. */
 static const char *drive_of(struct cv_pool *pool, const struct cv_layout_device *dev)
 {
     const char *at = strstr(dev->arg, ",drive=");
@@ -91,15 +91,16 @@ static const char *drive_of(struct cv_pool *pool, const struct cv_layout_device 
     return at != NULL ? cv_pool_printf(pool, "%.*s", (int)strcspn(at + 7, ","), at + 7) : "";
 }
 
-/* The same with this drive. */
+/* The same with this drive, or without one (""). */
 static const char *link_drive(struct cv_pool *pool, const struct cv_layout_device *dev, const char *was, const char *id)
 {
     const char *before = *was ? cv_pool_printf(pool, ",drive=%s", was) : cv_pool_printf(pool, ",id=%s", dev->id);
     const char *keep = *was ? "" : before, *at = strstr(dev->arg, before);
+    const char *link = *id ? cv_pool_printf(pool, ",drive=%s", id) : "";
 
     if (at == NULL)
         return dev->arg;
-    return cv_pool_printf(pool, "%.*s%s,drive=%s%s", (int)(at - dev->arg), dev->arg, keep, id, at + strlen(before));
+    return cv_pool_printf(pool, "%.*s%s%s%s", (int)(at - dev->arg), dev->arg, keep, link, at + strlen(before));
 }
 
 static void set_disc(struct cv_layout *l, struct cv_layout_dm *dm, struct cv_layout_device *dev, const char *path,
@@ -112,7 +113,7 @@ static void set_disc(struct cv_layout *l, struct cv_layout_dm *dm, struct cv_lay
     dev->path = cv_pool_string(pool, path);
     if (*path)
         dev->format = cv_pool_string(pool, format);
-    dev->arg = link_drive(pool, dev, was, cv_disk_drive_id(pool, dev));
+    dev->arg = link_drive(pool, dev, was, *path ? cv_disk_drive_id(pool, dev) : "");
     for (size_t i = 0; i < dm->argv.count; i++) {
         const char *option = dm->argv.items[i], *value = i + 1 < dm->argv.count ? dm->argv.items[i + 1] : "";
         bool of_drive = strcmp(option, "-drive") == 0 && *was && begins_with(value, drive, ',');
@@ -124,8 +125,10 @@ static void set_disc(struct cv_layout *l, struct cv_layout_dm *dm, struct cv_lay
         i++;
         if (of_drive)
             continue;
-        cv_strings_add(pool, &argv, "-drive");
-        cv_strings_add(pool, &argv, cv_disk_drive(pool, dev));
+        if (*path) {
+            cv_strings_add(pool, &argv, "-drive");
+            cv_strings_add(pool, &argv, cv_disk_drive(pool, dev));
+        }
         cv_strings_add(pool, &argv, "-device");
         cv_strings_add(pool, &argv, dev->arg);
     }

@@ -38,9 +38,10 @@ void cv_decide_fail(struct cv_decide *d, enum cv_code code, const char *fmt, ...
 /* Commas doubled, as QEMU's option syntax wants values. */
 const char *cv_decide_quote(struct cv_decide *d, const char *text);
 
-/* QEMU's id of its drive: of a CD-ROM drive it is what libxl gives it, so that xl's cd-insert and cd-eject find it. */
+/* QEMU's id of its drive: of a CD-ROM drive it is what libxl gives it, and the device's id, too, so that xl's cd-insert
+ * and cd-eject find it. */
 const char *cv_disk_drive_id(struct cv_pool *pool, const struct cv_layout_device *dev);
-/* What -drive says of a disk, or of a CD-ROM drive without a disc. */
+/* What -drive says of a disk that has an image. */
 const char *cv_disk_drive(struct cv_pool *pool, const struct cv_layout_device *dev);
 
 #endif

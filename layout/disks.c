@@ -21,9 +21,15 @@ static unsigned ide_devid(char letter)
     return n < 2 ? 3u << 8 | n << 6 : 22u << 8 | (n - 2) << 6;
 }
 
+/* libxl goes by one name: as the device's with some QEMUs, as the drive's with others. */
+static bool is_drive_of_libxl(const struct cv_layout_device *dev)
+{
+    return dev->cdrom && strncmp(dev->vdev, "hd", 2) == 0;
+}
+
 const char *cv_disk_drive_id(struct cv_pool *pool, const struct cv_layout_device *dev)
 {
-    if (dev->cdrom && strncmp(dev->vdev, "hd", 2) == 0)
+    if (is_drive_of_libxl(dev))
         return cv_pool_printf(pool, "ide-%u", ide_devid(dev->vdev[2]));
     return cv_pool_printf(pool, "drive-%s", dev->vdev);
 }
@@ -32,8 +38,6 @@ const char *cv_disk_drive(struct cv_pool *pool, const struct cv_layout_device *d
 {
     const char *id = cv_disk_drive_id(pool, dev);
 
-    if (*dev->path == '\0')
-        return cv_pool_printf(pool, "if=none,id=%s,readonly=on", id);
     return cv_pool_printf(pool,
                           "if=none,id=%s,format=%s,cache=writeback,readonly=%s%s,"
                           "file.driver=@{disk-driver:%s},file.filename=/dev/fdset/@{disk-set:%s},file.locking=off",
@@ -49,23 +53,25 @@ static struct cv_layout_device *new_disk(struct cv_decide *d, struct cv_layout_d
 
     if (dev == NULL)
         return NULL;
-    dev->id = cv_pool_printf(pool, "disk-%s", disk->vdev);
     dev->driver = driver;
     dev->vdev = cv_pool_string(pool, disk->vdev);
     dev->path = cv_pool_string(pool, disk->path);
     dev->format = cv_pool_string(pool, disk->format);
     dev->readonly = disk->readonly;
     dev->cdrom = disk->cdrom;
+    dev->id = is_drive_of_libxl(dev) ? cv_disk_drive_id(pool, dev) : cv_pool_printf(pool, "disk-%s", disk->vdev);
     dev->discard = disk->discard;
-    cv_decide_pair(d, dm, "-drive", cv_disk_drive(pool, dev));
+    if (*disk->path)
+        cv_decide_pair(d, dm, "-drive", cv_disk_drive(pool, dev));
     return dev;
 }
 
 static void finish(struct cv_decide *d, struct cv_layout_dm *dm, struct cv_layout_device *dev, const char *more)
 {
-    const char *drive = cv_disk_drive_id(&d->l->pool, dev);
+    struct cv_pool *pool = &d->l->pool;
+    const char *link = *dev->path ? cv_pool_printf(pool, ",drive=%s", cv_disk_drive_id(pool, dev)) : "";
 
-    dev->arg = cv_pool_printf(&d->l->pool, "%s,id=%s,drive=%s,%s", dev->driver, dev->id, drive, more);
+    dev->arg = cv_pool_printf(pool, "%s,id=%s%s,%s", dev->driver, dev->id, link, more);
     cv_decide_pair(d, dm, "-device", dev->arg);
 }
 

@@ -285,14 +285,15 @@ static json_t *nic(struct build *b, unsigned i)
 }
 
 /* A drive of the default emulator's: libxl has each as a disk of its own, by which cd-insert and cd-eject find it.  The
- * QEMU that serves it as one is the default emulator; an attached one might do it, too. */
+ * QEMU that serves it as one is the default emulator; an attached one might do it, too.  An empty one QEMU 7.2 does not
+ * serve, and ends when a disc is put into it. */
 static bool is_drive_for_libxl(const struct cv_guest_config *c, const struct cv_config_disk *d)
 {
     bool attached = false;
 
     for (unsigned i = 0; i < c->dm_count; i++)
         attached = attached || c->dms[i].attach;
-    return d->cdrom && d->owner == 0 && strncmp(d->vdev, "hd", 2) == 0 && !attached;
+    return d->cdrom && d->owner == 0 && *d->path != '\0' && strncmp(d->vdev, "hd", 2) == 0 && !attached;
 }
 
 static json_t *domain_config(struct build *b, const struct cv_layout_dm *dm)

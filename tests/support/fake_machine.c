@@ -35,7 +35,7 @@ static void take_device(struct fake_machine *m, const char *value)
         snprintf(m->devices[m->device_count][0], 64, "%s", id);
         snprintf(m->devices[m->device_count++][1], 64, "%s", type);
     }
-    if (strncmp(id, "disk-", 5) != 0 || m->drive_count == 8)
+    if ((strncmp(id, "disk-", 5) != 0 && strncmp(id, "ide-", 4) != 0) || m->drive_count == 8)
         return;
     struct fake_drive *d = &m->drives[m->drive_count++];
     field(value, "drive", drive, sizeof drive);
