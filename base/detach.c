@@ -23,7 +23,8 @@ static _Noreturn void run(const struct cv_detach *d, int report)
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     int in = d->in_fd >= 0 ? d->in_fd : null, out = d->out_fd >= 0 ? d->out_fd : null;
 
-    if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0 || chdir("/") < 0)
+    report = fcntl(report, F_DUPFD_CLOEXEC, 3); /* out of the others' way */
+    if (report < 0 || !cv_fd_standard(in, out, out) || chdir("/") < 0)
         give_up(report);
     setpriority(PRIO_PROCESS, 0, d->nice);
     if (d->prepare != NULL)

@@ -21,6 +21,20 @@ void cv_fd_dispose(int *fd)
     *fd = -1;
 }
 
+bool cv_fd_standard(int in, int out, int err)
+{
+    int fds[3] = { in, out, err };
+
+    /* dup2 of a number to itself would leave close-on-exec as it is, and of another one may be in the way */
+    for (int i = 0; i < 3; i++)
+        if (fds[i] >= 0 && (fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3)) < 0)
+            return false;
+    for (int i = 0; i < 3; i++)
+        if (fds[i] >= 0 && dup2(fds[i], i) < 0)
+            return false;
+    return true;
+}
+
 void cv_free_dispose(void *p)
 {
     int saved = errno;

@@ -4,6 +4,7 @@
 #ifndef CONVOY_BASE_FD_H
 #define CONVOY_BASE_FD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -17,6 +18,10 @@
 
 /* Closes *fd unless it is negative, sets it to -1, keeps errno. */
 void cv_fd_dispose(int *fd);
+/* In a child that is about to execute something: these become its descriptors 0, 1 and 2 and stay open in it, also if
+ * they are such numbers themselves (of a process whose own were closed).  -1: left as it is.  Safe after a fork of a
+ * process with threads.  False: errno. */
+bool cv_fd_standard(int in, int out, int err);
 /* free() for CV_AUTO_FREE: p is the address of a pointer; keeps errno. */
 void cv_free_dispose(void *p);
 

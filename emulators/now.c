@@ -149,7 +149,9 @@ static bool beside(pid_t pid, const char *file, char *path, size_t size)
 
     snprintf(link, sizeof link, "/proc/%d/cwd", (int)pid);
     ssize_t n = readlink(link, path, size - 1);
-    return n > 0 && (size_t)snprintf(path + n, size - (size_t)n, "/%s", file) < size - (size_t)n &&
+    if (n == 1) /* the root, which has its slash already */
+        n = 0;
+    return n >= 0 && (size_t)snprintf(path + n, size - (size_t)n, "/%s", file) < size - (size_t)n &&
            stat(path, &st) == 0;
 }
 

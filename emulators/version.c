@@ -24,8 +24,8 @@ void cv_program_version(const char *program, char *version, size_t size)
         return;
     pid_t pid = fork();
     if (pid == 0) {
-        dup2(fds[1], STDOUT_FILENO);
-        execl(program, program, "--version", (char *)NULL);
+        if (cv_fd_standard(-1, fds[1], -1))
+            execl(program, program, "--version", (char *)NULL);
         _exit(127);
     }
     close(fds[1]);

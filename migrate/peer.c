@@ -24,10 +24,7 @@ static void run_command(const char *command, int in, int out)
     signal(SIGINT, SIG_IGN);
     signal(SIGPIPE, SIG_DFL);
     signal(SIGXFSZ, SIG_DFL);
-    /* Of a process without standard descriptors they may be such themselves, and would be closed as the pipes' are. */
-    in = fcntl(in, F_DUPFD_CLOEXEC, 3);
-    out = fcntl(out, F_DUPFD_CLOEXEC, 3);
-    if (in < 0 || out < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
+    if (!cv_fd_standard(in, out, -1))
         _exit(126);
     execl("/bin/sh", "sh", "-c", command, (char *)NULL);
     _exit(127);

@@ -34,7 +34,7 @@ static _Noreturn void child(const char *command, char **env, int null, int outpu
         sigaction(sig, &usual, NULL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    if (dup2(null, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0)
+    if (cv_fd_standard(null, output, -1))
         execve("/bin/sh", argv, env);
     _exit(127);
 }

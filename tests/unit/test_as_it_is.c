@@ -219,6 +219,20 @@ START_TEST(another_disc)
 }
 END_TEST
 
+/* xl.cfg may name a disc as seen from a folder, and xl tells its emulator no more than that. */
+START_TEST(a_disc_that_is_named_from_a_folder)
+{
+    char path[96];
+    struct one_host w;
+
+    begin(&w, "--disc ide-5632=.@/b"); /* the emulator's folder is the root */
+    snprintf(path, sizeof path, "/.%s/b", w.dir);
+    libxl_has(&w, save_and_restore(&w), "hdc", path);
+    disc_is(&w, "hdc", path);
+    end(&w);
+}
+END_TEST
+
 START_TEST(a_disc_whose_file_is_gone)
 {
     struct cv_save_options o = { .live = _i };
@@ -379,6 +393,7 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, vcpus_that_were_plugged, 0, (int)(sizeof plugged / sizeof plugged[0]));
     tcase_add_test(t, an_ejected_disc_stays_out);
+    tcase_add_test(t, a_disc_that_is_named_from_a_folder);
     tcase_add_loop_test(t, another_disc, 0, 2);
     tcase_add_loop_test(t, a_disc_whose_file_is_gone, 0, 2);
     tcase_add_loop_test(t, what_cannot_be_restored_is_refused_by_name, 0, (int)(sizeof refused / sizeof refused[0]));

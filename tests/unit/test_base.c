@@ -319,6 +319,43 @@ START_TEST(errors_and_messages_are_printed_clean)
 }
 END_TEST
 
+/* What a child executes has its standard descriptors, also where the ones that it is given are such themselves: of a
+ * process that was started with all three closed.  _i: the number that the pipe gets. */
+static _Noreturn void say_hello(int pipe_end, int number)
+{
+    char *argv[] = { "sh", "-c", "cat; echo hello", NULL };
+
+    pipe_end = fcntl(pipe_end, F_DUPFD_CLOEXEC, 10);
+    for (int i = 0; i < 3; i++)
+        close(i);
+    for (int i = 0; i < number; i++)
+        if (open("/dev/null", O_RDWR | O_CLOEXEC) != i)
+            _exit(1);
+    int out = fcntl(pipe_end, F_DUPFD_CLOEXEC, 0), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (out == number && cv_fd_standard(null, out, -1))
+        execv("/bin/sh", argv);
+    _exit(1);
+}
+
+START_TEST(standard_descriptors_of_a_child)
+{
+    int fds[2], status;
+    char text[16] = "";
+    size_t got;
+
+    ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        say_hello(fds[1], _i);
+    close(fds[1]);
+    ck_assert_int_eq(cv_read_full(fds[0], text, sizeof text - 1, &got, cv_after_ms(5000), NULL, NULL), 0);
+    close(fds[0]);
+    ck_assert_str_eq(text, "hello\n");
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("base");
@@ -331,6 +368,7 @@ int main(void)
     tcase_add_test(t, a_write_kills_nobody);
     tcase_add_test(t, what_was_pending_before_stays);
     tcase_add_test(t, a_process_that_was_not_started_is_an_error);
+    tcase_add_loop_test(t, standard_descriptors_of_a_child, 0, 3);
     tcase_add_test(t, text_of_strangers_is_one_line);
     tcase_add_test(t, errors_and_messages_are_printed_clean);
     suite_add_tcase(s, t);

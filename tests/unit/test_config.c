@@ -8,25 +8,9 @@
 
 #include "../support/run_suite.h"
 #include "config/config.h"
+#include "config_text.h"
 
-#define HEAD "type=\"hvm\"\nname=\"g\"\nmemory=256\n"
 #define PVH "type=\"pvh\"\nname=\"g\"\nmemory=256\nkernel=\"/k\"\n"
-
-static const char *text_of(const struct cv_error *err)
-{
-    static char buf[800];
-
-    return cv_error_string(err, buf, sizeof buf);
-}
-
-static struct cv_guest_config good(const char *text)
-{
-    struct cv_error err = CV_ERROR_INIT;
-    struct cv_guest_config c;
-
-    ck_assert_msg(cv_guest_config_parse(text, strlen(text), "x.cfg", &c, &err) == 0, "%s", text_of(&err));
-    return c;
-}
 
 START_TEST(defaults_are_xls)
 {

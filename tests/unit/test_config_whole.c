@@ -8,24 +8,7 @@
 
 #include "../support/run_suite.h"
 #include "config/config.h"
-
-#define HEAD "type=\"hvm\"\nname=\"g\"\nmemory=256\n"
-
-static const char *text_of(const struct cv_error *err)
-{
-    static char buf[800];
-
-    return cv_error_string(err, buf, sizeof buf);
-}
-
-static struct cv_guest_config good(const char *text)
-{
-    struct cv_error err = CV_ERROR_INIT;
-    struct cv_guest_config c;
-
-    ck_assert_msg(cv_guest_config_parse(text, strlen(text), "x.cfg", &c, &err) == 0, "%s", text_of(&err));
-    return c;
-}
+#include "config_text.h"
 
 /* One round for the user, not one for each line. */
 START_TEST(all_at_once)
