@@ -43,11 +43,11 @@ struct to_xl {
 
 /* ---- before the memory ---- */
 
-static int take_host(struct to_xl *t, const struct cv_buf *b, struct cv_error *err)
+static int take_host(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_host h;
 
-    if (cv_rec_host_decode(&h, b->data, b->len, err) < 0)
+    if (cv_rec_host_decode(&h, rec->body.data, rec->body.len, err) < 0)
         return -1;
     t->xen_major = h.xen_major;
     t->xen_minor = h.xen_minor;
@@ -56,40 +56,41 @@ static int take_host(struct to_xl *t, const struct cv_buf *b, struct cv_error *e
                : cv_fail(err, CV_E_UNSUPPORTED, 0, "the image does not say which Xen wrote it, and xl's files have to");
 }
 
-static int take_guest(struct to_xl *t, const struct cv_buf *b, struct cv_error *err)
+static int take_guest(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_guest g;
 
-    if (cv_rec_guest_decode(&g, b->data, b->len, err) < 0 || cv_spec_decode(g.json, g.json_len, &t->spec, err) < 0)
+    if (cv_rec_guest_decode(&g, rec->body.data, rec->body.len, err) < 0 ||
+        cv_spec_decode(g.json, g.json_len, &t->spec, err) < 0)
         return -1;
     t->config = strndup(g.config, g.config_len);
     return t->config != NULL ? 0 : cv_fail(err, CV_E_NOMEM, 0, "no memory for the configuration");
 }
 
-static int take_layout(struct to_xl *t, const struct cv_buf *b, struct cv_error *err)
+static int take_layout(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
 {
-    if (cv_layout_of_record(b->data, b->len, &t->layout, err) < 0)
+    if (cv_layout_of_record(rec->body.data, rec->body.len, &t->layout, err) < 0)
         return -1;
     t->has_layout = true;
     return cv_plan_to_libxl(t->config, strlen(t->config), &t->spec, &t->layout, t->xen_minor, &t->json, err);
 }
 
-static int take_memory(struct to_xl *t, const struct cv_buf *b, struct cv_error *err)
+static int take_memory(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_memory m;
 
-    if (cv_rec_memory_decode(&m, b->data, b->len, err) < 0)
+    if (cv_rec_memory_decode(&m, rec->body.data, rec->body.len, err) < 0)
         return -1;
     t->pfn_count = m.pfn_count;
     return 0;
 }
 
 /* Entries have the same bytes on both sides. */
-static int take_policy(struct to_xl *t, const struct cv_buf *b, struct cv_error *err)
+static int take_cpu_policy(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_cpu_policy p;
 
-    if (cv_rec_cpu_policy_decode(&p, b->data, b->len, err) < 0 ||
+    if (cv_rec_cpu_policy_decode(&p, rec->body.data, rec->body.len, err) < 0 ||
         cv_buf_append(&t->leaves, p.leaves, p.leaf_count * (size_t)24, err) < 0)
         return -1;
     return cv_buf_append(&t->msrs, p.msrs, p.msr_count * (size_t)16, err);
@@ -169,17 +170,20 @@ static int add_runs(struct to_xl *t, const struct cv_pages *p, struct cv_error *
     return 0;
 }
 
-static int take_pages(struct to_xl *t, const struct cv_buf *b, struct cv_error *err)
+static int take_pages(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_pages p;
 
-    if (cv_pages_decode(b->data, b->len, t->pfn_count, &p, err) < 0 || cv_pages_unpack(&p, t->dctx, t->raw, err) < 0)
+    if (begin(t, err) < 0)
+        return -1;
+    if (cv_pages_decode(rec->body.data, rec->body.len, t->pfn_count, &p, err) < 0 ||
+        cv_pages_unpack(&p, t->dctx, t->raw, err) < 0)
         return cv_context(err, "body");
     return add_runs(t, &p, err);
 }
 
 /* Of fixed layout: behind the last PASS_END. */
-static int take_placed(struct to_xl *t, const struct cv_buf *b, struct cv_error *err)
+static int take_hashes(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
 {
     uint64_t pfns[CV_PAGES_MAX];
     struct cv_run_walk at = { 0 };
@@ -190,7 +194,7 @@ static int take_placed(struct to_xl *t, const struct cv_buf *b, struct cv_error 
 
     if (!cv_fixed_is_open(&t->fixed))
         return 0;
-    if (cv_hashes_decode(b->data, b->len, &p, &hashes, err) < 0)
+    if (cv_hashes_decode(rec->body.data, rec->body.len, &p, &hashes, err) < 0)
         return -1;
     while (cv_pages_next_run(&p, &at, &run))
         for (uint64_t i = 0; run.kind == CV_RUN_DATA && i < run.length; i++)
@@ -202,26 +206,26 @@ static int take_placed(struct to_xl *t, const struct cv_buf *b, struct cv_error 
 
 /* ---- behind the memory ---- */
 
-static int put_params(struct to_xl *t, const struct cv_buf *b, struct cv_error *err)
+static int take_hvm_params(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_hvm_params p;
 
-    if (cv_rec_hvm_params_decode(&p, b->data, b->len, err) < 0)
+    if (cv_rec_hvm_params_decode(&p, rec->body.data, rec->body.len, err) < 0)
         return -1;
     /* The same head and entries on both sides. */
-    if (p.count > 0 && put_record(t, CV_LIBXC_HVM_PARAMS, b->data, b->len, err) < 0)
+    if (p.count > 0 && put_record(t, CV_LIBXC_HVM_PARAMS, rec->body.data, rec->body.len, err) < 0)
         return -1;
     return cv_xl_put(&t->out, CV_LIBXC_END, NULL, 0, err);
 }
 
-static int put_nodes(struct to_xl *t, const struct cv_buf *b, struct cv_error *err)
+static int take_xenstore(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
 {
     uint8_t head[CV_LIBXL_EMULATOR_HEAD] = { 0 };
     struct cv_rec_xenstore x;
     struct cv_xs_node n;
     CV_AUTO_BUF out = { 0 };
 
-    if (cv_rec_xenstore_decode(&x, b->data, b->len, err) < 0)
+    if (cv_rec_xenstore_decode(&x, rec->body.data, rec->body.len, err) < 0)
         return -1;
     while (cv_xs_next(&x, &n)) {
         if (n.root != CV_XS_DEVICE_MODEL)
@@ -239,12 +243,12 @@ static int put_nodes(struct to_xl *t, const struct cv_buf *b, struct cv_error *e
     return cv_xl_put(&t->out, CV_LIBXL_EMULATOR_XENSTORE, iov, 2, err);
 }
 
-static int put_state(struct to_xl *t, const struct cv_buf *b, struct cv_error *err)
+static int take_device_state(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
 {
     uint8_t head[CV_LIBXL_EMULATOR_HEAD] = { 0 };
     struct cv_rec_device_state s;
 
-    if (cv_rec_device_state_decode(&s, b->data, b->len, err) < 0)
+    if (cv_rec_device_state_decode(&s, rec->body.data, rec->body.len, err) < 0)
         return -1;
     if (s.format != CV_STATE_QEMU)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "the device state is not QEMU's");
@@ -257,26 +261,50 @@ static int put_state(struct to_xl *t, const struct cv_buf *b, struct cv_error *e
 
 /* ---- the whole ---- */
 
+static int take_pass_end(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
+{
+    (void)rec;
+    return begin(t, err) < 0 ? -1 : flush(t, err);
+}
+
+static int take_places(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
+{
+    return cv_fixed_take(&t->fixed, t->reader, rec, err);
+}
+
+static int take_tsc_info(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
+{
+    return put_record(t, CV_LIBXC_TSC_INFO, rec->body.data, rec->body.len, err);
+}
+
+static int take_hvm_context(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
+{
+    return put_record(t, CV_LIBXC_HVM_CONTEXT, rec->body.data, rec->body.len, err);
+}
+
+/* xl's format has no place for it, or another record has it as well. */
+static int leave_out(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
+{
+    (void)t, (void)rec, (void)err;
+    return 0;
+}
+#define take_vcpus leave_out   /* the configuration has them, */
+#define take_devices leave_out /* and these */
+#define take_parent leave_out  /* the reader refuses incremental images */
+#define take_note leave_out
+#define take_freeze leave_out
+#define take_index leave_out
+#define take_end leave_out /* the reader's own */
+
 static int take_record(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
 {
-    const struct cv_buf *b = &rec->body;
-
     switch (rec->raw_type) {
-    case CV_REC_HOST: return take_host(t, b, err);
-    case CV_REC_GUEST: return take_guest(t, b, err);
-    case CV_REC_LAYOUT: return take_layout(t, b, err);
-    case CV_REC_MEMORY: return take_memory(t, b, err);
-    case CV_REC_CPU_POLICY: return take_policy(t, b, err);
-    case CV_REC_PAGES: return begin(t, err) < 0 ? -1 : take_pages(t, b, err);
-    case CV_REC_PASS_END: return begin(t, err) < 0 ? -1 : flush(t, err);
-    case CV_REC_PLACES: return cv_fixed_take(&t->fixed, t->reader, rec, err);
-    case (uint32_t)CV_REC_PAGE_HASHES: return take_placed(t, b, err);
-    case CV_REC_TSC_INFO: return put_record(t, CV_LIBXC_TSC_INFO, b->data, b->len, err);
-    case CV_REC_HVM_CONTEXT: return put_record(t, CV_LIBXC_HVM_CONTEXT, b->data, b->len, err);
-    case CV_REC_HVM_PARAMS: return put_params(t, b, err);
-    case CV_REC_XENSTORE: return put_nodes(t, b, err);
-    case CV_REC_DEVICE_STATE: return put_state(t, b, err);
-    default: return 0; /* VCPUS is in the configuration; NOTE, INDEX and unknown ones have no place */
+#define CV_R(name, word, ...)     \
+    case (uint32_t)CV_REC_##name: \
+        return take_##word(t, rec, err);
+#include "stream-format/records.def"
+#undef CV_R
+    default: return 0;
     }
 }
 

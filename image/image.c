@@ -15,9 +15,11 @@ static int keep_text(char **out, const char *text, uint32_t len, struct cv_error
     return *out == NULL ? cv_fail(err, CV_E_NOMEM, 0, "no memory for %u bytes of text", len) : 0;
 }
 
-static int take_host(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+static int take_host(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
-    if (cv_rec_host_decode(&img->host, b->data, b->len, err) < 0 ||
+    struct cv_image *img = t->img;
+
+    if (cv_rec_host_decode(&img->host, rec->body.data, rec->body.len, err) < 0 ||
         keep_text(&img->host_json, img->host.json, img->host.json_len, err) < 0)
         return -1;
     img->host.json = img->host_json;
@@ -25,11 +27,13 @@ static int take_host(struct cv_image *img, struct cv_buf *b, struct cv_error *er
     return 0;
 }
 
-static int take_guest(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+static int take_guest(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
+    struct cv_image *img = t->img;
     struct cv_rec_guest g;
 
-    if (cv_rec_guest_decode(&g, b->data, b->len, err) < 0 || keep_text(&img->guest_json, g.json, g.json_len, err) < 0 ||
+    if (cv_rec_guest_decode(&g, rec->body.data, rec->body.len, err) < 0 ||
+        keep_text(&img->guest_json, g.json, g.json_len, err) < 0 ||
         keep_text(&img->config, g.config, g.config_len, err) < 0)
         return -1;
     img->guest_schema = g.schema;
@@ -40,11 +44,12 @@ static int take_guest(struct cv_image *img, struct cv_buf *b, struct cv_error *e
     return 0;
 }
 
-static int take_layout(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+static int take_layout(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
+    struct cv_image *img = t->img;
     struct cv_rec_layout *l = &img->layout_record;
 
-    if (cv_rec_layout_decode(l, b->data, b->len, err) < 0 ||
+    if (cv_rec_layout_decode(l, rec->body.data, rec->body.len, err) < 0 ||
         keep_text(&img->layout_json, l->json, l->json_len, err) < 0)
         return -1;
     l->json = img->layout_json;
@@ -53,19 +58,21 @@ static int take_layout(struct cv_image *img, struct cv_buf *b, struct cv_error *
     return 0;
 }
 
-static int take_devices(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+static int take_devices(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
+    struct cv_image *img = t->img;
     struct cv_rec_devices d;
 
-    return cv_rec_devices_decode(&d, b->data, b->len, err) < 0 ? -1
-                                                               : keep_text(&img->devices_json, d.json, d.json_len, err);
+    return cv_rec_devices_decode(&d, rec->body.data, rec->body.len, err) < 0
+               ? -1
+               : keep_text(&img->devices_json, d.json, d.json_len, err);
 }
 
-static int take_memory(struct cv_image_reading *t, struct cv_buf *b, struct cv_error *err)
+static int take_memory(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
     struct cv_image *img = t->img;
 
-    if (cv_rec_memory_decode(&img->memory, b->data, b->len, err) < 0)
+    if (cv_rec_memory_decode(&img->memory, rec->body.data, rec->body.len, err) < 0)
         return -1;
     img->has_memory = true;
     if (t->opt->map_below == NULL)
@@ -75,7 +82,7 @@ static int take_memory(struct cv_image_reading *t, struct cv_buf *b, struct cv_e
     return cv_pagemap_grow(&img->map, img->memory.pfn_count, err);
 }
 
-static int take_state(struct cv_image_reading *t, const struct cv_record *rec, struct cv_error *err)
+static int take_device_state(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_device_state d;
 
@@ -139,7 +146,7 @@ static int take_pages(struct cv_image_reading *t, struct cv_record *rec, struct 
     return t->loader != NULL ? cv_loader_record(t->loader, rec, err) : 0;
 }
 
-static int take_pass_end(struct cv_image_reading *t, const struct cv_record *rec, struct cv_error *err)
+static int take_pass_end(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_pass_end e;
 
@@ -160,18 +167,21 @@ static int keep_body(struct cv_buf *out, struct cv_record *rec)
     return 0;
 }
 
-static int take_note(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+static int take_note(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
+    struct cv_image *img = t->img;
+
     if (img->notes_seen++ >= CV_IMAGE_NOTES_MAX)
         return 0;
-    return keep_text(&img->notes[img->note_count++], (const char *)b->data, (uint32_t)b->len, err);
+    return keep_text(&img->notes[img->note_count++], (const char *)rec->body.data, (uint32_t)rec->body.len, err);
 }
 
-static int take_parent(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+static int take_parent(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
+    struct cv_image *img = t->img;
     struct cv_rec_parent *p = &img->parent;
 
-    if (cv_rec_parent_decode(p, b->data, b->len, err) < 0 ||
+    if (cv_rec_parent_decode(p, rec->body.data, rec->body.len, err) < 0 ||
         keep_text(&img->parent_name, p->name, p->name_len, err) < 0)
         return -1;
     p->name = img->parent_name;
@@ -198,11 +208,12 @@ static int take_hashes(struct cv_image_reading *t, struct cv_record *rec, struct
     return t->loader != NULL ? cv_loader_record(t->loader, rec, err) : 0;
 }
 
-static int take_freeze(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+static int take_freeze(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
+    struct cv_image *img = t->img;
     struct cv_rec_freeze *f = &img->freeze;
 
-    if (cv_rec_freeze_decode(f, b->data, b->len, err) < 0 ||
+    if (cv_rec_freeze_decode(f, rec->body.data, rec->body.len, err) < 0 ||
         keep_text(&img->freeze_command, f->command, f->command_len, err) < 0 ||
         keep_text(&img->freeze_output, f->output, f->output_len, err) < 0)
         return -1;
@@ -212,44 +223,50 @@ static int take_freeze(struct cv_image *img, struct cv_buf *b, struct cv_error *
     return 0;
 }
 
-static int take_index(struct cv_image *img, struct cv_buf *b, struct cv_error *err)
+static int take_index(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
+    struct cv_image *img = t->img;
     struct cv_rec_index x;
 
-    if (cv_rec_index_decode(&x, b->data, b->len, err) < 0)
+    if (cv_rec_index_decode(&x, rec->body.data, rec->body.len, err) < 0)
         return -1;
     img->has_index = true;
     img->index_count = x.count;
     return 0;
 }
 
-/* One record that is neither PAGES nor PASS_END. */
-static int take_other(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
+static int take_vcpus(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
     struct cv_image *img = t->img;
-    struct cv_buf *b = &rec->body;
 
-    switch (rec->raw_type) {
-    case CV_REC_HOST: return take_host(img, b, err);
-    case CV_REC_GUEST: return take_guest(img, b, err);
-    case CV_REC_LAYOUT: return take_layout(img, b, err);
-    case CV_REC_DEVICES: return take_devices(img, b, err);
-    case CV_REC_VCPUS: return (img->has_vcpus = cv_rec_vcpus_decode(&img->vcpus, b->data, b->len, err) == 0) ? 0 : -1;
-    case CV_REC_MEMORY: return take_memory(t, b, err);
-    case CV_REC_CPU_POLICY: return keep_body(&img->cpu_policy, rec);
-    case CV_REC_TSC_INFO: return (img->has_tsc = cv_rec_tsc_info_decode(&img->tsc, b->data, b->len, err) == 0) ? 0 : -1;
-    case CV_REC_HVM_CONTEXT: return keep_body(&img->hvm_context, rec);
-    case CV_REC_HVM_PARAMS: return keep_body(&img->hvm_params, rec);
-    case CV_REC_XENSTORE: return keep_body(&img->xenstore, rec);
-    case CV_REC_DEVICE_STATE: return take_state(t, rec, err);
-    case (uint32_t)CV_REC_NOTE: return take_note(img, b, err);
-    case CV_REC_PARENT: return take_parent(img, b, err);
-    case CV_REC_PLACES: return cv_fixed_take(&t->fixed, t->r, rec, err);
-    case (uint32_t)CV_REC_FREEZE: return take_freeze(img, b, err);
-    case (uint32_t)CV_REC_INDEX: return take_index(img, b, err);
-    default: img->unknown_records++; return 0;
-    }
+    img->has_vcpus = cv_rec_vcpus_decode(&img->vcpus, rec->body.data, rec->body.len, err) == 0;
+    return img->has_vcpus ? 0 : -1;
 }
+
+static int take_tsc_info(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
+{
+    struct cv_image *img = t->img;
+
+    img->has_tsc = cv_rec_tsc_info_decode(&img->tsc, rec->body.data, rec->body.len, err) == 0;
+    return img->has_tsc ? 0 : -1;
+}
+
+static int take_places(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
+{
+    return cv_fixed_take(&t->fixed, t->r, rec, err);
+}
+
+/* Kept as they are: who looks at them decodes them then. */
+#define KEPT(word)                                                                                  \
+    static int take_##word(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err) \
+    {                                                                                               \
+        (void)err;                                                                                  \
+        return keep_body(&t->img->word, rec);                                                       \
+    }
+KEPT(cpu_policy)
+KEPT(hvm_context)
+KEPT(hvm_params)
+KEPT(xenstore)
 
 /* The first record of the memory: what is below it comes first. */
 static int begin_memory(struct cv_image_reading *t, struct cv_error *err)
@@ -271,17 +288,38 @@ static int begin_memory(struct cv_image_reading *t, struct cv_error *err)
     return cv_loader_new(&t->loader, sink, t->img->memory.pfn_count, &mem, err);
 }
 
+/* The reader's own: it is never handed out. */
+static int take_end(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
+{
+    (void)t;
+    return cv_fail(err, CV_E_INTERNAL, 0, "%s as a record", cv_record_name(rec->raw_type));
+}
+
+static int take_body(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
+{
+    switch (rec->raw_type) {
+#define CV_R(name, word, ...)     \
+    case (uint32_t)CV_REC_##name: \
+        return take_##word(t, rec, err);
+#include "stream-format/records.def"
+#undef CV_R
+    default: t->img->unknown_records++; return 0;
+    }
+}
+
+/* They name the record themselves, where the fault is its own: the loader may come to an earlier one's. */
+static bool names_itself(uint32_t raw_type)
+{
+    return raw_type == CV_REC_PAGES || raw_type == CV_REC_PASS_END || raw_type == CV_REC_PAGE_HASHES;
+}
+
 static int take_record(struct cv_image_reading *t, struct cv_record *rec, struct cv_error *err)
 {
     if ((rec->raw_type == CV_REC_PAGES || rec->raw_type == CV_REC_PASS_END) && begin_memory(t, err) < 0)
         return -1;
-    if (rec->raw_type == CV_REC_PAGES)
-        return take_pages(t, rec, err);
-    if (rec->raw_type == CV_REC_PASS_END)
-        return take_pass_end(t, rec, err);
-    if (rec->raw_type == CV_REC_PAGE_HASHES)
-        return take_hashes(t, rec, err);
-    return take_other(t, rec, err) < 0 ? cv_record_context(rec, err) : 0;
+    if (take_body(t, rec, err) == 0)
+        return 0;
+    return names_itself(rec->raw_type) ? -1 : cv_record_context(rec, err);
 }
 
 static int read_records(struct cv_image_reading *t, struct cv_error *err)

@@ -7,7 +7,7 @@
 #include "memory/fixed.h"
 #include "restore/internal.h"
 
-int cv_restore_take_parent(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err)
+int cv_restore_take_parent(struct cv_restore *r, struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_parent p;
 

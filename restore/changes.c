@@ -63,7 +63,7 @@ static int take_node(struct cv_restore *r, const struct cv_xs_node *n, struct cv
     return take_availability(r, n, err);
 }
 
-int cv_restore_take_changes(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err)
+int cv_restore_take_changes(struct cv_restore *r, struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_xenstore x;
     struct cv_xs_node n;

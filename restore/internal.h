@@ -7,7 +7,7 @@
 /* records.c: one record of the head or the tail into r.  known types only. */
 int cv_restore_take_record(struct cv_restore *r, struct cv_record *rec, struct cv_error *err);
 /* chain.c: the record PARENT; the files of the chain, once MEMORY is known; all of their memory into a sink. */
-int cv_restore_take_parent(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err);
+int cv_restore_take_parent(struct cv_restore *r, struct cv_record *rec, struct cv_error *err);
 int cv_restore_find_parents(struct cv_restore *r, struct cv_error *err);
 int cv_restore_verify_parents(const struct cv_restore *r, struct cv_error *err);
 int cv_restore_fill_parents(struct cv_restore *r, struct cv_page_sink *sink, const struct cv_mem_options *mem,
@@ -15,7 +15,7 @@ int cv_restore_fill_parents(struct cv_restore *r, struct cv_page_sink *sink, con
 /* disks.c: opt->disks into the layout.  CV_E_NOT_FOUND: it has no such disk. */
 int cv_restore_map_disks(struct cv_restore *r, struct cv_error *err);
 /* changes.c: XENSTORE taken apart; and, when memory is in place, its changes made. */
-int cv_restore_take_changes(struct cv_restore *r, const struct cv_record *rec, struct cv_error *err);
+int cv_restore_take_changes(struct cv_restore *r, struct cv_record *rec, struct cv_error *err);
 int cv_restore_put_changes(struct cv_restore *r, struct cv_error *err);
 /* records.c: a memory file for each emulator's device state. */
 int cv_restore_make_state_files(struct cv_restore *r, struct cv_error *err);

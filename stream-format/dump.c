@@ -25,22 +25,22 @@ static void put_text(FILE *out, const char *label, const char *text, size_t len)
     fputc('\n', out);
 }
 
-static int dump_host(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
+static int dump_host(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_host v;
 
-    if (cv_rec_host_decode(&v, b->data, b->len, err) < 0)
+    if (cv_rec_host_decode(&v, rec->body.data, rec->body.len, err) < 0)
         return -1;
     fprintf(d->out, "  schema %u xen %u.%u time %" PRIu64 "\n", v.schema, v.xen_major, v.xen_minor, v.time);
     put_text(d->out, "json", v.json, v.json_len);
     return 0;
 }
 
-static int dump_guest(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
+static int dump_guest(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_guest v;
 
-    if (cv_rec_guest_decode(&v, b->data, b->len, err) < 0)
+    if (cv_rec_guest_decode(&v, rec->body.data, rec->body.len, err) < 0)
         return -1;
     fprintf(d->out, "  schema %u type %u uuid ", v.schema, v.type);
     put_hex(d->out, v.uuid, sizeof v.uuid);
@@ -50,11 +50,11 @@ static int dump_guest(struct cv_dump *d, const struct cv_buf *b, struct cv_error
     return 0;
 }
 
-static int dump_layout(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
+static int dump_layout(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_layout v;
 
-    if (cv_rec_layout_decode(&v, b->data, b->len, err) < 0)
+    if (cv_rec_layout_decode(&v, rec->body.data, rec->body.len, err) < 0)
         return -1;
     fprintf(d->out, "  schema %u emulators %u\n", v.schema, v.count);
     for (uint32_t i = 0; i < v.count; i++)
@@ -63,22 +63,22 @@ static int dump_layout(struct cv_dump *d, const struct cv_buf *b, struct cv_erro
     return 0;
 }
 
-static int dump_devices(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
+static int dump_devices(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_devices v;
 
-    if (cv_rec_devices_decode(&v, b->data, b->len, err) < 0)
+    if (cv_rec_devices_decode(&v, rec->body.data, rec->body.len, err) < 0)
         return -1;
     fprintf(d->out, "  schema %u\n", v.schema);
     put_text(d->out, "json", v.json, v.json_len);
     return 0;
 }
 
-static int dump_vcpus(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
+static int dump_vcpus(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_vcpus v;
 
-    if (cv_rec_vcpus_decode(&v, b->data, b->len, err) < 0)
+    if (cv_rec_vcpus_decode(&v, rec->body.data, rec->body.len, err) < 0)
         return -1;
     fprintf(d->out, "  max %u online", v.max);
     for (uint32_t i = 0; i < (v.max + 63) / 64; i++)
@@ -87,11 +87,11 @@ static int dump_vcpus(struct cv_dump *d, const struct cv_buf *b, struct cv_error
     return 0;
 }
 
-static int dump_memory(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
+static int dump_memory(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_memory v;
 
-    if (cv_rec_memory_decode(&v, b->data, b->len, err) < 0)
+    if (cv_rec_memory_decode(&v, rec->body.data, rec->body.len, err) < 0)
         return -1;
     fprintf(d->out, "  pfns %" PRIu64 " max %" PRIu64 " owned %" PRIu64 "\n", v.pfn_count, v.max_pages, v.owned_pages);
     fprintf(d->out, "  target %" PRIu64 " static-max %" PRIu64 " videoram %" PRIu64 " paging-pool %" PRIu64 "\n",
@@ -102,11 +102,11 @@ static int dump_memory(struct cv_dump *d, const struct cv_buf *b, struct cv_erro
     return 0;
 }
 
-static int dump_policy(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
+static int dump_cpu_policy(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_cpu_policy v;
 
-    if (cv_rec_cpu_policy_decode(&v, b->data, b->len, err) < 0)
+    if (cv_rec_cpu_policy_decode(&v, rec->body.data, rec->body.len, err) < 0)
         return -1;
     for (uint32_t i = 0; i < v.leaf_count; i++) {
         struct cv_policy_leaf l = cv_cpu_policy_leaf(&v, i);
@@ -131,11 +131,11 @@ static int dump_pages(struct cv_dump *d, const struct cv_record *rec, struct cv_
     return d->pages != NULL ? d->pages(d, rec, err) : 0;
 }
 
-static int dump_pass_end(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
+static int dump_pass_end(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_pass_end v;
 
-    if (cv_rec_pass_end_decode(&v, b->data, b->len, err) < 0)
+    if (cv_rec_pass_end_decode(&v, rec->body.data, rec->body.len, err) < 0)
         return -1;
     fprintf(d->out,
             "  pass %u flags 0x%x records %" PRIu64 " data %" PRIu64 " pages %" PRIu64 " dirty %" PRIu64 " us %" PRIu64
@@ -144,21 +144,21 @@ static int dump_pass_end(struct cv_dump *d, const struct cv_buf *b, struct cv_er
     return 0;
 }
 
-static int dump_tsc(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
+static int dump_tsc_info(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_tsc_info v;
 
-    if (cv_rec_tsc_info_decode(&v, b->data, b->len, err) < 0)
+    if (cv_rec_tsc_info_decode(&v, rec->body.data, rec->body.len, err) < 0)
         return -1;
     fprintf(d->out, "  mode %u khz %u nsec %" PRIu64 " incarnation %u\n", v.mode, v.khz, v.nsec, v.incarnation);
     return 0;
 }
 
-static int dump_params(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
+static int dump_hvm_params(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_hvm_params v;
 
-    if (cv_rec_hvm_params_decode(&v, b->data, b->len, err) < 0)
+    if (cv_rec_hvm_params_decode(&v, rec->body.data, rec->body.len, err) < 0)
         return -1;
     for (uint32_t i = 0; i < v.count; i++) {
         struct cv_hvm_param p = cv_hvm_params_at(&v, i);
@@ -167,12 +167,12 @@ static int dump_params(struct cv_dump *d, const struct cv_buf *b, struct cv_erro
     return 0;
 }
 
-static int dump_xenstore(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
+static int dump_xenstore(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_xenstore v;
     struct cv_xs_node n;
 
-    if (cv_rec_xenstore_decode(&v, b->data, b->len, err) < 0)
+    if (cv_rec_xenstore_decode(&v, rec->body.data, rec->body.len, err) < 0)
         return -1;
     while (cv_xs_next(&v, &n)) {
         fprintf(d->out, "  node root %u dmid %u access %u %.*s\n", n.root, n.dmid, n.access, (int)n.key_len, n.key);
@@ -181,11 +181,11 @@ static int dump_xenstore(struct cv_dump *d, const struct cv_buf *b, struct cv_er
     return 0;
 }
 
-static int dump_state(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
+static int dump_device_state(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_device_state v;
 
-    if (cv_rec_device_state_decode(&v, b->data, b->len, err) < 0)
+    if (cv_rec_device_state_decode(&v, rec->body.data, rec->body.len, err) < 0)
         return -1;
     fprintf(d->out, "  dmid %u format %u bytes %" PRIu64 " digest ", v.dmid, v.format, v.blob_len);
     put_hex(d->out, v.digest, sizeof v.digest);
@@ -193,11 +193,11 @@ static int dump_state(struct cv_dump *d, const struct cv_buf *b, struct cv_error
     return 0;
 }
 
-static int dump_parent(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
+static int dump_parent(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_parent v;
 
-    if (cv_rec_parent_decode(&v, b->data, b->len, err) < 0)
+    if (cv_rec_parent_decode(&v, rec->body.data, rec->body.len, err) < 0)
         return -1;
     fprintf(d->out, "  id ");
     put_hex(d->out, v.stream_id, sizeof v.stream_id);
@@ -237,11 +237,11 @@ static int dump_places(struct cv_dump *d, const struct cv_record *rec, struct cv
     return d->pages != NULL ? d->pages(d, rec, err) : 0;
 }
 
-static int dump_freeze(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
+static int dump_freeze(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_freeze v;
 
-    if (cv_rec_freeze_decode(&v, b->data, b->len, err) < 0)
+    if (cv_rec_freeze_decode(&v, rec->body.data, rec->body.len, err) < 0)
         return -1;
     fprintf(d->out, "  time %" PRIu64 " ms %u flags 0x%x\n", v.time, v.duration_ms, v.flags);
     put_text(d->out, "command", v.command, v.command_len);
@@ -249,11 +249,11 @@ static int dump_freeze(struct cv_dump *d, const struct cv_buf *b, struct cv_erro
     return 0;
 }
 
-static int dump_index(struct cv_dump *d, const struct cv_buf *b, struct cv_error *err)
+static int dump_index(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
 {
     struct cv_rec_index v;
 
-    if (cv_rec_index_decode(&v, b->data, b->len, err) < 0)
+    if (cv_rec_index_decode(&v, rec->body.data, rec->body.len, err) < 0)
         return -1;
     for (uint32_t i = 0; i < v.count; i++) {
         struct cv_index_entry e = cv_index_at(&v, i);
@@ -263,30 +263,31 @@ static int dump_index(struct cv_dump *d, const struct cv_buf *b, struct cv_error
     return 0;
 }
 
+static int dump_note(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
+{
+    (void)err;
+    put_text(d->out, "text", (const char *)rec->body.data, rec->body.len);
+    return 0;
+}
+
+/* The record's own line has all that is to be said: Xen's blob has its length and hash there, END is printed at the
+ * end. */
+static int dump_no_more(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
+{
+    (void)d, (void)rec, (void)err;
+    return 0;
+}
+#define dump_hvm_context dump_no_more
+#define dump_end dump_no_more
+
 static int dump_body(struct cv_dump *d, const struct cv_record *rec, struct cv_error *err)
 {
-    const struct cv_buf *b = &rec->body;
-
     switch (rec->raw_type) {
-    case CV_REC_HOST: return dump_host(d, b, err);
-    case CV_REC_GUEST: return dump_guest(d, b, err);
-    case CV_REC_LAYOUT: return dump_layout(d, b, err);
-    case CV_REC_DEVICES: return dump_devices(d, b, err);
-    case CV_REC_VCPUS: return dump_vcpus(d, b, err);
-    case CV_REC_MEMORY: return dump_memory(d, b, err);
-    case CV_REC_CPU_POLICY: return dump_policy(d, b, err);
-    case CV_REC_PAGES: return dump_pages(d, rec, err);
-    case CV_REC_PASS_END: return dump_pass_end(d, b, err);
-    case CV_REC_TSC_INFO: return dump_tsc(d, b, err);
-    case CV_REC_HVM_PARAMS: return dump_params(d, b, err);
-    case CV_REC_XENSTORE: return dump_xenstore(d, b, err);
-    case CV_REC_DEVICE_STATE: return dump_state(d, b, err);
-    case CV_REC_NOTE: put_text(d->out, "text", (const char *)b->data, b->len); return 0;
-    case CV_REC_PARENT: return dump_parent(d, b, err);
-    case CV_REC_PAGE_HASHES: return dump_hashes(d, rec, err);
-    case CV_REC_PLACES: return dump_places(d, rec, err);
-    case CV_REC_FREEZE: return dump_freeze(d, b, err);
-    case CV_REC_INDEX: return dump_index(d, b, err);
+#define CV_R(name, word, ...)     \
+    case (uint32_t)CV_REC_##name: \
+        return dump_##word(d, rec, err);
+#include "stream-format/records.def"
+#undef CV_R
     default: return 0;
     }
 }

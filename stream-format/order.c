@@ -142,17 +142,27 @@ int cv_order_check(const struct cv_order *o, const struct cv_frame *f, struct cv
     return check_length(o, f, err);
 }
 
+/* A record whose frame is right, with as much of its body as is there already. */
+struct arrived {
+    const struct cv_frame *f;
+    const uint8_t *head;
+    size_t len;
+    bool deferred;
+};
+
 /* The body's head is enough: who reads the whole of it checks it. */
-static void take_guest(struct cv_order *o, const uint8_t *head, size_t len)
+static int take_guest(struct cv_order *o, const struct arrived *a, struct cv_error *err)
 {
-    o->pvh = len >= 8 && cv_load32(head + 4) == CV_GUEST_PVH;
+    (void)err;
+    o->pvh = a->len >= 8 && cv_load32(a->head + 4) == CV_GUEST_PVH;
+    return 0;
 }
 
-static int take_layout(struct cv_order *o, const uint8_t *body, size_t len, struct cv_error *err)
+static int take_layout(struct cv_order *o, const struct arrived *a, struct cv_error *err)
 {
     struct cv_rec_layout layout;
 
-    if (cv_rec_layout_decode(&layout, body, len, err) < 0)
+    if (cv_rec_layout_decode(&layout, a->head, a->len, err) < 0)
         return -1;
     if (layout.count == 0 && !o->pvh)
         return cv_rule_fail(err, o->code, "emulators", "none, and the guest is no PVH guest");
@@ -164,27 +174,26 @@ static int take_layout(struct cv_order *o, const uint8_t *body, size_t len, stru
     return 0;
 }
 
-static int take_memory(struct cv_order *o, const uint8_t *body, size_t len, struct cv_error *err)
+static int take_memory(struct cv_order *o, const struct arrived *a, struct cv_error *err)
 {
     struct cv_rec_memory memory;
 
-    if (cv_rec_memory_decode(&memory, body, len, err) < 0)
+    if (cv_rec_memory_decode(&memory, a->head, a->len, err) < 0)
         return -1;
     o->pfn_count = memory.pfn_count;
     return 0;
 }
 
-static int take_pages(struct cv_order *o, const struct cv_frame *f, const uint8_t *head, size_t len, bool deferred,
-                      struct cv_error *err)
+static int take_pages(struct cv_order *o, const struct arrived *a, struct cv_error *err)
 {
     struct cv_pages_head pages;
 
-    if (cv_pages_head_decode(&pages, head, len, f->length, err) < 0)
+    if (cv_pages_head_decode(&pages, a->head, a->len, a->f->length, err) < 0)
         return -1;
     if (pages.first_pfn + pages.span > o->pfn_count)
         return cv_rule_fail(err, o->code, "body", "pfns up to %#llx, MEMORY has %#llx",
                             (unsigned long long)(pages.first_pfn + pages.span), (unsigned long long)o->pfn_count);
-    if (!deferred && pages.first_pfn < o->next_pfn)
+    if (!a->deferred && pages.first_pfn < o->next_pfn)
         return cv_rule_fail(err, o->code, "pass", "pfn %#llx comes again in one pass, %#llx and up are due",
                             (unsigned long long)pages.first_pfn, (unsigned long long)o->next_pfn);
     o->next_pfn = pages.first_pfn + pages.span;
@@ -194,11 +203,11 @@ static int take_pages(struct cv_order *o, const struct cv_frame *f, const uint8_
     return 0;
 }
 
-static int take_pass_end(struct cv_order *o, const uint8_t *head, size_t len, struct cv_error *err)
+static int take_pass_end(struct cv_order *o, const struct arrived *a, struct cv_error *err)
 {
     struct cv_rec_pass_end end;
 
-    if (cv_rec_pass_end_decode(&end, head, len, err) < 0)
+    if (cv_rec_pass_end_decode(&end, a->head, a->len, err) < 0)
         return -1;
     if (end.records != o->pass_records || end.data_pages != o->pass_data)
         return cv_rule_fail(err, o->code, "totals", "%llu records, %llu data pages announced; %llu and %llu were there",
@@ -210,11 +219,11 @@ static int take_pass_end(struct cv_order *o, const uint8_t *head, size_t len, st
     return 0;
 }
 
-static int take_hashes(struct cv_order *o, const uint8_t *body, size_t len, struct cv_error *err)
+static int take_hashes(struct cv_order *o, const struct arrived *a, struct cv_error *err)
 {
     struct cv_rec_hashes h;
 
-    if (cv_rec_hashes_decode(&h, body, len, err) < 0)
+    if (cv_rec_hashes_decode(&h, a->head, a->len, err) < 0)
         return -1;
     if (h.first_pfn + h.span > o->pfn_count)
         return cv_rule_fail(err, o->code, "body", "pages up to %#llx, and the memory ends at %#llx",
@@ -228,11 +237,11 @@ static int take_hashes(struct cv_order *o, const uint8_t *body, size_t len, stru
     return 0;
 }
 
-static int take_places(struct cv_order *o, const uint8_t *body, size_t len, struct cv_error *err)
+static int take_places(struct cv_order *o, const struct arrived *a, struct cv_error *err)
 {
     struct cv_rec_places v;
 
-    if (cv_rec_places_decode(&v, body, len, err) < 0)
+    if (cv_rec_places_decode(&v, a->head, a->len, err) < 0)
         return -1;
     struct cv_place last = cv_places_at(&v, v.count - 1);
     if (last.first_pfn + last.pages > o->pfn_count)
@@ -245,15 +254,47 @@ static int take_places(struct cv_order *o, const uint8_t *body, size_t len, stru
 }
 
 /* The writer comes here without having looked at the body. */
-static int take_state(struct cv_order *o, const struct cv_frame *f, const uint8_t *head, struct cv_error *err)
+static int take_device_state(struct cv_order *o, const struct arrived *a, struct cv_error *err)
 {
     struct cv_rec_device_state state;
 
-    if (cv_rec_device_state_head_decode(&state, head, f->length, err) < 0)
+    if (cv_rec_device_state_head_decode(&state, a->head, a->f->length, err) < 0)
         return -1;
-    o->states |= 1u << f->tag;
+    o->states |= 1u << a->f->tag;
     return 0;
 }
+
+static int take_index(struct cv_order *o, const struct arrived *a, struct cv_error *err)
+{
+    (void)a, (void)err;
+    o->index_seen = true;
+    return 0;
+}
+
+static int take_end(struct cv_order *o, const struct arrived *a, struct cv_error *err)
+{
+    (void)a, (void)err;
+    o->ended = true;
+    return 0;
+}
+
+/* No rule binds another record to what it says. */
+static int rules_nothing(struct cv_order *o, const struct arrived *a, struct cv_error *err)
+{
+    (void)o, (void)a, (void)err;
+    return 0;
+}
+#define take_host rules_nothing
+#define take_devices rules_nothing
+#define take_vcpus rules_nothing
+#define take_parent rules_nothing
+#define take_cpu_policy rules_nothing
+#define take_tsc_info rules_nothing
+#define take_hvm_context rules_nothing
+#define take_hvm_params rules_nothing
+#define take_xenstore rules_nothing
+#define take_note rules_nothing
+#define take_freeze rules_nothing
 
 int cv_order_take(struct cv_order *o, const struct cv_frame *f, const uint8_t *head, size_t head_len, bool deferred,
                   struct cv_error *err)
@@ -267,17 +308,13 @@ int cv_order_take(struct cv_order *o, const struct cv_frame *f, const uint8_t *h
     o->seen |= 1u << rule_bit(rule);
     if (rule->rank != 0)
         o->rank = rule->rank;
+    const struct arrived a = { f, head, head_len, deferred };
     switch (f->type) {
-    case CV_REC_GUEST: take_guest(o, head, head_len); return 0;
-    case CV_REC_LAYOUT: return take_layout(o, head, head_len, err);
-    case CV_REC_MEMORY: return take_memory(o, head, head_len, err);
-    case CV_REC_PAGES: return take_pages(o, f, head, head_len, deferred, err);
-    case CV_REC_PASS_END: return take_pass_end(o, head, head_len, err);
-    case (uint32_t)CV_REC_PAGE_HASHES: return take_hashes(o, head, head_len, err);
-    case CV_REC_PLACES: return take_places(o, head, head_len, err);
-    case CV_REC_DEVICE_STATE: return take_state(o, f, head, err);
-    case CV_REC_INDEX: o->index_seen = true; return 0;
-    case CV_REC_END: o->ended = true; return 0;
+#define CV_R(name, word, ...)     \
+    case (uint32_t)CV_REC_##name: \
+        return take_##word(o, &a, err);
+#include "stream-format/records.def"
+#undef CV_R
     default: return 0;
     }
 }

@@ -3,7 +3,7 @@
 
 /* clang-format off */
 const struct cv_record_rule cv_record_rules[] = {
-#define CV_R(name_, id_, presence_, profile_, min_, max_, rank_, tag_, section_)                                  \
+#define CV_R(name_, word_, id_, presence_, profile_, min_, max_, rank_, tag_, section_)                           \
     { .name = #name_, .section = section_, .id = (id_), .presence = CV_PRESENCE_##presence_,                      \
       .profile = CV_PROFILE_##profile_, .tag = CV_TAG_##tag_, .min = (min_), .max = (max_), .rank = (rank_) },
 #include "stream-format/records.def"

@@ -60,7 +60,7 @@
 #define CV_OPTIONAL_LIVE (1ull << 1)        /* the guest ran during the first passes */
 
 enum cv_record_type {
-#define CV_R(name, id, presence, profile, min, max, rank, tag, section) CV_REC_##name = (id),
+#define CV_R(name, word, id, presence, profile, min, max, rank, tag, section) CV_REC_##name = (id),
 #include "stream-format/records.def"
 #undef CV_R
 };
