@@ -18,7 +18,7 @@ struct image_call {
     struct cv_reader_options reader;
 };
 
-static int take(struct image_call *c, const convoy_image_options *given, struct cv_error *e)
+static int take_options(struct image_call *c, const convoy_image_options *given, struct cv_error *e)
 {
     convoy_image_options o;
 
@@ -61,7 +61,7 @@ int convoy_verify_fd(int fd, const convoy_image_options *o, convoy_error *err)
     struct cv_image *img = NULL;
     struct image_call c;
 
-    int rc = take(&c, o, &e);
+    int rc = take_options(&c, o, &e);
     if (rc == 0) {
         c.opt.check_pages = c.opt.want_parents = c.reader.defer_hash_of_pages = true;
         rc = read_image(&c, fd, &img, &e);
@@ -79,7 +79,7 @@ int convoy_inspect_fd(int fd, const convoy_image_options *o, char **json_out, co
     struct image_call c;
 
     *json_out = NULL;
-    int rc = take(&c, o, &e);
+    int rc = take_options(&c, o, &e);
     if (rc == 0) {
         c.opt.keep_states = true;
         rc = read_image(&c, fd, &img, &e);

@@ -76,7 +76,7 @@ static const char *state_of(const struct cv_domain_info *d)
     return d->paused ? "paused" : "running";
 }
 
-static int add(void *user, const struct cv_domain_info *d)
+static int add_domain(void *user, const struct cv_domain_info *d)
 {
     struct listing *l = user;
     char uuid[37];
@@ -111,7 +111,7 @@ int convoy_list(convoy_host *h, const char *who, char **json_out, convoy_error *
         return api_fail(&e, err);
     l.only = who != NULL ? d.domid : 0;
     l.all = json_array();
-    if (h->host->ops->list(h->host, add, &l, &e) < 0) {
+    if (h->host->ops->list(h->host, add_domain, &l, &e) < 0) {
         json_decref(l.all);
         return api_fail(&e, err);
     }

@@ -22,8 +22,8 @@ _Static_assert((int)CONVOY_STUCK_STOP == (int)CV_STUCK_COPY && (int)CONVOY_STUCK
 
 const char *convoy_outcome_name(convoy_outcome outcome) { return cv_ho_outcome_name((enum cv_ho_outcome)outcome); }
 
-static int take(const convoy_host *h, struct cv_migrate_options *m, const convoy_migrate_options *o, const char *peer,
-                char *ssh, size_t size, struct cv_error *e)
+static int take_options(const convoy_host *h, struct cv_migrate_options *m, const convoy_migrate_options *o,
+                        const char *peer, char *ssh, size_t size, struct cv_error *e)
 {
     *m = (struct cv_migrate_options){ .command = o->command,
                                       .peer = peer,
@@ -59,7 +59,7 @@ int convoy_migrate(convoy_host *h, const char *who, const char *peer, const conv
     if (migration_out != NULL)
         *migration_out = NULL;
     if (api_options(&o, sizeof o, given, "convoy_migrate_options", &e) < 0 ||
-        take(h, &opt, &o, peer, ssh, sizeof ssh, &e) < 0)
+        take_options(h, &opt, &o, peer, ssh, sizeof ssh, &e) < 0)
         return api_fail(&e, err);
     convoy_migration *m = calloc(1, sizeof *m);
     if (m == NULL) {

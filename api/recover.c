@@ -40,7 +40,7 @@ static void settled(void *user, const struct cv_journal_record *rec, enum cv_ho_
     r->o.settled(r->o.user, &what);
 }
 
-static int check(const convoy_recover_options *o, const char *who, struct cv_error *e)
+static int check_options(const convoy_recover_options *o, const char *who, struct cv_error *e)
 {
     if ((unsigned)o->assume > CONVOY_ASSUME_ABORTED)
         return cv_fail(e, CV_E_INVALID, 0, "assume: %d is not one of enum convoy_assume", (int)o->assume);
@@ -82,7 +82,7 @@ int convoy_recover(convoy_host *h, const char *who, const convoy_recover_options
     struct recovery r = { .h = h };
     unsigned count = 0;
 
-    if (api_options(&r.o, sizeof r.o, given, "convoy_recover_options", &e) < 0 || check(&r.o, who, &e) < 0 ||
+    if (api_options(&r.o, sizeof r.o, given, "convoy_recover_options", &e) < 0 || check_options(&r.o, who, &e) < 0 ||
         recover(&r, who, &count, &e) < 0)
         return api_fail(&e, err);
     if (count_out != NULL)

@@ -28,7 +28,7 @@ static int check_layout(struct save_call *c, const convoy_save_options *o, const
 }
 
 /* path NULL: nothing is written. */
-static int take(struct save_call *c, const convoy_save_options *given, const char *path, struct cv_error *e)
+static int take_options(struct save_call *c, const convoy_save_options *given, const char *path, struct cv_error *e)
 {
     static const enum cv_save_after after[] = { CV_SAVE_DESTROY, CV_SAVE_CONTINUE, CV_SAVE_LEAVE_PAUSED };
     convoy_save_options o;
@@ -81,7 +81,7 @@ static int save(convoy_host *h, const char *who, const char *path, int fd, const
     struct cv_error e = CV_ERROR_INIT;
     struct save_call c;
 
-    if (take(&c, o, path, &e) < 0 || api_room(report, "convoy_save_report", &e) < 0) {
+    if (take_options(&c, o, path, &e) < 0 || api_room(report, "convoy_save_report", &e) < 0) {
         cv_context(&e, "save '%s'", who);
         return api_fail(&e, err);
     }
@@ -122,7 +122,8 @@ int convoy_quiesce(convoy_host *h, const char *who, const convoy_save_options *o
     struct save_call c;
     int rc = -1;
 
-    if (take(&c, o, NULL, &e) < 0 || check_quiesce(&c, &e) < 0 || api_room(report, "convoy_save_report", &e) < 0)
+    if (take_options(&c, o, NULL, &e) < 0 || check_quiesce(&c, &e) < 0 ||
+        api_room(report, "convoy_save_report", &e) < 0)
         cv_context(&e, "quiesce '%s'", who);
     else
         rc = cv_save_quiesce(h->host, who, &c.opt, &h->out.sink, &r, &output, &e);

@@ -18,7 +18,7 @@ static _Noreturn void give_up(int report)
     _exit(127);
 }
 
-static _Noreturn void run(const struct cv_detach *d, int report)
+static _Noreturn void run_detached(const struct cv_detach *d, int report)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     int in = d->in_fd >= 0 ? d->in_fd : null, out = d->out_fd >= 0 ? d->out_fd : null;
@@ -39,7 +39,7 @@ static _Noreturn void middle(const struct cv_detach *d, int report)
     setsid();
     pid_t pid = fork();
     if (pid == 0)
-        run(d, report);
+        run_detached(d, report);
     if (pid < 0)
         give_up(report);
     _exit(0);

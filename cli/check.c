@@ -46,7 +46,7 @@ struct args {
 };
 
 /* The findings are what is read; the first of them is not repeated as an error. */
-static int check(struct cli *c, convoy_host *h, const struct args *a)
+static int check_guest(struct cli *c, convoy_host *h, const struct args *a)
 {
     convoy_check_options o = { .size = sizeof o, .peer = a->there, .command = a->command, .cancel = c->stop };
     convoy_error err;
@@ -88,7 +88,7 @@ int cmd_check(struct cli *c, int argc, char **argv)
     convoy_host *h = cli_host(c, &status);
     if (h == NULL)
         return status;
-    status = check(c, h, &a);
+    status = check_guest(c, h, &a);
     cli_host_close(c, h);
     return status;
 }

@@ -47,7 +47,7 @@ static int take_option(struct convert *v, int opt, char **argv)
     }
 }
 
-static int parse(int argc, char **argv, struct convert *v)
+static int parse_arguments(int argc, char **argv, struct convert *v)
 {
     static const struct option options[] = {
         { "to", required_argument, NULL, 't' },      { "output", required_argument, NULL, 'o' },
@@ -168,7 +168,7 @@ int cmd_convert(struct cli *c, int argc, char **argv)
     struct convert v = { .opt = { .version = CONVOY_VERSION, .time = (uint64_t)time(NULL) } };
     struct cv_error err = CV_ERROR_INIT;
     struct cv_layout_host host;
-    int status = parse(argc, argv, &v);
+    int status = parse_arguments(argc, argv, &v);
 
     if (status != 0)
         return status;

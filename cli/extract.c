@@ -73,7 +73,7 @@ static int take_option(struct extract *x, int opt, char **argv)
     }
 }
 
-static int parse(int argc, char **argv, struct extract *x)
+static int parse_arguments(int argc, char **argv, struct extract *x)
 {
     static const struct option options[] = { { "device-state", required_argument, NULL, 'd' },
                                              { "memory", no_argument, NULL, 'm' },
@@ -199,7 +199,7 @@ int cmd_extract(struct cli *c, int argc, char **argv)
 {
     struct extract x = { .out = { .fd = -1, .dir_fd = -1 } };
     struct cv_error err = CV_ERROR_INIT;
-    int status = parse(argc, argv, &x);
+    int status = parse_arguments(argc, argv, &x);
 
     if (status != 0)
         return status;

@@ -16,7 +16,7 @@ struct inspect_args {
     const char *picture, *path;
 };
 
-static int parse(int argc, char **argv, struct inspect_args *a)
+static int parse_arguments(int argc, char **argv, struct inspect_args *a)
 {
     static const struct option options[] = { { "json", no_argument, NULL, 'j' },
                                              { "raw", no_argument, NULL, 'r' },
@@ -81,7 +81,7 @@ static int write_picture(const struct cv_image *img, const char *path, struct cv
     return cv_output_abandon(&o, rc < 0 ? NULL : err) < 0 ? -1 : rc;
 }
 
-static int print(const struct cv_image *img, const struct inspect_args *a, struct cv_error *err)
+static int print_image(const struct cv_image *img, const struct inspect_args *a, struct cv_error *err)
 {
     if (a->json) {
         json_t *o = cv_report_json(img, err);
@@ -103,7 +103,7 @@ int cmd_inspect(struct cli *c, int argc, char **argv)
     struct cv_error err = CV_ERROR_INIT;
     struct cv_image_options opt = { .keep_states = true };
     struct inspect_args a;
-    int rc, status = parse(argc, argv, &a);
+    int rc, status = parse_arguments(argc, argv, &a);
 
     if (status != 0)
         return status;
@@ -118,7 +118,7 @@ int cmd_inspect(struct cli *c, int argc, char **argv)
             img == NULL ? cv_fail(&err, CV_E_NOMEM, 0, "no memory") : cli_image_read(c, fd, &opt, "reading", img, &err);
         /* What could be read of a damaged image is shown; the status says that it is one. */
         struct cv_error e = CV_ERROR_INIT;
-        if (img != NULL && img->header.version != 0 && print(img, &a, rc < 0 ? &e : &err) < 0)
+        if (img != NULL && img->header.version != 0 && print_image(img, &a, rc < 0 ? &e : &err) < 0)
             rc = -1;
         if (img != NULL)
             cv_image_dispose(img);

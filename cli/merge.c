@@ -19,7 +19,7 @@ struct merge_args {
     const char *path, *out_path; /* path: the youngest image */
 };
 
-static int parse(int argc, char **argv, struct merge_args *a)
+static int parse_arguments(int argc, char **argv, struct merge_args *a)
 {
     static const struct option options[] = { { "output", required_argument, NULL, 'o' },
                                              { "parents", required_argument, NULL, 'P' },
@@ -87,7 +87,7 @@ int cmd_merge(struct cli *c, int argc, char **argv)
     struct merge_args a = { 0 };
     struct cv_output out = { .fd = -1, .dir_fd = -1 };
     struct cv_error err = CV_ERROR_INIT;
-    int status = parse(argc, argv, &a);
+    int status = parse_arguments(argc, argv, &a);
 
     if (status != 0)
         return status;

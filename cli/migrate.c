@@ -46,7 +46,8 @@ struct range {
 };
 
 /* Digits, and k, M or G (powers of 1000) where there are units. */
-static int number(const char *name, const char *text, const struct range *r, uint64_t *out, struct cv_error *err)
+static int number_in_range(const char *name, const char *text, const struct range *r, uint64_t *out,
+                           struct cv_error *err)
 {
     static const char letters[] = "kMG";
     uint64_t factor = 1;
@@ -101,22 +102,22 @@ static int take_option(struct cli *c, struct migrate_args *a, int opt, struct cv
         a->opt.command = optarg;
         return 0;
     case 'd':
-        if (number("downtime-limit", optarg, &(struct range){ 1, DOWNTIME_MAX_MS, false }, &n, err) < 0)
+        if (number_in_range("downtime-limit", optarg, &(struct range){ 1, DOWNTIME_MAX_MS, false }, &n, err) < 0)
             return -1;
         a->opt.downtime_limit_ms = (unsigned)n;
         return 0;
     case 'm':
-        if (number("max-time", optarg, &(struct range){ 1, TIME_MAX_S, false }, &n, err) < 0)
+        if (number_in_range("max-time", optarg, &(struct range){ 1, TIME_MAX_S, false }, &n, err) < 0)
             return -1;
         a->opt.max_time_s = (unsigned)n;
         return 0;
     default:
-        return number("bandwidth", optarg, &(struct range){ BANDWIDTH_MIN, BANDWIDTH_MAX, true },
-                      &a->opt.bandwidth_bytes_s, err);
+        return number_in_range("bandwidth", optarg, &(struct range){ BANDWIDTH_MIN, BANDWIDTH_MAX, true },
+                               &a->opt.bandwidth_bytes_s, err);
     }
 }
 
-static int parse(struct cli *c, int argc, char **argv, struct migrate_args *a)
+static int parse_arguments(struct cli *c, int argc, char **argv, struct migrate_args *a)
 {
     struct cv_error err = CV_ERROR_INIT;
     int opt;
@@ -175,7 +176,7 @@ static void print_report(struct cli *c, struct migrate_args *a, const convoy_mig
         write_picture(a, m);
 }
 
-static int run(struct cli *c, struct migrate_args *a)
+static int run_migration(struct cli *c, struct migrate_args *a)
 {
     convoy_migrate_result result = { .size = sizeof result };
     convoy_migration *m = NULL;
@@ -205,10 +206,10 @@ static int run(struct cli *c, struct migrate_args *a)
 int cmd_migrate(struct cli *c, int argc, char **argv)
 {
     struct migrate_args a;
-    int status = parse(c, argc, argv, &a);
+    int status = parse_arguments(c, argc, argv, &a);
 
     if (status == 0)
-        status = run(c, &a);
+        status = run_migration(c, &a);
     cv_output_abandon(&a.picture, NULL);
     return status;
 }

@@ -12,20 +12,20 @@
 
 static struct cli_passes *the_line; /* a sink has no place for it */
 
-static long long number(const json_t *o, const char *name)
+static long long number_of(const json_t *o, const char *name)
 {
     return (long long)json_integer_value(json_object_get(o, name));
 }
 
 static void show(struct cli_passes *p, const json_t *o)
 {
-    long long pages = number(o, "pages"), of = number(o, "of");
+    long long pages = number_of(o, "pages"), of = number_of(o, "of");
 
     if (cv_now_ns() - p->shown_ns < EVERY_NS)
         return;
     p->shown_ns = cv_now_ns();
-    fprintf(stderr, "\rpass %lld: %lld of %lld MiB, %.1f MB sent%s\033[K", number(o, "pass") + 1, pages / 256, of / 256,
-            (double)number(o, "bytes") / 1e6, p->expect);
+    fprintf(stderr, "\rpass %lld: %lld of %lld MiB, %.1f MB sent%s\033[K", number_of(o, "pass") + 1, pages / 256,
+            of / 256, (double)number_of(o, "bytes") / 1e6, p->expect);
 }
 
 static void on_event(struct cv_sink *s, const char *text)
@@ -38,7 +38,7 @@ static void on_event(struct cv_sink *s, const char *text)
     if (name != NULL && strcmp(name, "pages") == 0) {
         show(p, o);
     } else if (name != NULL && strcmp(name, "decision") == 0) {
-        long long left = number(o, "expect_left_ms");
+        long long left = number_of(o, "expect_left_ms");
         if (left < 0)
             snprintf(p->expect, sizeof p->expect, ", %.0f pages/s dirtied, no end in sight",
                      json_number_value(json_object_get(o, "dirty_pages_s")));

@@ -173,7 +173,7 @@ struct recover_args {
     bool watch, all;
 };
 
-static int parse(struct cli *c, int argc, char **argv, struct recover_args *a)
+static int parse_arguments(struct cli *c, int argc, char **argv, struct recover_args *a)
 {
     static const struct option options[] = { { "assume", required_argument, NULL, 'a' },
                                              { "watch", required_argument, NULL, 'w' },
@@ -235,7 +235,7 @@ int cmd_recover(struct cli *c, int argc, char **argv)
     struct recover_args a;
     unsigned count = 0;
     convoy_error err;
-    int status = parse(c, argc, argv, &a);
+    int status = parse_arguments(c, argc, argv, &a);
 
     if (status != 0)
         return status;

@@ -54,7 +54,7 @@ static int take_option(struct cli *c, struct restore_args *a, int opt, struct cv
     }
 }
 
-static int parse(struct cli *c, int argc, char **argv, struct restore_args *a)
+static int parse_arguments(struct cli *c, int argc, char **argv, struct restore_args *a)
 {
     static const struct option options[] = { { "name", required_argument, NULL, 'n' },
                                              { "parents", required_argument, NULL, 'P' },
@@ -100,7 +100,7 @@ int cmd_restore(struct cli *c, int argc, char **argv)
     struct cv_error why = CV_ERROR_INIT;
     convoy_error err;
     static struct restore_args a;
-    int status = parse(c, argc, argv, &a);
+    int status = parse_arguments(c, argc, argv, &a);
 
     if (status != 0)
         return status;

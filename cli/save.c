@@ -19,7 +19,7 @@ struct save_args {
 };
 
 /* What goes with what.  rest: arguments that are no options. */
-static int check(struct save_args *a, int rest, char **argv)
+static int check_arguments(struct save_args *a, int rest, char **argv)
 {
     const char *command = a->opt.at_freeze;
 
@@ -46,7 +46,7 @@ static int check(struct save_args *a, int rest, char **argv)
     return 0;
 }
 
-static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
+static int parse_arguments(struct cli *c, int argc, char **argv, struct save_args *a)
 {
     static const struct option options[] = { { "live", no_argument, NULL, 'l' },
                                              { "force", no_argument, NULL, 'f' },
@@ -116,7 +116,7 @@ static int parse(struct cli *c, int argc, char **argv, struct save_args *a)
         default: return cli_usage(argv, NULL);
         }
     }
-    return check(a, argc - optind, argv);
+    return check_arguments(a, argc - optind, argv);
 }
 
 static void print_report(const struct save_args *a, const convoy_save_report *r)
@@ -165,7 +165,7 @@ static int save(convoy_host *h, const struct save_args *a)
 int cmd_save(struct cli *c, int argc, char **argv)
 {
     struct save_args a;
-    int status = parse(c, argc, argv, &a);
+    int status = parse_arguments(c, argc, argv, &a);
 
     if (status != 0)
         return status;

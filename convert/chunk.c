@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t find(const struct cv_chunk *c, uint64_t pfn)
+static size_t find_page(const struct cv_chunk *c, uint64_t pfn)
 {
     size_t low = 0, high = c->n;
 
@@ -23,7 +23,7 @@ static int map(struct cv_page_source *s, const uint64_t *pfns, size_t n, uint8_t
 {
     struct cv_chunk *c = (struct cv_chunk *)s;
 
-    for (size_t i = 0, at = n ? find(c, pfns[0]) : 0; i < n; i++) {
+    for (size_t i = 0, at = n ? find_page(c, pfns[0]) : 0; i < n; i++) {
         while (at < c->n && c->pfns[at] < pfns[i])
             at++;
         if (at == c->n || c->pfns[at] != pfns[i])

@@ -33,7 +33,7 @@ struct from_xl {
 
 /* ---- memory ---- */
 
-static int flush(struct from_xl *f, struct cv_error *err)
+static int flush_pages(struct from_xl *f, struct cv_error *err)
 {
     struct cv_chunk *c = &f->chunk;
 
@@ -50,7 +50,7 @@ static int flush(struct from_xl *f, struct cv_error *err)
 
 static int end_pass(struct from_xl *f, bool last, struct cv_error *err)
 {
-    if (flush(f, err) < 0)
+    if (flush_pages(f, err) < 0)
         return -1;
     const struct cv_mem_stats *now = cv_saver_stats(f->saver), *before = &f->before_pass;
     struct cv_rec_pass_end rec = { .pass = f->pass,
@@ -89,7 +89,7 @@ static int add_page(struct from_xl *f, uint64_t pfn, unsigned xen_type, const ui
     if (type == CV_PAGE_ABSENT && f->pass == 0)
         return 0;
     cv_chunk_add(&f->chunk, pfn, type, page);
-    return f->chunk.n == CV_CHUNK_PAGES ? flush(f, err) : 0;
+    return f->chunk.n == CV_CHUNK_PAGES ? flush_pages(f, err) : 0;
 }
 
 static int take_pages(struct from_xl *f, const struct cv_buf *b, struct cv_error *err)
@@ -124,7 +124,7 @@ static int take_pages(struct from_xl *f, const struct cv_buf *b, struct cv_error
 static size_t bitmap_bytes(const struct from_xl *f) { return (f->pfn_count / 64 + 1) * sizeof *f->bitmap; }
 
 /* STATIC_DATA_END: all that stands in front of the memory is known. */
-static int begin(struct from_xl *f, struct cv_error *err)
+static int begin_image(struct from_xl *f, struct cv_error *err)
 {
     uint32_t major, minor;
 
@@ -184,7 +184,7 @@ static int take_libxc(struct from_xl *f, struct cv_xl_record *rec, struct cv_err
     switch (rec->type) {
     case CV_LIBXC_CPUID_POLICY: return keep(&f->leaves, rec);
     case CV_LIBXC_MSR_POLICY: return keep(&f->msrs, rec);
-    case CV_LIBXC_STATIC_DATA_END: return begin(f, err);
+    case CV_LIBXC_STATIC_DATA_END: return begin_image(f, err);
     case CV_LIBXC_PAGE_DATA: return take_pages(f, &rec->body, err);
     case CV_LIBXC_TSC_INFO: return keep(&f->tsc, rec);
     case CV_LIBXC_HVM_CONTEXT: return keep(&f->context, rec);
@@ -227,7 +227,7 @@ static int write_tail(struct from_xl *f, struct cv_error *err)
     return cv_writer_finish(f->writer, err);
 }
 
-static int run(struct from_xl *f, struct cv_error *err)
+static int read_records(struct from_xl *f, struct cv_error *err)
 {
     CV_AUTO_XL_RECORD rec = { 0 };
     struct cv_error why = CV_ERROR_INIT;
@@ -278,7 +278,7 @@ int cv_convert_from_xl(int in_fd, int out_fd, const struct cv_convert_options *o
     if (rc == 0)
         rc = cv_writer_new(&f.writer, out_fd, &wo, err);
     if (rc == 0)
-        rc = run(&f, err);
+        rc = read_records(&f, err);
     dispose(&f);
     return rc;
 }

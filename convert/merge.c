@@ -142,7 +142,7 @@ static int put_memory(struct merge *t, struct cv_error *err)
     return rc;
 }
 
-static int put(struct merge *t, const struct cv_record *rec, struct cv_error *err)
+static int merge_record(struct merge *t, const struct cv_record *rec, struct cv_error *err)
 {
     struct iovec iov = { rec->body.data, rec->body.len };
 
@@ -174,7 +174,7 @@ static int write_all(struct merge *t, int in_fd, int out_fd, struct cv_error *er
     };
     rc = cv_writer_new(&t->w, out_fd, &wo, err);
     while (rc == 0 && (n = cv_reader_next(r, &rec, err)) != 0)
-        rc = n < 0 ? -1 : put(t, &rec, err);
+        rc = n < 0 ? -1 : merge_record(t, &rec, err);
     if (rc == 0)
         rc = cv_writer_finish(t->w, err);
     cv_reader_free(r);

@@ -102,7 +102,7 @@ static int put_record(struct to_xl *t, uint32_t type, const void *body, size_t l
     return cv_xl_put(&t->out, type, &iov, 1, err);
 }
 
-static int begin(struct to_xl *t, struct cv_error *err)
+static int begin_file(struct to_xl *t, struct cv_error *err)
 {
     if (t->begun)
         return 0;
@@ -118,7 +118,7 @@ static int begin(struct to_xl *t, struct cv_error *err)
 
 /* ---- memory ---- */
 
-static int flush(struct to_xl *t, struct cv_error *err)
+static int flush_pages(struct to_xl *t, struct cv_error *err)
 {
     uint8_t head[8] = { 0 }, list[CV_LIBXC_BATCH * 8];
 
@@ -136,7 +136,7 @@ static int flush(struct to_xl *t, struct cv_error *err)
 
 /* page: NULL for a page of zeros.  libxc knows no such kind, and a page without contents would have those that Xen
  * finds. */
-static int add(struct to_xl *t, uint64_t pfn, unsigned type, const uint8_t *page, struct cv_error *err)
+static int add_page(struct to_xl *t, uint64_t pfn, unsigned type, const uint8_t *page, struct cv_error *err)
 {
     t->list[t->count++] = (uint64_t)type << 60 | pfn;
     if (type == CV_LIBXC_NOTAB) {
@@ -146,7 +146,7 @@ static int add(struct to_xl *t, uint64_t pfn, unsigned type, const uint8_t *page
         else
             memset(to, 0, CV_PAGE_SIZE);
     }
-    return t->count == CV_LIBXC_BATCH ? flush(t, err) : 0;
+    return t->count == CV_LIBXC_BATCH ? flush_pages(t, err) : 0;
 }
 
 /* The contents of DATA pages are in t->raw. */
@@ -163,7 +163,7 @@ static int add_runs(struct to_xl *t, const struct cv_pages *p, struct cv_error *
 
     while (cv_pages_next_run(p, &at, &run))
         for (uint64_t i = 0; i < run.length; i++) {
-            if (add(t, run.pfn + i, types[run.kind], run.kind == CV_RUN_DATA ? page : NULL, err) < 0)
+            if (add_page(t, run.pfn + i, types[run.kind], run.kind == CV_RUN_DATA ? page : NULL, err) < 0)
                 return -1;
             page += run.kind == CV_RUN_DATA ? CV_PAGE_SIZE : 0;
         }
@@ -174,7 +174,7 @@ static int take_pages(struct to_xl *t, const struct cv_record *rec, struct cv_er
 {
     struct cv_pages p;
 
-    if (begin(t, err) < 0)
+    if (begin_file(t, err) < 0)
         return -1;
     if (cv_pages_decode(rec->body.data, rec->body.len, t->pfn_count, &p, err) < 0 ||
         cv_pages_unpack(&p, t->dctx, t->raw, err) < 0)
@@ -201,7 +201,7 @@ static int take_hashes(struct to_xl *t, const struct cv_record *rec, struct cv_e
             pfns[n++] = run.pfn + i;
     if (cv_fixed_read(&t->fixed, pfns, n, t->raw, hashes, err) < 0 || add_runs(t, &p, err) < 0)
         return -1;
-    return flush(t, err);
+    return flush_pages(t, err);
 }
 
 /* ---- behind the memory ---- */
@@ -264,7 +264,7 @@ static int take_device_state(struct to_xl *t, const struct cv_record *rec, struc
 static int take_pass_end(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
 {
     (void)rec;
-    return begin(t, err) < 0 ? -1 : flush(t, err);
+    return begin_file(t, err) < 0 ? -1 : flush_pages(t, err);
 }
 
 static int take_places(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
@@ -308,7 +308,7 @@ static int take_record(struct to_xl *t, const struct cv_record *rec, struct cv_e
     }
 }
 
-static int run(struct to_xl *t, struct cv_error *err)
+static int write_records(struct to_xl *t, struct cv_error *err)
 {
     CV_AUTO_RECORD rec = { 0 };
     uint64_t reported = 0;
@@ -357,7 +357,7 @@ int cv_convert_to_xl(int in_fd, int out_fd, const struct cv_convert_options *opt
     if (rc == 0)
         rc = cv_reader_new(&t->reader, in_fd, &ro, err);
     if (rc == 0)
-        rc = run(t, err);
+        rc = write_records(t, err);
     dispose(t);
     free(t);
     return rc;

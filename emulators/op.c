@@ -223,7 +223,7 @@ static int turn(struct run *r)
     return 0;
 }
 
-static void begin(struct run *r)
+static void begin_operation(struct run *r)
 {
     for (unsigned i = 0; i < r->set->count; i++) {
         struct cv_emu *emu = &r->set->emus[i];
@@ -277,7 +277,7 @@ int cv_op_run(struct cv_emuset *set, struct cv_op *op, const struct cv_emu_wait 
 
     memset(r.results, 0, sizeof *r.results);
     op->set = set;
-    begin(&r);
+    begin_operation(&r);
     while (any_pending(&r)) {
         if (cv_cancel_requested(w->cancel))
             settle_all(&r, CV_EMU_CANCELLED, CV_E_CANCELLED, ": cancelled");

@@ -43,7 +43,7 @@ static int put_text(struct cv_guest *g, const char *name, const char *text, stru
     return put_node(g, err, piece, "%s/pieces", name);
 }
 
-static int get(struct cv_guest *g, const char *name, const char *leaf, char **value_out, struct cv_error *err)
+static int read_node(struct cv_guest *g, const char *name, const char *leaf, char **value_out, struct cv_error *err)
 {
     char path[PATH];
 
@@ -60,7 +60,7 @@ static int get_text(struct cv_guest *g, const char *name, char **text_out, struc
     CV_AUTO_FREE char *count = NULL;
     CV_AUTO_BUF text = { 0 };
 
-    if (get(g, name, "pieces", &count, err) < 0)
+    if (read_node(g, name, "pieces", &count, err) < 0)
         return -1;
     unsigned long n = strtoul(count, NULL, 10);
     if (n > PIECES_MAX)
@@ -69,7 +69,7 @@ static int get_text(struct cv_guest *g, const char *name, char **text_out, struc
         CV_AUTO_FREE char *piece = NULL;
         char leaf[24];
         snprintf(leaf, sizeof leaf, "%lu", i);
-        if (get(g, name, leaf, &piece, err) < 0 || cv_buf_append(&text, piece, strlen(piece), err) < 0)
+        if (read_node(g, name, leaf, &piece, err) < 0 || cv_buf_append(&text, piece, strlen(piece), err) < 0)
             return -1;
     }
     if (cv_buf_put_u8(&text, 0, err) < 0)

@@ -154,7 +154,7 @@ static enum cv_ho_event say_it(struct cv_handover_run *r, enum cv_ho_say say)
     return CV_EV_FAIL;
 }
 
-static enum cv_ho_event send(struct cv_handover_run *r, enum cv_ho_say say)
+static enum cv_ho_event send_message(struct cv_handover_run *r, enum cv_ho_say say)
 {
     enum cv_ho_event e = say_it(r, say);
 
@@ -266,7 +266,7 @@ static enum cv_ho_event perform(struct cv_handover_run *r, enum cv_ho_act act, i
     switch (act) {
     case CV_ACT_WAIT: return wait(r);
     case CV_ACT_JOURNAL: return journal(r, (enum cv_journal_state)arg);
-    case CV_ACT_SEND: return send(r, (enum cv_ho_say)arg);
+    case CV_ACT_SEND: return send_message(r, (enum cv_ho_say)arg);
     case CV_ACT_ASK: return r->assumed != CV_EV_OK ? r->assumed : cv_handover_ask(r);
     case CV_ACT_LOOK:
     case CV_ACT_RESUME:

@@ -22,7 +22,7 @@ static bool bdf_of(const char *name, uint16_t *bdf)
     return true;
 }
 
-static unsigned add(struct cv_image_bar *out, unsigned n, unsigned max, struct cv_image_bar bar)
+static unsigned add_bar(struct cv_image_bar *out, unsigned n, unsigned max, struct cv_image_bar bar)
 {
     if (n < max && bar.address != 0)
         out[n++] = bar;
@@ -42,12 +42,12 @@ static unsigned from_config(const uint8_t *config, struct cv_image_bar like, str
             address |= (uint64_t)cv_load32(config + BAR0 + 4 * (i + 1)) << 32;
         like.index = i;
         like.address = address;
-        n = add(out, n, max, like);
+        n = add_bar(out, n, max, like);
         i += wide;
     }
     like.index = CV_IMAGE_BAR_ROM;
     like.address = cv_load32(config + ROM) & ~0x7ffu;
-    return add(out, n, max, like);
+    return add_bar(out, n, max, like);
 }
 
 unsigned cv_image_bars(const struct cv_image *img, struct cv_image_bar *out, unsigned max)

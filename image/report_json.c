@@ -13,19 +13,19 @@ struct build {
     bool failed;
 };
 
-static void set(struct build *b, json_t *o, const char *key, json_t *value)
+static void set_member(struct build *b, json_t *o, const char *key, json_t *value)
 {
     if (json_object_set_new(o, key, value) != 0)
         b->failed = true;
 }
 
-static void add(struct build *b, json_t *list, json_t *value)
+static void add_item(struct build *b, json_t *list, json_t *value)
 {
     if (json_array_append_new(list, value) != 0)
         b->failed = true;
 }
 
-static json_t *number(uint64_t v)
+static json_t *json_number(uint64_t v)
 {
     /* jansson's integers are signed: the rare larger ones (TSC, HVM parameters) go as text. */
     char text[24];
@@ -60,24 +60,24 @@ static json_t *report_stream(struct build *b, const struct cv_image *img)
 {
     json_t *o = json_object();
 
-    set(b, o, "version", number(img->header.version));
-    set(b, o, "id", hex(img->header.stream_id, sizeof img->header.stream_id));
-    set(b, o, "required_features", number(img->header.required_features));
-    set(b, o, "optional_features", number(img->header.optional_features));
-    set(b, o, "memory_only", json_boolean(cv_image_memory_only(img)));
-    set(b, o, "live", json_boolean((img->header.optional_features & CV_OPTIONAL_LIVE) != 0));
-    set(b, o, "whole", json_boolean(img->whole));
-    set(b, o, "records", number(img->records));
-    set(b, o, "bytes", number(img->bytes));
-    set(b, o, "index_entries", img->has_index ? number(img->index_count) : json_null());
-    set(b, o, "page_hashes", number(img->hashes_listed));
+    set_member(b, o, "version", json_number(img->header.version));
+    set_member(b, o, "id", hex(img->header.stream_id, sizeof img->header.stream_id));
+    set_member(b, o, "required_features", json_number(img->header.required_features));
+    set_member(b, o, "optional_features", json_number(img->header.optional_features));
+    set_member(b, o, "memory_only", json_boolean(cv_image_memory_only(img)));
+    set_member(b, o, "live", json_boolean((img->header.optional_features & CV_OPTIONAL_LIVE) != 0));
+    set_member(b, o, "whole", json_boolean(img->whole));
+    set_member(b, o, "records", json_number(img->records));
+    set_member(b, o, "bytes", json_number(img->bytes));
+    set_member(b, o, "index_entries", img->has_index ? json_number(img->index_count) : json_null());
+    set_member(b, o, "page_hashes", json_number(img->hashes_listed));
     if (img->header.required_features & CV_FEATURE_FIXED_OFFSETS)
-        set(b, o, "area_pages", number(img->header.area_pages));
-    set(b, o, "unknown_records", number(img->unknown_records));
+        set_member(b, o, "area_pages", json_number(img->header.area_pages));
+    set_member(b, o, "unknown_records", json_number(img->unknown_records));
     json_t *notes = json_array();
     for (unsigned i = 0; i < img->note_count; i++)
-        add(b, notes, json_string(img->notes[i]));
-    set(b, o, "notes", notes);
+        add_item(b, notes, json_string(img->notes[i]));
+    set_member(b, o, "notes", notes);
     return o;
 }
 
@@ -85,10 +85,10 @@ static json_t *report_parent(struct build *b, const struct cv_image *img)
 {
     json_t *o = json_object();
 
-    set(b, o, "name", json_string(img->parent_name));
-    set(b, o, "id", hex(img->parent.stream_id, sizeof img->parent.stream_id));
-    set(b, o, "digest", hex(img->parent.digest, sizeof img->parent.digest));
-    set(b, o, "read", number(img->parents_read));
+    set_member(b, o, "name", json_string(img->parent_name));
+    set_member(b, o, "id", hex(img->parent.stream_id, sizeof img->parent.stream_id));
+    set_member(b, o, "digest", hex(img->parent.digest, sizeof img->parent.digest));
+    set_member(b, o, "read", json_number(img->parents_read));
     return o;
 }
 
@@ -96,11 +96,11 @@ static json_t *report_freeze(struct build *b, const struct cv_image *img)
 {
     json_t *o = json_object();
 
-    set(b, o, "time", number(img->freeze.time));
-    set(b, o, "ms", number(img->freeze.duration_ms));
-    set(b, o, "command", json_string(img->freeze_command));
-    set(b, o, "output", json_string(img->freeze_output));
-    set(b, o, "cut", json_boolean((img->freeze.flags & CV_FREEZE_CUT) != 0));
+    set_member(b, o, "time", json_number(img->freeze.time));
+    set_member(b, o, "ms", json_number(img->freeze.duration_ms));
+    set_member(b, o, "command", json_string(img->freeze_command));
+    set_member(b, o, "output", json_string(img->freeze_output));
+    set_member(b, o, "cut", json_boolean((img->freeze.flags & CV_FREEZE_CUT) != 0));
     return o;
 }
 
@@ -108,11 +108,11 @@ static json_t *report_host(struct build *b, const struct cv_image *img)
 {
     json_t *o = json_object();
 
-    set(b, o, "schema", number(img->host.schema));
-    set(b, o, "xen_major", number(img->host.xen_major));
-    set(b, o, "xen_minor", number(img->host.xen_minor));
-    set(b, o, "time", number(img->host.time));
-    set(b, o, "facts", embedded(img->host_json));
+    set_member(b, o, "schema", json_number(img->host.schema));
+    set_member(b, o, "xen_major", json_number(img->host.xen_major));
+    set_member(b, o, "xen_minor", json_number(img->host.xen_minor));
+    set_member(b, o, "time", json_number(img->host.time));
+    set_member(b, o, "facts", embedded(img->host_json));
     return o;
 }
 
@@ -122,12 +122,12 @@ static json_t *report_guest(struct build *b, const struct cv_image *img)
     char uuid[37];
 
     uuid_unparse_lower(img->uuid, uuid);
-    set(b, o, "schema", number(img->guest_schema));
-    set(b, o, "type", json_string(img->guest_type == CV_GUEST_HVM ? "hvm" : "pvh"));
-    set(b, o, "uuid", json_string(uuid));
-    set(b, o, "facts", embedded(img->guest_json));
-    set(b, o, "facts_error", img->has_spec ? json_null() : json_string(img->spec_error.text));
-    set(b, o, "config", json_string(img->config));
+    set_member(b, o, "schema", json_number(img->guest_schema));
+    set_member(b, o, "type", json_string(img->guest_type == CV_GUEST_HVM ? "hvm" : "pvh"));
+    set_member(b, o, "uuid", json_string(uuid));
+    set_member(b, o, "facts", embedded(img->guest_json));
+    set_member(b, o, "facts_error", img->has_spec ? json_null() : json_string(img->spec_error.text));
+    set_member(b, o, "config", json_string(img->config));
     return o;
 }
 
@@ -137,13 +137,13 @@ static json_t *report_layout(struct build *b, const struct cv_image *img)
     json_t *o = json_object(), *list = json_array();
 
     for (uint32_t i = 0; i < r->count; i++)
-        add(b, list,
-            json_pack("{s:i,s:b}", "dmid", (int)r->emulator[i].dmid, "default",
-                      (int)(r->emulator[i].flags & CV_LAYOUT_DEFAULT)));
-    set(b, o, "schema", number(r->schema));
-    set(b, o, "order", list);
-    set(b, o, "layout", embedded(img->layout_json));
-    set(b, o, "layout_error", img->has_layout ? json_null() : json_string(img->layout_error.text));
+        add_item(b, list,
+                 json_pack("{s:i,s:b}", "dmid", (int)r->emulator[i].dmid, "default",
+                           (int)(r->emulator[i].flags & CV_LAYOUT_DEFAULT)));
+    set_member(b, o, "schema", json_number(r->schema));
+    set_member(b, o, "order", list);
+    set_member(b, o, "layout", embedded(img->layout_json));
+    set_member(b, o, "layout_error", img->has_layout ? json_null() : json_string(img->layout_error.text));
     return o;
 }
 
@@ -153,9 +153,9 @@ static json_t *report_vcpus(struct build *b, const struct cv_image *img)
 
     for (uint32_t i = 0; i < img->vcpus.max; i++)
         if (img->vcpus.online[i / 64] >> (i % 64) & 1)
-            add(b, online, number(i));
-    set(b, o, "max", number(img->vcpus.max));
-    set(b, o, "online", online);
+            add_item(b, online, json_number(i));
+    set_member(b, o, "max", json_number(img->vcpus.max));
+    set_member(b, o, "online", online);
     return o;
 }
 
@@ -164,7 +164,7 @@ static json_t *report_counts(struct build *b, const uint64_t counts[CV_RUN_KINDS
     json_t *o = json_object();
 
     for (unsigned k = 0; k < CV_RUN_SKIP; k++)
-        set(b, o, cv_report_kinds[k], number(counts[k]));
+        set_member(b, o, cv_report_kinds[k], json_number(counts[k]));
     return o;
 }
 
@@ -172,15 +172,15 @@ static json_t *report_pass(struct build *b, const struct cv_image_pass *p)
 {
     json_t *o = json_object();
 
-    set(b, o, "pass", number(p->pass));
-    set(b, o, "last", json_boolean(p->last));
-    set(b, o, "records", number(p->records));
-    set(b, o, "pages", number(p->pages));
-    set(b, o, "kinds", report_counts(b, p->counts));
-    set(b, o, "raw_bytes", number(p->raw));
-    set(b, o, "stored_bytes", number(p->stored));
-    set(b, o, "dirty_left", number(p->dirty_left));
-    set(b, o, "duration_us", number(p->duration_us));
+    set_member(b, o, "pass", json_number(p->pass));
+    set_member(b, o, "last", json_boolean(p->last));
+    set_member(b, o, "records", json_number(p->records));
+    set_member(b, o, "pages", json_number(p->pages));
+    set_member(b, o, "kinds", report_counts(b, p->counts));
+    set_member(b, o, "raw_bytes", json_number(p->raw));
+    set_member(b, o, "stored_bytes", json_number(p->stored));
+    set_member(b, o, "dirty_left", json_number(p->dirty_left));
+    set_member(b, o, "duration_us", json_number(p->duration_us));
     return o;
 }
 
@@ -190,26 +190,26 @@ static json_t *report_memory(struct build *b, const struct cv_image *img)
     json_t *o = json_object(), *e820 = json_array(), *passes = json_array();
     uint64_t counts[CV_RUN_KINDS];
 
-    set(b, o, "pfn_count", number(m->pfn_count));
-    set(b, o, "max_pages", number(m->max_pages));
-    set(b, o, "owned_pages", number(m->owned_pages));
-    set(b, o, "target_kib", number(m->target_kib));
-    set(b, o, "static_max_kib", number(m->static_max_kib));
-    set(b, o, "videoram_kib", number(m->videoram_kib));
-    set(b, o, "paging_pool_kib", number(m->paging_pool_kib));
+    set_member(b, o, "pfn_count", json_number(m->pfn_count));
+    set_member(b, o, "max_pages", json_number(m->max_pages));
+    set_member(b, o, "owned_pages", json_number(m->owned_pages));
+    set_member(b, o, "target_kib", json_number(m->target_kib));
+    set_member(b, o, "static_max_kib", json_number(m->static_max_kib));
+    set_member(b, o, "videoram_kib", json_number(m->videoram_kib));
+    set_member(b, o, "paging_pool_kib", json_number(m->paging_pool_kib));
     for (uint32_t i = 0; i < m->e820_count; i++) {
         json_t *e = json_object();
-        set(b, e, "start", number(m->e820[i].start));
-        set(b, e, "size", number(m->e820[i].size));
-        set(b, e, "type", number(m->e820[i].type));
-        add(b, e820, e);
+        set_member(b, e, "start", json_number(m->e820[i].start));
+        set_member(b, e, "size", json_number(m->e820[i].size));
+        set_member(b, e, "type", json_number(m->e820[i].type));
+        add_item(b, e820, e);
     }
-    set(b, o, "e820", e820);
+    set_member(b, o, "e820", e820);
     for (unsigned i = 0; i < img->pass_count; i++)
-        add(b, passes, report_pass(b, &img->passes[i]));
-    set(b, o, "passes", passes);
+        add_item(b, passes, report_pass(b, &img->passes[i]));
+    set_member(b, o, "passes", passes);
     cv_pagemap_count(&img->map, 0, m->pfn_count, counts);
-    set(b, o, "kinds", img->map.left_out ? json_null() : report_counts(b, counts));
+    set_member(b, o, "kinds", img->map.left_out ? json_null() : report_counts(b, counts));
     return o;
 }
 
@@ -224,18 +224,18 @@ static json_t *report_policy(struct build *b, const struct cv_image *img)
     for (uint32_t i = 0; i < p.leaf_count; i++) {
         struct cv_policy_leaf l = cv_cpu_policy_leaf(&p, i);
         snprintf(text, sizeof text, "%08x %08x %08x %08x", l.a, l.b, l.c, l.d);
-        add(b, leaves,
-            json_pack("{s:I,s:o,s:s}", "leaf", (json_int_t)l.leaf, "subleaf",
-                      l.subleaf == UINT32_MAX ? json_null() : json_integer(l.subleaf), "value", text));
+        add_item(b, leaves,
+                 json_pack("{s:I,s:o,s:s}", "leaf", (json_int_t)l.leaf, "subleaf",
+                           l.subleaf == UINT32_MAX ? json_null() : json_integer(l.subleaf), "value", text));
     }
     for (uint32_t i = 0; i < p.msr_count; i++) {
         struct cv_policy_msr m = cv_cpu_policy_msr(&p, i);
         snprintf(text, sizeof text, "%#llx", (unsigned long long)m.value);
-        add(b, msrs,
-            json_pack("{s:I,s:I,s:s}", "index", (json_int_t)m.index, "flags", (json_int_t)m.flags, "value", text));
+        add_item(b, msrs,
+                 json_pack("{s:I,s:I,s:s}", "index", (json_int_t)m.index, "flags", (json_int_t)m.flags, "value", text));
     }
-    set(b, o, "leaves", leaves);
-    set(b, o, "msrs", msrs);
+    set_member(b, o, "leaves", leaves);
+    set_member(b, o, "msrs", msrs);
     return o;
 }
 
@@ -247,12 +247,12 @@ static json_t *report_context(struct build *b, const struct cv_image *img)
     bool bad;
 
     while (cv_hvm_context_next(&img->hvm_context, &at, &e, &bad))
-        add(b, list,
-            json_pack("{s:i,s:s,s:i,s:I}", "type", (int)e.type, "name", cv_hvm_entry_name(e.type), "instance",
-                      (int)e.instance, "bytes", (json_int_t)e.length));
-    set(b, o, "bytes", number(img->hvm_context.len));
-    set(b, o, "taken_apart", json_boolean(!bad));
-    set(b, o, "entries", list);
+        add_item(b, list,
+                 json_pack("{s:i,s:s,s:i,s:I}", "type", (int)e.type, "name", cv_hvm_entry_name(e.type), "instance",
+                           (int)e.instance, "bytes", (json_int_t)e.length));
+    set_member(b, o, "bytes", json_number(img->hvm_context.len));
+    set_member(b, o, "taken_apart", json_boolean(!bad));
+    set_member(b, o, "entries", list);
     return o;
 }
 
@@ -263,26 +263,26 @@ static json_t *report_xen(struct build *b, const struct cv_image *img)
 
     if (img->has_tsc) {
         json_t *t = json_object();
-        set(b, t, "mode", number(img->tsc.mode));
-        set(b, t, "khz", number(img->tsc.khz));
-        set(b, t, "nsec", number(img->tsc.nsec));
-        set(b, t, "incarnation", number(img->tsc.incarnation));
-        set(b, o, "tsc", t);
+        set_member(b, t, "mode", json_number(img->tsc.mode));
+        set_member(b, t, "khz", json_number(img->tsc.khz));
+        set_member(b, t, "nsec", json_number(img->tsc.nsec));
+        set_member(b, t, "incarnation", json_number(img->tsc.incarnation));
+        set_member(b, o, "tsc", t);
     }
     if (img->hvm_params.len > 0 && cv_rec_hvm_params_decode(&p, img->hvm_params.data, img->hvm_params.len, NULL) == 0)
         for (uint32_t i = 0; i < p.count; i++) {
             struct cv_hvm_param v = cv_hvm_params_at(&p, i);
             json_t *e = json_object();
-            set(b, e, "index", number(v.index));
-            set(b, e, "name", json_string(cv_hvm_param_name(v.index)));
-            set(b, e, "value", number(v.value));
-            add(b, params, e);
+            set_member(b, e, "index", json_number(v.index));
+            set_member(b, e, "name", json_string(cv_hvm_param_name(v.index)));
+            set_member(b, e, "value", json_number(v.value));
+            add_item(b, params, e);
         }
     if (img->cpu_policy.len > 0)
-        set(b, o, "cpu_policy", report_policy(b, img));
+        set_member(b, o, "cpu_policy", report_policy(b, img));
     if (img->hvm_context.len > 0)
-        set(b, o, "hvm_context", report_context(b, img));
-    set(b, o, "hvm_params", params);
+        set_member(b, o, "hvm_context", report_context(b, img));
+    set_member(b, o, "hvm_params", params);
     return o;
 }
 
@@ -297,12 +297,12 @@ static json_t *report_xenstore(struct build *b, const struct cv_image *img)
         return list;
     while (cv_xs_next(&x, &n)) {
         json_t *e = json_object(), *value = json_stringn(n.value, n.value_len);
-        set(b, e, "root", json_string(roots[n.root]));
-        set(b, e, "dmid", n.dmid == CV_XS_NO_DMID ? json_null() : number(n.dmid));
-        set(b, e, "access", number(n.access));
-        set(b, e, "key", json_stringn(n.key, n.key_len));
-        set(b, e, value != NULL ? "value" : "value_hex", value != NULL ? value : hex(n.value, n.value_len));
-        add(b, list, e);
+        set_member(b, e, "root", json_string(roots[n.root]));
+        set_member(b, e, "dmid", n.dmid == CV_XS_NO_DMID ? json_null() : json_number(n.dmid));
+        set_member(b, e, "access", json_number(n.access));
+        set_member(b, e, "key", json_stringn(n.key, n.key_len));
+        set_member(b, e, value != NULL ? "value" : "value_hex", value != NULL ? value : hex(n.value, n.value_len));
+        add_item(b, list, e);
     }
     return list;
 }
@@ -313,20 +313,20 @@ static json_t *report_state(struct build *b, unsigned dmid, const struct cv_imag
 
     for (size_t i = 0; i < s->qemu.count; i++) {
         const struct cv_qemu_section *q = &s->qemu.sections[i];
-        add(b, sections,
-            json_pack("{s:s,s:I,s:I,s:I,s:I,s:I}", "name", q->name, "section", (json_int_t)q->section, "instance",
-                      (json_int_t)q->instance, "version", (json_int_t)q->version, "offset", (json_int_t)q->data_offset,
-                      "bytes", (json_int_t)q->data_len));
+        add_item(b, sections,
+                 json_pack("{s:s,s:I,s:I,s:I,s:I,s:I}", "name", q->name, "section", (json_int_t)q->section, "instance",
+                           (json_int_t)q->instance, "version", (json_int_t)q->version, "offset",
+                           (json_int_t)q->data_offset, "bytes", (json_int_t)q->data_len));
     }
-    set(b, o, "dmid", number(dmid));
-    set(b, o, "format", json_string(s->format == CV_STATE_QEMU ? "qemu" : "opaque"));
-    set(b, o, "bytes", number(s->bytes));
-    set(b, o, "digest", hex(s->digest, sizeof s->digest));
-    set(b, o, "taken_apart", json_boolean(s->taken_apart));
-    set(b, o, "why_not", s->taken_apart ? json_null() : json_string(s->why.text));
-    set(b, o, "exact", json_boolean(s->qemu.exact));
-    set(b, o, "machine", json_string(s->qemu.machine));
-    set(b, o, "sections", sections);
+    set_member(b, o, "dmid", json_number(dmid));
+    set_member(b, o, "format", json_string(s->format == CV_STATE_QEMU ? "qemu" : "opaque"));
+    set_member(b, o, "bytes", json_number(s->bytes));
+    set_member(b, o, "digest", hex(s->digest, sizeof s->digest));
+    set_member(b, o, "taken_apart", json_boolean(s->taken_apart));
+    set_member(b, o, "why_not", s->taken_apart ? json_null() : json_string(s->why.text));
+    set_member(b, o, "exact", json_boolean(s->qemu.exact));
+    set_member(b, o, "machine", json_string(s->qemu.machine));
+    set_member(b, o, "sections", sections);
     return o;
 }
 
@@ -335,31 +335,31 @@ json_t *cv_report_json(const struct cv_image *img, struct cv_error *err)
     struct build b = { false };
     json_t *o = json_object();
 
-    set(&b, o, "stream", report_stream(&b, img));
+    set_member(&b, o, "stream", report_stream(&b, img));
     if (img->has_parent)
-        set(&b, o, "parent", report_parent(&b, img));
+        set_member(&b, o, "parent", report_parent(&b, img));
     if (img->has_freeze)
-        set(&b, o, "freeze", report_freeze(&b, img));
+        set_member(&b, o, "freeze", report_freeze(&b, img));
     if (img->has_host)
-        set(&b, o, "host", report_host(&b, img));
+        set_member(&b, o, "host", report_host(&b, img));
     if (img->has_guest)
-        set(&b, o, "guest", report_guest(&b, img));
+        set_member(&b, o, "guest", report_guest(&b, img));
     if (img->has_layout_record)
-        set(&b, o, "layout", report_layout(&b, img));
+        set_member(&b, o, "layout", report_layout(&b, img));
     if (img->devices_json != NULL)
-        set(&b, o, "devices", embedded(img->devices_json));
+        set_member(&b, o, "devices", embedded(img->devices_json));
     if (img->has_vcpus)
-        set(&b, o, "vcpus", report_vcpus(&b, img));
+        set_member(&b, o, "vcpus", report_vcpus(&b, img));
     if (img->has_memory)
-        set(&b, o, "memory", report_memory(&b, img));
+        set_member(&b, o, "memory", report_memory(&b, img));
     if (!cv_image_memory_only(img)) {
         json_t *states = json_array();
-        set(&b, o, "xen", report_xen(&b, img));
-        set(&b, o, "xenstore", report_xenstore(&b, img));
+        set_member(&b, o, "xen", report_xen(&b, img));
+        set_member(&b, o, "xenstore", report_xenstore(&b, img));
         for (unsigned i = 0; i < CV_EMULATORS_MAX; i++)
             if (img->states[i].there)
-                add(&b, states, report_state(&b, i, &img->states[i]));
-        set(&b, o, "device_states", states);
+                add_item(&b, states, report_state(&b, i, &img->states[i]));
+        set_member(&b, o, "device_states", states);
     }
     if (!b.failed)
         return o;

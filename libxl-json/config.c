@@ -17,13 +17,13 @@ struct build {
     bool failed; /* no memory */
 };
 
-static void set(struct build *b, json_t *o, const char *key, json_t *v)
+static void set_member(struct build *b, json_t *o, const char *key, json_t *v)
 {
     if (json_object_set_new(o, key, v) != 0)
         b->failed = true;
 }
 
-static void add(struct build *b, json_t *list, json_t *v)
+static void add_item(struct build *b, json_t *list, json_t *v)
 {
     if (json_array_append_new(list, v) != 0)
         b->failed = true;
@@ -32,12 +32,12 @@ static void add(struct build *b, json_t *list, json_t *v)
 static void set_text(struct build *b, json_t *o, const char *key, const char *text)
 {
     if (*text)
-        set(b, o, key, json_string(text));
+        set_member(b, o, key, json_string(text));
 }
 
 static void set_flag(struct build *b, json_t *o, const char *key, bool flag)
 {
-    set(b, o, key, json_string(flag ? "True" : "False"));
+    set_member(b, o, key, json_string(flag ? "True" : "False"));
 }
 
 static json_t *text_list(struct build *b, const struct cv_strings *s)
@@ -45,7 +45,7 @@ static json_t *text_list(struct build *b, const struct cv_strings *s)
     json_t *list = json_array();
 
     for (size_t i = 0; i < s->count; i++)
-        add(b, list, json_string(s->items[i]));
+        add_item(b, list, json_string(s->items[i]));
     return list;
 }
 
@@ -55,10 +55,10 @@ static json_t *create_info(struct build *b)
     char uuid[37];
 
     uuid_unparse_lower(b->c->uuid, uuid);
-    set(b, o, "type", json_string(b->c->pvh ? "pvh" : "hvm"));
+    set_member(b, o, "type", json_string(b->c->pvh ? "pvh" : "hvm"));
     set_flag(b, o, "hap", b->spec->hap);
-    set(b, o, "name", json_string(b->spec->name));
-    set(b, o, "uuid", json_string(uuid));
+    set_member(b, o, "name", json_string(b->spec->name));
+    set_member(b, o, "uuid", json_string(uuid));
     set_flag(b, o, "run_hotplug_scripts", true);
     return o;
 }
@@ -71,7 +71,7 @@ static json_t *vnc_info(struct build *b)
     set_text(b, o, "listen", b->c->vnclisten);
     set_text(b, o, "passwd", b->c->vncpasswd);
     if (b->c->vncdisplay != 0)
-        set(b, o, "display", json_integer(b->c->vncdisplay));
+        set_member(b, o, "display", json_integer(b->c->vncdisplay));
     set_flag(b, o, "findunused", b->c->vncunused);
     return o;
 }
@@ -93,8 +93,8 @@ static void set_viridian(struct build *b, json_t *h)
     }
     for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
         if ((b->spec->viridian & bits[i].mask) == bits[i].wanted)
-            add(b, on, json_integer(bits[i].number));
-    set(b, h, "viridian_enable", on);
+            add_item(b, on, json_integer(bits[i].number));
+    set_member(b, h, "viridian_enable", on);
 }
 
 static bool any_ahci(const struct cv_guest_config *c)
@@ -116,13 +116,13 @@ static void set_usb(struct build *b, json_t *h)
     if (c->usb)
         set_flag(b, h, "usb", true);
     if (c->usbversion != 0)
-        set(b, h, "usbversion", json_integer(c->usbversion));
+        set_member(b, h, "usbversion", json_integer(c->usbversion));
     for (size_t i = 0; i < c->usbdevices.count; i++)
         for (size_t w = 0; w < sizeof words / sizeof *words; w++)
             if (strcmp(c->usbdevices.items[i], words[w][0]) == 0)
-                add(b, list, json_string(words[w][1]));
+                add_item(b, list, json_string(words[w][1]));
     if (json_array_size(list) > 0)
-        set(b, h, "usbdevice_list", list);
+        set_member(b, h, "usbdevice_list", list);
     else
         json_decref(list);
 }
@@ -134,7 +134,7 @@ static json_t *hvm_info(struct build *b)
     json_t *o = json_object();
 
     set_text(b, o, "firmware", c->firmware);
-    set(b, o, "bios", json_string("seabios"));
+    set_member(b, o, "bios", json_string("seabios"));
     set_flag(b, o, "pae", c->pae);
     set_flag(b, o, "nx", c->nx);
     set_flag(b, o, "acpi_s3", c->acpi_s3);
@@ -144,13 +144,13 @@ static json_t *hvm_info(struct build *b)
         set_flag(b, o, "vpt_align", false);
     set_viridian(b, o);
     set_text(b, o, "system_firmware", c->bios_path);
-    set(b, o, "hdtype", json_string(any_ahci(c) ? "ahci" : "ide"));
+    set_member(b, o, "hdtype", json_string(any_ahci(c) ? "ahci" : "ide"));
     set_flag(b, o, "nographic", c->nographic);
-    set(b, o, "vga", json_pack("{s:s}", "kind", vga[c->vga]));
-    set(b, o, "vnc", vnc_info(b));
+    set_member(b, o, "vga", json_pack("{s:s}", "kind", vga[c->vga]));
+    set_member(b, o, "vnc", vnc_info(b));
     set_text(b, o, "keymap", c->keymap);
     if (c->serials.count > 0)
-        set(b, o, "serial_list", text_list(b, &c->serials));
+        set_member(b, o, "serial_list", text_list(b, &c->serials));
     set_text(b, o, "boot", c->boot);
     set_usb(b, o);
     set_text(b, o, "soundhw", c->soundhw);
@@ -177,11 +177,11 @@ static void set_rom_args(struct build *b, json_t *o, const struct cv_layout_dm *
         if (again)
             continue;
         snprintf(text, sizeof text, "%.60s.romfile=", d->driver);
-        add(b, args, json_string("-global"));
-        add(b, args, json_string(text));
+        add_item(b, args, json_string("-global"));
+        add_item(b, args, json_string(text));
     }
     if (json_array_size(args) > 0)
-        set(b, o, "extra_hvm", args);
+        set_member(b, o, "extra_hvm", args);
     else
         json_decref(args);
 }
@@ -196,40 +196,40 @@ static json_t *build_info(struct build *b, const struct cv_layout_dm *dm)
     json_t *o = json_object(), *online = json_array();
 
     for (uint32_t i = 0; i < s->vcpus_online; i++)
-        add(b, online, json_integer(i));
-    set(b, o, "max_vcpus", json_integer(s->vcpus));
-    set(b, o, "avail_vcpus", online);
-    set(b, o, "tsc_mode", json_string(tsc[c->tsc_mode]));
-    set(b, o, "max_memkb", json_integer((json_int_t)s->max_kib));
-    set(b, o, "target_memkb", json_integer((json_int_t)s->target_kib));
-    set(b, o, "video_memkb", json_integer((json_int_t)s->video_kib));
+        add_item(b, online, json_integer(i));
+    set_member(b, o, "max_vcpus", json_integer(s->vcpus));
+    set_member(b, o, "avail_vcpus", online);
+    set_member(b, o, "tsc_mode", json_string(tsc[c->tsc_mode]));
+    set_member(b, o, "max_memkb", json_integer((json_int_t)s->max_kib));
+    set_member(b, o, "target_memkb", json_integer((json_int_t)s->target_kib));
+    set_member(b, o, "video_memkb", json_integer((json_int_t)s->video_kib));
     if (s->paging_pool_kib != 0)
-        set(b, o, "shadow_memkb", json_integer((json_int_t)s->paging_pool_kib));
+        set_member(b, o, "shadow_memkb", json_integer((json_int_t)s->paging_pool_kib));
     if (s->rtc_offset_s != 0)
-        set(b, o, "rtc_timeoffset", json_integer((json_int_t)(uint32_t)s->rtc_offset_s));
+        set_member(b, o, "rtc_timeoffset", json_integer((json_int_t)(uint32_t)s->rtc_offset_s));
     set_flag(b, o, "localtime", c->localtime);
     set_flag(b, o, "disable_migrate", c->nomigrate);
     if (s->max_grant_frames != 0)
-        set(b, o, "max_grant_frames", json_integer(s->max_grant_frames));
+        set_member(b, o, "max_grant_frames", json_integer(s->max_grant_frames));
     if (s->max_maptrack_frames != 0)
-        set(b, o, "max_maptrack_frames", json_integer(s->max_maptrack_frames));
+        set_member(b, o, "max_maptrack_frames", json_integer(s->max_maptrack_frames));
     if (s->max_evtchn_port != 0)
-        set(b, o, "event_channels", json_integer(s->max_evtchn_port));
-    set(b, o, "device_model_version", json_string("qemu_xen"));
+        set_member(b, o, "event_channels", json_integer(s->max_evtchn_port));
+    set_member(b, o, "device_model_version", json_string("qemu_xen"));
     if (!b->c->pvh)
         set_rom_args(b, o, dm);
     set_text(b, o, "kernel", c->kernel);
     set_text(b, o, "cmdline", c->cmdline);
     set_text(b, o, "ramdisk", c->ramdisk);
     set_flag(b, o, "acpi", c->acpi);
-    set(b, o, "timer_mode", json_string(timer[s->timer_mode & 3]));
+    set_member(b, o, "timer_mode", json_string(timer[s->timer_mode & 3]));
     set_flag(b, o, "apic", c->apic);
     if (b->c->pvh && dm != NULL)
         set_text(b, o, "device_model", dm->model);
     if (b->c->pvh)
-        set(b, o, "type.pvh", json_object());
+        set_member(b, o, "type.pvh", json_object());
     else
-        set(b, o, "type.hvm", hvm_info(b));
+        set_member(b, o, "type.hvm", hvm_info(b));
     return o;
 }
 
@@ -239,15 +239,18 @@ static json_t *disk(struct build *b, const struct cv_config_disk *d)
 
     set_text(b, o, "backend_domname", d->backend_domain);
     set_text(b, o, "pdev_path", d->path);
-    set(b, o, "vdev", json_string(d->vdev));
+    set_member(b, o, "vdev", json_string(d->vdev));
     set_text(b, o, "backend", d->backend);
-    set(b, o, "format", json_string(*d->path == '\0' ? "empty" : strcmp(d->format, "vpc") == 0 ? "vhd" : d->format));
+    set_member(b, o, "format",
+               json_string(*d->path == '\0'                ? "empty"
+                           : strcmp(d->format, "vpc") == 0 ? "vhd"
+                                                           : d->format));
     set_text(b, o, "script", d->script);
-    set(b, o, "removable", json_integer(d->cdrom || d->removable));
-    set(b, o, "readwrite", json_integer(!d->readonly));
-    set(b, o, "is_cdrom", json_integer(d->cdrom));
+    set_member(b, o, "removable", json_integer(d->cdrom || d->removable));
+    set_member(b, o, "readwrite", json_integer(!d->readonly));
+    set_member(b, o, "is_cdrom", json_integer(d->cdrom));
     if (d->direct_io_safe)
-        set(b, o, "direct_io_safe", json_true());
+        set_member(b, o, "direct_io_safe", json_true());
     if (!d->readonly)
         set_flag(b, o, "discard_enable", d->discard);
     set_flag(b, o, "colo_enable", false);
@@ -264,19 +267,19 @@ static json_t *nic(struct build *b, unsigned i)
     snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", v->mac[0], v->mac[1], v->mac[2], v->mac[3], v->mac[4],
              v->mac[5]);
     set_text(b, o, "backend_domname", v->backend_domain);
-    set(b, o, "devid", json_integer(i));
+    set_member(b, o, "devid", json_integer(i));
     if (v->mtu != 0)
-        set(b, o, "mtu", json_integer(v->mtu));
-    set(b, o, "model", json_string(v->model));
-    set(b, o, "mac", json_string(mac));
+        set_member(b, o, "mtu", json_integer(v->mtu));
+    set_member(b, o, "model", json_string(v->model));
+    set_member(b, o, "mac", json_string(mac));
     set_text(b, o, "ip", v->ip);
-    set(b, o, "bridge", json_string(v->bridge));
+    set_member(b, o, "bridge", json_string(v->bridge));
     set_text(b, o, "ifname", v->ifname);
     set_text(b, o, "script", v->script);
-    set(b, o, "nictype", json_string(v->emulated ? "vif_ioemu" : "vif"));
+    set_member(b, o, "nictype", json_string(v->emulated ? "vif_ioemu" : "vif"));
     if (v->rate_bytes_per_interval != 0) {
-        set(b, o, "rate_bytes_per_interval", json_integer((json_int_t)v->rate_bytes_per_interval));
-        set(b, o, "rate_interval_usecs", json_integer(v->rate_interval_us));
+        set_member(b, o, "rate_bytes_per_interval", json_integer((json_int_t)v->rate_bytes_per_interval));
+        set_member(b, o, "rate_interval_usecs", json_integer(v->rate_interval_us));
     }
     set_text(b, o, "gatewaydev", v->gatewaydev);
     if (v->untrusted)
@@ -305,19 +308,19 @@ static json_t *domain_config(struct build *b, const struct cv_layout_dm *dm)
 
     for (unsigned i = 0; i < c->disk_count; i++)
         if (b->which == CV_LIBXL_ALL || c->disks[i].pv || is_drive_for_libxl(c, &c->disks[i]))
-            add(b, disks, disk(b, &c->disks[i]));
+            add_item(b, disks, disk(b, &c->disks[i]));
     for (unsigned i = 0; i < c->vif_count; i++)
         if (b->which == CV_LIBXL_ALL || c->vifs[i].pv)
-            add(b, nics, nic(b, i));
-    set(b, o, "c_info", create_info(b));
-    set(b, o, "b_info", build_info(b, dm));
-    set(b, o, "disks", disks);
-    set(b, o, "nics", nics);
-    set(b, o, "on_poweroff", json_string(actions[c->on_poweroff]));
-    set(b, o, "on_reboot", json_string(actions[c->on_reboot]));
-    set(b, o, "on_watchdog", json_string(actions[c->on_watchdog]));
-    set(b, o, "on_crash", json_string(actions[c->on_crash]));
-    set(b, o, "on_soft_reset", json_string(actions[c->on_soft_reset]));
+            add_item(b, nics, nic(b, i));
+    set_member(b, o, "c_info", create_info(b));
+    set_member(b, o, "b_info", build_info(b, dm));
+    set_member(b, o, "disks", disks);
+    set_member(b, o, "nics", nics);
+    set_member(b, o, "on_poweroff", json_string(actions[c->on_poweroff]));
+    set_member(b, o, "on_reboot", json_string(actions[c->on_reboot]));
+    set_member(b, o, "on_watchdog", json_string(actions[c->on_watchdog]));
+    set_member(b, o, "on_crash", json_string(actions[c->on_crash]));
+    set_member(b, o, "on_soft_reset", json_string(actions[c->on_soft_reset]));
     return o;
 }
 

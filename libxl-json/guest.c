@@ -29,7 +29,7 @@ static void take_facts(struct cv_libxl_guest *p)
         s->emulation_flags = f->has_pirq && !f->pirq ? EMULATION : EMULATION_WITH_PIRQ;
 }
 
-static int parse(struct cv_libxl_guest *p, size_t len, struct cv_findings *found, struct cv_error *err)
+static int parse_json(struct cv_libxl_guest *p, size_t len, struct cv_findings *found, struct cv_error *err)
 {
     static const char source[] = "libxl's configuration";
     const char *text = (const char *)p->cfg.data;
@@ -45,7 +45,7 @@ static int find_more(struct cv_libxl_guest *p, struct cv_findings *found)
     size_t len = p->cfg.len;
 
     if (found != NULL && cv_buf_put_u8(&p->cfg, 0, &e) == 0)
-        p->has_config = parse(p, len, found, &e) == 0;
+        p->has_config = parse_json(p, len, found, &e) == 0;
     return -1;
 }
 
@@ -63,7 +63,7 @@ int cv_libxl_guest_plan(struct cv_libxl_guest *p, const char *json, size_t len, 
     size_t cfg_len = p->cfg.len;
     if (cv_buf_put_u8(&p->cfg, 0, err) < 0)
         return -1;
-    if (parse(p, cfg_len, found, err) < 0)
+    if (parse_json(p, cfg_len, found, err) < 0)
         return -1;
     p->has_config = true;
     const struct cv_layout_host host = { .default_model = default_model, .nic_roms = !p->facts.no_nic_roms };

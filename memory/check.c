@@ -10,7 +10,7 @@ struct check {
     struct cv_loader *loader; /* of fixed layout, from PLACES on */
 };
 
-static int take(struct check *c, struct cv_record *rec, struct cv_error *err)
+static int take_record(struct check *c, struct cv_record *rec, struct cv_error *err)
 {
     if (rec->raw_type == CV_REC_PLACES) {
         if (cv_fixed_take(&c->fixed, c->r, rec, err) < 0)
@@ -30,7 +30,7 @@ int cv_memory_check(struct cv_reader *r, const struct cv_mem_options *opt, struc
     int n, rc = 0;
 
     while (rc == 0 && (n = cv_reader_next(r, &rec, err)) != 0)
-        rc = n < 0 ? -1 : take(&c, &rec, err);
+        rc = n < 0 ? -1 : take_record(&c, &rec, err);
     if (rc == 0 && c.loader != NULL)
         rc = cv_loader_end(c.loader, err);
     cv_loader_free(c.loader);

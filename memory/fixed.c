@@ -86,7 +86,7 @@ int cv_fixed_take(struct cv_fixed *f, const struct cv_reader *r, const struct cv
 /* ---- places ---- */
 
 /* The slot of pfn, and how many places follow each other from there on.  False: it has none. */
-static bool find(const struct cv_fixed *f, uint64_t pfn, uint64_t *slot_out, uint64_t *left_out)
+static bool find_slot(const struct cv_fixed *f, uint64_t pfn, uint64_t *slot_out, uint64_t *left_out)
 {
     unsigned low = 0, high = f->count;
 
@@ -163,7 +163,7 @@ int cv_fixed_write(struct cv_fixed *f, const uint64_t *pfns, size_t n, const uin
     uint64_t slot, left;
 
     for (size_t i = 0, length; i < n; i += length) {
-        if (!find(f, pfns[i], &slot, &left))
+        if (!find_slot(f, pfns[i], &slot, &left))
             return cv_fail(err, CV_E_UNSUPPORTED, 0,
                            "the guest has a page at %#" PRIx64
                            ", where its layout explains none: --layout fixed has no "
@@ -183,7 +183,7 @@ int cv_fixed_clear(struct cv_fixed *f, uint64_t pfn, struct cv_error *err)
     static const uint8_t zeros[CV_PAGE_SIZE] __attribute__((aligned(CV_PAGE_SIZE)));
     uint64_t slot, left;
 
-    if (!find(f, pfn, &slot, &left) || !mark(f, slot, false))
+    if (!find_slot(f, pfn, &slot, &left) || !mark(f, slot, false))
         return 0;
     if (fallocate(f->file.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset_of(slot), CV_PAGE_SIZE) == 0)
         return 0;
@@ -237,7 +237,7 @@ int cv_fixed_read(struct cv_fixed *f, const uint64_t *pfns, size_t n, uint8_t *t
     uint64_t slot, left;
 
     for (size_t i = 0, length; i < n; i += length) {
-        if (!find(f, pfns[i], &slot, &left))
+        if (!find_slot(f, pfns[i], &slot, &left))
             return cv_fail(err, CV_E_STREAM, 0, "area: page %#" PRIx64 " has no place", pfns[i]);
         length = run_length(pfns, n, i, left);
         if (read_run(f, slot, to + i * CV_PAGE_SIZE, length * CV_PAGE_SIZE, err) < 0)
@@ -247,7 +247,7 @@ int cv_fixed_read(struct cv_fixed *f, const uint64_t *pfns, size_t n, uint8_t *t
         cv_page_hash(to + i * CV_PAGE_SIZE, hash);
         if (memcmp(hash, hashes + i * CV_PAGE_HASH, CV_PAGE_HASH) == 0)
             continue;
-        if (!find(f, pfns[i], &slot, &left))
+        if (!find_slot(f, pfns[i], &slot, &left))
             slot = 0;
         return cv_fail(err, CV_E_STREAM, 0, "hash: page %#" PRIx64 ", at byte %" PRIu64 ", is damaged", pfns[i],
                        offset_of(slot));
@@ -291,7 +291,7 @@ int cv_fixed_check_gap(struct cv_fixed *f, uint64_t pfn, uint64_t pages, struct 
 {
     uint64_t slot = f->area_pages, left = 0;
 
-    if (pages != 0 && (!find(f, pfn, &slot, &left) || left < pages))
+    if (pages != 0 && (!find_slot(f, pfn, &slot, &left) || left < pages))
         return cv_fail(err, CV_E_STREAM, 0, "area: page %#" PRIx64 " has no place", pfn + left);
     if (slot > f->checked_to && check_empty(f, f->checked_to, slot, err) < 0)
         return -1;

@@ -81,8 +81,8 @@ static int open_journal(struct destination *d, uint32_t *refusal_out, struct cv_
     return cv_fail_as(err, &e);
 }
 
-static int check(struct destination *d, const struct cv_msg_offer *offer, struct cv_offer_check *c,
-                 uint32_t *refusal_out, struct cv_error *err)
+static int check_offer(struct destination *d, const struct cv_msg_offer *offer, struct cv_offer_check *c,
+                       uint32_t *refusal_out, struct cv_error *err)
 {
     *refusal_out = CV_REFUSE_CONFIG;
     if (cv_guest_check_name(offer->name, err) < 0) /* it becomes part of paths */
@@ -116,7 +116,7 @@ static int agree(struct destination *d, const struct cv_msg_offer *offer, struct
     struct cv_msg accept = { .type = CV_MSG_ACCEPT };
     uint32_t refusal = CV_REFUSE_INTERNAL;
 
-    int rc = check(d, offer, &c, &refusal, err);
+    int rc = check_offer(d, offer, &c, &refusal, err);
     if (rc == 0)
         refusal = CV_REFUSE_INTERNAL;
     /* Before there is a record: no record is without somebody who settles it. */
@@ -290,7 +290,8 @@ static int see_copy(void *user, const struct cv_domain_info *d)
 }
 
 /* What others have done to it since it was made; nothing but this is between here and the decision. */
-static enum cv_effect look(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err)
+static enum cv_effect look_at_copy(void *user, const struct cv_journal_record *rec, int64_t deadline_ms,
+                                   struct cv_error *err)
 {
     struct destination *d = user;
     struct copy c = { .d = d, .source_domid = d->source_domid };
@@ -352,7 +353,7 @@ static void fill_ready(struct destination *d, struct cv_msg_ready *m)
 static int hand_over(struct destination *d, int build_rc, const struct cv_error *built, enum cv_ho_outcome *outcome_out,
                      struct cv_error *err)
 {
-    struct cv_guest_ports ports = { .user = d, .run = run_guest, .destroy = destroy, .look = look };
+    struct cv_guest_ports ports = { .user = d, .run = run_guest, .destroy = destroy, .look = look_at_copy };
     struct cv_handover_run run = {
         .machine = cv_ho_destination(),
         .journal = &d->journal,

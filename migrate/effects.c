@@ -180,8 +180,8 @@ static int match(void *user, const struct cv_domain_info *d)
 }
 
 /* 1 found, 0 there is none, -1.  other_out: another living domain of this uuid; its domid is 0 if there is none. */
-static int find(struct cv_effects *e, const struct cv_journal_record *rec, struct cv_domain_info *out,
-                struct cv_domain_info *other_out, struct cv_error *err)
+static int find_domain(struct cv_effects *e, const struct cv_journal_record *rec, struct cv_domain_info *out,
+                       struct cv_domain_info *other_out, struct cv_error *err)
 {
     struct candidate c = { .rec = rec, .peer_domid = peer_domid(e->store, rec) };
 
@@ -205,7 +205,7 @@ int cv_effect_alone(struct cv_effects *e, const struct cv_journal_record *rec, s
 {
     struct cv_domain_info d, other;
 
-    if (find(e, rec, &d, &other, err) < 0)
+    if (find_domain(e, rec, &d, &other, err) < 0)
         return -1;
     return other.domid != 0 ? refuse_beside(&other, "the one that stands still does not go on", err) : 0;
 }
@@ -268,7 +268,7 @@ static enum cv_effect do_resume(void *user, const struct cv_journal_record *rec,
     struct cv_effects *e = user;
     struct cv_domain_info d, other;
     struct cv_guest g;
-    int n = find(e, rec, &d, &other, err);
+    int n = find_domain(e, rec, &d, &other, err);
 
     if (n <= 0)
         return n < 0 ? CV_EFFECT_FAILED : CV_EFFECT_GONE;
@@ -301,7 +301,7 @@ static enum cv_effect do_run(void *user, const struct cv_journal_record *rec, in
     struct cv_effects *e = user;
     struct cv_domain_info d, other;
     struct cv_guest g;
-    int n = find(e, rec, &d, &other, err);
+    int n = find_domain(e, rec, &d, &other, err);
 
     /* It ended and was made anew here (its monitor, a save and a restore, somebody by hand): it runs. */
     if (n == 0 && other.domid != 0)
@@ -347,7 +347,7 @@ static enum cv_effect do_destroy(void *user, const struct cv_journal_record *rec
 {
     struct cv_effects *e = user;
     struct cv_domain_info d, other;
-    int n = find(e, rec, &d, &other, err);
+    int n = find_domain(e, rec, &d, &other, err);
 
     (void)deadline_ms;
     if (n < 0)

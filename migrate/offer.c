@@ -21,8 +21,8 @@ int cv_disk_bytes(const char *path, uint64_t *bytes_out)
     return 0;
 }
 
-static int add(struct cv_buf *b, struct cv_strs *s, struct cv_error *err, const char *fmt, ...) CV_PRINTF(4, 5);
-static int add(struct cv_buf *b, struct cv_strs *s, struct cv_error *err, const char *fmt, ...)
+static int add_text(struct cv_buf *b, struct cv_strs *s, struct cv_error *err, const char *fmt, ...) CV_PRINTF(4, 5);
+static int add_text(struct cv_buf *b, struct cv_strs *s, struct cv_error *err, const char *fmt, ...)
 {
     char text[4000];
     va_list ap;
@@ -42,8 +42,9 @@ static int add_emulators(struct cv_offer *o, const struct cv_guest *g, struct cv
         const struct cv_layout_dm *dm = &g->layout.dms[i];
         /* An attached emulator is somebody else's: there is no program to look for. */
         const char *program = dm->role == CV_DM_ATTACHED ? "" : dm->model;
-        if (add(b, s, err, "%u", i) < 0 || add(b, s, err, "%s", dm->name) < 0 || add(b, s, err, "%s", program) < 0 ||
-            add(b, s, err, "%s", g->set.emus[i].version) < 0 || add(b, s, err, "%s", dm->machine) < 0)
+        if (add_text(b, s, err, "%u", i) < 0 || add_text(b, s, err, "%s", dm->name) < 0 ||
+            add_text(b, s, err, "%s", program) < 0 || add_text(b, s, err, "%s", g->set.emus[i].version) < 0 ||
+            add_text(b, s, err, "%s", dm->machine) < 0)
             return -1;
     }
     return 0;
@@ -55,11 +56,12 @@ static int add_disk(struct cv_offer *o, const struct cv_layout_device *dev, stru
     uint64_t bytes;
 
     /* "rw /dev/vg/disk": how it is opened, and where. */
-    if (add(&o->disks, &o->msg.offer.disks, err, "%s %s", dev->readonly ? "ro" : "rw", dev->path) < 0)
+    if (add_text(&o->disks, &o->msg.offer.disks, err, "%s %s", dev->readonly ? "ro" : "rw", dev->path) < 0)
         return -1;
     if (dev->format == NULL || strcmp(dev->format, "raw") != 0 || cv_disk_bytes(dev->path, &bytes) < 0)
         return 0;
-    return add(&o->facts, &o->msg.offer.facts, err, CV_FACT_DISK_BYTES "%llu %s", (unsigned long long)bytes, dev->path);
+    return add_text(&o->facts, &o->msg.offer.facts, err, CV_FACT_DISK_BYTES "%llu %s", (unsigned long long)bytes,
+                    dev->path);
 }
 
 static int add_devices(struct cv_offer *o, const struct cv_guest *g, struct cv_error *err)
@@ -69,7 +71,7 @@ static int add_devices(struct cv_offer *o, const struct cv_guest *g, struct cv_e
         for (unsigned k = 0; k < dm->device_count; k++) {
             const struct cv_layout_device *dev = &dm->devices[k];
             if (dev->kind == CV_DEV_VIF && dev->bridge != NULL && *dev->bridge &&
-                add(&o->bridges, &o->msg.offer.bridges, err, "%s", dev->bridge) < 0)
+                add_text(&o->bridges, &o->msg.offer.bridges, err, "%s", dev->bridge) < 0)
                 return -1;
             if (dev->kind == CV_DEV_DISK && dev->path != NULL && *dev->path && add_disk(o, dev, err) < 0)
                 return -1;
@@ -89,7 +91,7 @@ static int add_pv_bridge(void *user, const char *bridge, struct cv_error *err)
 {
     struct cv_offer *o = user;
 
-    return add(&o->bridges, &o->msg.offer.bridges, err, "%s", bridge);
+    return add_text(&o->bridges, &o->msg.offer.bridges, err, "%s", bridge);
 }
 
 static int add_policy(struct cv_offer *o, struct cv_guest *g, struct cv_error *err)
@@ -130,8 +132,8 @@ int cv_offer_make(struct cv_offer *o, struct cv_guest *g, bool live, struct cv_e
     m->layout = (struct cv_blob){ o->layout, strlen(o->layout) };
     if (add_emulators(o, g, err) < 0 || add_devices(o, g, err) < 0 ||
         cv_devices_walk(g->devices, add_pv_disk, add_pv_bridge, o, err) < 0 || add_policy(o, g, err) < 0 ||
-        add(&o->facts, &m->facts, err, "hypervisor=%s", f.hypervisor) < 0 ||
-        add(&o->facts, &m->facts, err, "hostname=%s", f.hostname) < 0)
+        add_text(&o->facts, &m->facts, err, "hypervisor=%s", f.hypervisor) < 0 ||
+        add_text(&o->facts, &m->facts, err, "hostname=%s", f.hostname) < 0)
         return -1;
     return 0;
 }

@@ -270,7 +270,8 @@ static enum cv_effect resume(void *user, const struct cv_journal_record *rec, in
     return gone ? CV_EFFECT_GONE : CV_EFFECT_DONE;
 }
 
-static enum cv_effect look(void *user, const struct cv_journal_record *rec, int64_t deadline_ms, struct cv_error *err)
+static enum cv_effect look_at_guest(void *user, const struct cv_journal_record *rec, int64_t deadline_ms,
+                                    struct cv_error *err)
 {
     struct cv_source *s = user;
 
@@ -333,7 +334,7 @@ static int identify(struct cv_source *s, struct cv_error *err)
 
 static void run_handover(struct cv_source *s, struct cv_handover_run *run, int move_rc, struct cv_error *err)
 {
-    struct cv_guest_ports ports = { .user = s, .resume = resume, .destroy = destroy, .look = look };
+    struct cv_guest_ports ports = { .user = s, .resume = resume, .destroy = destroy, .look = look_at_guest };
 
     *run = (struct cv_handover_run){
         .machine = cv_ho_source(),

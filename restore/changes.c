@@ -11,7 +11,7 @@
 
 #define NUMBER_MAX (UINT64_C(1) << 40)
 
-static int number(const struct cv_xs_node *n, uint64_t *out, struct cv_error *err)
+static int node_number(const struct cv_xs_node *n, uint64_t *out, struct cv_error *err)
 {
     uint64_t v = 0;
 
@@ -53,13 +53,13 @@ static int take_availability(struct cv_restore *r, const struct cv_xs_node *n, s
 static int take_node(struct cv_restore *r, const struct cv_xs_node *n, struct cv_error *err)
 {
     if (n->root == CV_XS_XEN && is(n, "max-pages"))
-        return number(n, &r->max_pages, err);
+        return node_number(n, &r->max_pages, err);
     if (n->root != CV_XS_GUEST)
         return 0;
     if (is(n, "memory/target"))
-        return number(n, &r->changed_target_kib, err);
+        return node_number(n, &r->changed_target_kib, err);
     if (is(n, "memory/static-max"))
-        return number(n, &r->changed_max_kib, err);
+        return node_number(n, &r->changed_max_kib, err);
     return take_availability(r, n, err);
 }
 
@@ -76,7 +76,7 @@ int cv_restore_take_changes(struct cv_restore *r, struct cv_record *rec, struct 
     return 0;
 }
 
-static int put(struct cv_restore *r, const char *key, const char *value, struct cv_error *err)
+static int write_node(struct cv_restore *r, const char *key, const char *value, struct cv_error *err)
 {
     char path[96];
 
@@ -89,7 +89,7 @@ static int put_kib(struct cv_restore *r, const char *key, uint64_t kib, struct c
     char text[24];
 
     snprintf(text, sizeof text, "%" PRIu64, kib);
-    return kib != 0 ? put(r, key, text, err) : 0;
+    return kib != 0 ? write_node(r, key, text, err) : 0;
 }
 
 int cv_restore_put_changes(struct cv_restore *r, struct cv_error *err)
@@ -102,7 +102,7 @@ int cv_restore_put_changes(struct cv_restore *r, struct cv_error *err)
     for (uint32_t i = 0; r->changed_vcpus && i < r->g.spec.vcpus && i < CV_VCPU_WORDS * 64; i++) {
         char key[40];
         snprintf(key, sizeof key, "cpu/%u/availability", i);
-        if (put(r, key, cv_spec_vcpu_online(&r->g.spec, i) ? "online" : "offline", err) < 0)
+        if (write_node(r, key, cv_spec_vcpu_online(&r->g.spec, i) ? "online" : "offline", err) < 0)
             return -1;
     }
     return r->max_pages != 0 ? h->ops->set_max_pages(h, r->g.domid, r->max_pages, err) : 0;

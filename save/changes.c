@@ -16,7 +16,7 @@ struct changes {
     uint32_t count;
 };
 
-static void add(struct changes *c, uint8_t root, const char *key, const char *value)
+static void add_change(struct changes *c, uint8_t root, const char *key, const char *value)
 {
     uint32_t i = c->count++;
 
@@ -37,7 +37,7 @@ static void add_number(struct changes *c, uint8_t root, const char *key, uint64_
 
     snprintf(text, sizeof text, "%" PRIu64, now);
     if (before != now)
-        add(c, root, key, text);
+        add_change(c, root, key, text);
 }
 
 static int by_place(const void *a, const void *b)
@@ -53,7 +53,7 @@ static void collect(struct changes *c, const struct cv_domain_spec *head, const 
         char key[32];
         snprintf(key, sizeof key, "cpu/%u/availability", i);
         if (cv_spec_vcpu_online(head, i) != cv_spec_vcpu_online(now, i))
-            add(c, CV_XS_GUEST, key, cv_spec_vcpu_online(now, i) ? "online" : "offline");
+            add_change(c, CV_XS_GUEST, key, cv_spec_vcpu_online(now, i) ? "online" : "offline");
     }
     add_number(c, CV_XS_GUEST, "memory/static-max", head->max_kib, now->max_kib);
     add_number(c, CV_XS_GUEST, "memory/target", head->target_kib - head->video_kib, now->target_kib - now->video_kib);

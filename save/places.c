@@ -14,7 +14,7 @@ struct ranges {
     uint32_t count;
 };
 
-static void add(struct ranges *r, uint64_t first_pfn, uint64_t pages)
+static void add_range(struct ranges *r, uint64_t first_pfn, uint64_t pages)
 {
     if (pages > 0)
         r->list[r->count++] = (struct cv_place){ first_pfn, pages };
@@ -56,11 +56,11 @@ static void guest_ranges(const struct cv_save *s, struct ranges *r)
     struct cv_physmap map = cv_physmap(most << 10, hole);
 
     r->count = 0;
-    add(r, 0, map.low_end >> CV_PFN_SHIFT);
-    add(r, CV_FOUR_GIB_PFN, (map.high_end - CV_FOUR_GIB) >> CV_PFN_SHIFT);
-    add(r, hole >> CV_PFN_SHIFT, CV_FOUR_GIB_PFN - (hole >> CV_PFN_SHIFT));
+    add_range(r, 0, map.low_end >> CV_PFN_SHIFT);
+    add_range(r, CV_FOUR_GIB_PFN, (map.high_end - CV_FOUR_GIB) >> CV_PFN_SHIFT);
+    add_range(r, hole >> CV_PFN_SHIFT, CV_FOUR_GIB_PFN - (hole >> CV_PFN_SHIFT));
     for (unsigned i = 0; i < l->count; i++)
-        add(r, l->dms[i].window_gfn, l->dms[i].window_pages);
+        add_range(r, l->dms[i].window_gfn, l->dms[i].window_pages);
     tidy(r, s->pfn_count);
 }
 

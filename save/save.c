@@ -42,7 +42,7 @@ static int open_undo(void *op, int64_t deadline_ms, struct cv_error *err)
 }
 
 /* A guest that is gone has left nothing but this image: it stays. */
-static int look(struct save_to *t, bool tell, struct cv_error *err)
+static int look_at_guest(struct save_to *t, bool tell, struct cv_error *err)
 {
     struct cv_error why = CV_ERROR_INIT;
     int n = cv_save_still(&t->save, &why);
@@ -60,7 +60,7 @@ static int durable_run(void *op, int64_t deadline_ms, struct cv_error *err)
     /* The sync may take long, and so the look is after it. */
     if (t->fd < 0 && cv_output_sync(&t->out, err) < 0)
         return -1;
-    if (look(t, true, err) < 0)
+    if (look_at_guest(t, true, err) < 0)
         return -1;
     if (t->fd >= 0 || cv_output_commit(&t->out, err) == 0)
         return 0;
@@ -72,7 +72,7 @@ static int end_guest(struct save_to *t, int64_t deadline_ms, struct cv_error *er
 {
     struct cv_save *s = &t->save;
 
-    if (look(t, false, err) < 0) {
+    if (look_at_guest(t, false, err) < 0) {
         (void)!cv_save_go_on(s, deadline_ms, NULL);
         return cv_context(err, "the image is complete, but is not to be restored: the guest was not ended");
     }

@@ -64,7 +64,7 @@ static bool read_index(struct cv_jump *j, uint64_t size, struct cv_buf *body)
 }
 
 /* The last record of this type. */
-static bool find(struct cv_jump *j, const struct cv_buf *index, uint32_t type)
+static bool find_record(struct cv_jump *j, const struct cv_buf *index, uint32_t type)
 {
     struct cv_rec_index v;
 
@@ -101,7 +101,7 @@ int cv_jump_to(struct cv_jump *j, int fd, uint32_t type)
 {
     CV_AUTO_BUF body = { 0 };
 
-    return open_index(j, fd, &body) && find(j, &body, type);
+    return open_index(j, fd, &body) && find_record(j, &body, type);
 }
 
 int cv_jump_begin(struct cv_jump *j, int fd)
@@ -111,7 +111,7 @@ int cv_jump_begin(struct cv_jump *j, int fd)
     struct cv_frame f;
     uint64_t check;
 
-    if (!open_index(j, fd, &body) || !find(j, &body, CV_REC_PASS_END) ||
+    if (!open_index(j, fd, &body) || !find_record(j, &body, CV_REC_PASS_END) ||
         !read_record(fd, j->offset, &j->chain, cv_record_rule(CV_REC_PASS_END)->max, &f, &check, &body) ||
         f.type != CV_REC_PASS_END || f.number != j->number ||
         cv_rec_pass_end_decode(&pass, body.data, body.len, NULL) < 0 || !(pass.flags & CV_PASS_LAST))
