@@ -97,6 +97,7 @@ struct cv_config_dm {
     struct cv_strings args; /* further arguments, verbatim */
     unsigned caps;          /* enum cv_cap bits that it owns */
     bool is_default;
+    bool protocol;        /* the program is no QEMU: it speaks docs/emulator-protocol.md */
     bool attach;          /* pid/qmp in place of a program */
     int pid;              /* 0 = whoever listens on qmp */
     const char *qmp;      /* may contain "@{domid}" */

@@ -198,6 +198,16 @@ static int take_msi(const struct pair *p, struct cv_error *err)
     return 0;
 }
 
+static int take_protocol(const struct pair *p, struct cv_error *err)
+{
+    long long v;
+
+    if (number_in(p, 1, 1, &v, err) < 0)
+        return -1;
+    p->e->dm.protocol = true;
+    return 0;
+}
+
 static int take_default(const struct pair *p, struct cv_error *err)
 {
     long long v;
@@ -284,6 +294,7 @@ static const struct {
     { "version", 1u << 7, take_version },
     { "machine", 1u << 8, take_machine },
     { "msi", 1u << 9, take_msi },
+    { "protocol", 1u << 10, take_protocol },
     { "vifs", 0, take_vifs },
     { "disks", 0, take_disks },
     { "caps", 0, take_caps },
@@ -355,6 +366,25 @@ static int read_list_entry(struct cv_config_reader *r, struct cv_dm_entry *e, XL
     return 0;
 }
 
+/* A program that is no QEMU has what its devices are, and nothing of QEMU's. */
+static int check_protocol(struct cv_config_reader *r, const struct cv_dm_entry *e, struct cv_error *err)
+{
+    const struct cv_config_dm *dm = &e->dm;
+    const char *why = NULL;
+
+    if (!dm->protocol)
+        return 0;
+    if (*dm->model == '\0')
+        why = "an emulator that is no QEMU needs its program (model=)";
+    else if (e->named_default || dm->attach)
+        why = "an emulator that is no QEMU is started by convoy, beside the default one, which is a QEMU";
+    else if (dm->device_count == 0 || *e->vifs || *e->disks || dm->caps != 0)
+        why = "an emulator that is no QEMU has devices of its own (device=), and no disks, cards or capabilities";
+    else if (*dm->machine || dm->reserve_mib != 0 || dm->msi != CV_CHOICE_OPEN)
+        why = "an emulator that is no QEMU has no machine, no memory in the guest (reserve) and no msi";
+    return why == NULL ? 0 : entry_fail(r, e, CV_E_INVALID, err, "protocol=1", why);
+}
+
 static int check_entry(struct cv_config_reader *r, const struct cv_dm_entry *e, struct cv_error *err)
 {
     const struct cv_config_dm *dm = &e->dm;
@@ -370,7 +400,7 @@ static int check_entry(struct cv_config_reader *r, const struct cv_dm_entry *e, 
                           "qmp=", "an emulator to attach brings its own devices and can claim none");
     if (dm->attach && dm->msi != CV_CHOICE_OPEN)
         return entry_fail(r, e, CV_E_INVALID, err, "msi=", "how an emulator to attach was started is not ours to say");
-    return 0;
+    return check_protocol(r, e, err);
 }
 
 int cv_config_read_entry(struct cv_config_reader *r, XLU_ConfigList *list, int i, struct cv_dm_entry *e,

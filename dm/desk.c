@@ -113,10 +113,13 @@ static unsigned owner(const struct cv_dm_desk *d, const json_t *args)
 
     for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
         const char *word = json_string_value(json_object_get(args, keys[k]));
-        for (unsigned i = 1; word != NULL && i < d->layout->count; i++)
+        for (unsigned i = 1; word != NULL && i < d->layout->count; i++) {
+            if (!d->set->emus[i].qemu)
+                continue; /* knows no command that names a device */
             for (unsigned n = 0; n < d->layout->dms[i].device_count; n++)
                 if (is_device(&d->layout->dms[i].devices[n], word))
                     return i;
+        }
     }
     return 0;
 }
@@ -148,12 +151,16 @@ static json_t *ask_all(struct cv_dm_desk *d, const char *command, json_t *args, 
 static json_t *ask_lists(struct cv_dm_desk *d, const char *command, json_t *args, int fd)
 {
     struct pass p = { .command = command, .args = args, .fd = fd };
-    json_t *answer = pass_on(d, &p, 0);
+    unsigned qemus = 0; /* others have neither disks nor ports */
 
+    for (unsigned i = 0; i < d->set->count; i++)
+        qemus |= d->set->emus[i].qemu ? 1u << i : 0;
+    json_t *answer = pass_on(d, &p, qemus);
     if (answer == NULL) {
         json_t *all = json_array();
         for (unsigned i = 0; i < d->set->count; i++)
-            json_array_extend(all, p.replies[i]);
+            if (p.replies[i] != NULL)
+                json_array_extend(all, p.replies[i]);
         answer = good(all);
     }
     pass_dispose(&p);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/process.h"
+#include "dm/check.h"
 #include "dm/keeper.h"
 #include "dm/states.h"
 #include "dm/supervisor.h"
@@ -42,6 +43,8 @@ static int complain(const struct cv_error *err)
 static int usage(FILE *f)
 {
     fprintf(f, "usage: convoy-dm --adopt DOMID      take over the emulators of a guest whose convoy-dm has died\n"
+               "       convoy-dm --check-emulator PROGRAM [ARGUMENT...]\n"
+               "                                    does it keep to docs/emulator-protocol.md?\n"
                "       convoy-dm --version\n"
                "       convoy-dm QEMU-ARGUMENT...   (as a toolstack says it: see convoy-dm(8))\n");
     return f == stdout ? 0 : 2;
@@ -137,6 +140,38 @@ static int as_device_model(int argc, char **argv)
     return status;
 }
 
+static void print_point(void *user, const char *point, const struct cv_error *failure)
+{
+    char text[800];
+    unsigned *count = user;
+
+    ++*count;
+    if (failure == NULL)
+        printf("ok      %2u  %s\n", *count, point);
+    else
+        printf("FAILED  %2u  %s: %s\n", *count, point, cv_error_string(failure, text, sizeof text));
+    fflush(stdout); /* a point may take its time */
+}
+
+/* argv: program and arguments, NULL-terminated. */
+static int check_emulator(char **argv)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    unsigned count = 0;
+    char *program = realpath(argv[0], NULL);
+
+    if (program == NULL || access(program, X_OK) < 0) {
+        cv_fail(&err, CV_E_NOT_FOUND, errno, "%s", argv[0]);
+        free(program);
+        return complain(&err);
+    }
+    argv[0] = program;
+    unsigned failed = cv_dm_check((const char *const *)argv, CV_DM_CHECK_MS, print_point, &count);
+    printf("%u points, %u failed\n", count, failed);
+    free(program);
+    return failed == 0 ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2 || strcmp(argv[1], "--help") == 0)
@@ -145,6 +180,8 @@ int main(int argc, char **argv)
         printf("convoy-dm %s\n", CONVOY_VERSION);
         return 0;
     }
+    if (strcmp(argv[1], "--check-emulator") == 0)
+        return argc > 2 ? check_emulator(argv + 2) : usage(stderr);
     if (strcmp(argv[1], "--adopt") != 0)
         return as_device_model(argc, argv);
     char *end;

@@ -303,7 +303,7 @@ static unsigned wanted(const struct cv_layout *l, const struct cv_layout_dm *dm,
     unsigned mask = l->maxvcpus > 1 ? ASK_CPUS : 0;
     bool disk = false, disc = false;
 
-    if (dm->role == CV_DM_ATTACHED || cv_layout_is_backend(dm))
+    if (dm->role == CV_DM_ATTACHED || cv_layout_is_backend(dm) || !cv_layout_is_qemu(dm))
         return 0;
     for (unsigned i = 0; i < dm->device_count; i++) {
         disk = disk || dm->devices[i].kind == CV_DEV_DISK;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "emulators/protocol.h"
 
 struct run {
     struct cv_emuset *set;
@@ -291,5 +292,10 @@ int cv_op_run(struct cv_emuset *set, struct cv_op *op, const struct cv_emu_wait 
 
 enum cv_op_step cv_op_send(struct cv_emu *emu, const char *command, json_t *args, int fd, struct cv_error *err)
 {
+    if (!emu->qemu && !cv_protocol_has(command)) {
+        json_decref(args);
+        cv_fail(err, CV_E_INTERNAL, 0, "%s is not in the emulator protocol", command);
+        return CV_STEP_FAILED;
+    }
     return cv_qmp_send(emu->qmp, command, args, fd, err) < 0 ? CV_STEP_FAILED : CV_STEP_SENT;
 }

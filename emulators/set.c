@@ -29,6 +29,7 @@ int cv_emuset_init(struct cv_emuset *set, const struct cv_layout *l, unsigned do
                                 .wanted = l->dms[i].version,
                                 .wanted_prefix = l->dms[i].wanted_version,
                                 .foreign = l->dms[i].role == CV_DM_ATTACHED,
+                                .qemu = cv_layout_is_qemu(&l->dms[i]),
                                 .pidfd = -1,
                                 .state_fd = -1,
                                 .log_fd = -1 };

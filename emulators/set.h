@@ -23,6 +23,7 @@ struct cv_emu {
     pid_t pid;        /* 0 = unknown */
     int pidfd;        /* -1 = unknown; readable when the process has ended */
     bool child;       /* started by us: reaped by us */
+    bool qemu;        /* else it knows the commands of protocol.h only */
     bool foreign;     /* attached: somebody else's process; asked to quit, never killed */
     char qmp_path[108];
     char xl_path[108];                  /* default emulator: the second socket, for xl; of one that libxl started:

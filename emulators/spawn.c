@@ -235,7 +235,7 @@ static int prepare(struct start *s, const struct cv_layout_dm *dm, struct cv_pro
         if (cv_emu_rules_user(s->opt->rules, s->set->domid, dm->dmid, user, sizeof user, err) < 0)
             return -1;
         c.run_as = user;
-        c.sandbox = has_seccomp(dm->model);
+        c.sandbox = cv_layout_is_qemu(dm) && has_seccomp(dm->model);
         p->no_new_privs = true;
     }
     if (give_taps(s, dm, p, &c, pool, err) < 0 || give_disks(s, dm, p, &c, err) < 0 ||
@@ -293,6 +293,30 @@ static int learn_pid(struct cv_emuset *set, struct cv_emu *emu, struct cv_error 
     return emu->pid != 0 ? 0 : cv_emuset_attach(set, emu->dmid, peer.pid, strdupa(emu->qmp_path), err);
 }
 
+/* Restricting itself is the program's doing (it opens what needs rights first); that it was done is looked at. */
+static int check_user(const struct start *s, const struct cv_layout_dm *dm, struct cv_error *err)
+{
+    char path[40], user[32], line[128];
+    unsigned real = 0, effective = 0, saved = 0, wanted;
+
+    if (dm->role != CV_DM_SECONDARY)
+        return 0;
+    if (cv_emu_rules_user(s->opt->rules, s->set->domid, dm->dmid, user, sizeof user, err) < 0)
+        return -1;
+    if (sscanf(user, "%u:", &wanted) != 1)
+        return 0; /* as root, which the rules allow */
+    snprintf(path, sizeof path, "/proc/%d/status", (int)s->set->emus[dm->dmid].pid);
+    FILE *f = fopen(path, "re");
+    bool found = false;
+    while (f != NULL && !found && fgets(line, sizeof line, f) != NULL)
+        found = sscanf(line, "Uid: %u %u %u", &real, &effective, &saved) == 3;
+    if (f != NULL)
+        fclose(f);
+    if (found && real == wanted && effective == wanted && saved == wanted)
+        return 0;
+    return cv_fail(err, CV_E_EMULATOR, 0, "it was told to run as user %u (-runas %s) and does not", wanted, user);
+}
+
 /* ---- all of them ---- */
 
 static int start_all(struct start *s, struct cv_error *err)
@@ -319,6 +343,9 @@ static int let_in(struct start *s, struct cv_error *err)
         return -1;
     for (unsigned i = 1; i < s->set->count; i++)
         if (s->l->dms[i].role == CV_DM_ATTACHED && learn_pid(s->set, &s->set->emus[i], err) < 0)
+            return cv_context(err, "emulator %u '%s'", i, s->l->dms[i].name);
+    for (unsigned i = 1; i < s->set->count; i++)
+        if (check_user(s, &s->l->dms[i], err) < 0)
             return cv_context(err, "emulator %u '%s'", i, s->l->dms[i].name);
     /* a gate that does not open belongs to a process that died: connect says how */
     int gate = open_gate(s, err);

@@ -78,12 +78,13 @@ static enum cv_op_step survey_step(struct cv_op *op, struct cv_emu *emu, unsigne
 
     if (cv_layout_is_backend(&s->l->dms[emu->dmid]))
         return CV_STEP_DONE; /* it has neither */
+    step += !emu->qemu;      /* no memory in the guest: nothing to ask for */
     if (step == 0)
         return cv_op_send(emu, "human-monitor-command", json_pack("{s:s}", "command-line", "info ramblock"), -1, err);
+    if (step == 1 && emu->qemu && cv_answer_blocks(emu->qmp->reply, take_block, &blocks, err) < 0)
+        return CV_STEP_FAILED;
     if (step == 1)
-        return cv_answer_blocks(emu->qmp->reply, take_block, &blocks, err) < 0
-                   ? CV_STEP_FAILED
-                   : cv_op_send(emu, "query-pci", NULL, -1, err);
+        return cv_op_send(emu, "query-pci", NULL, -1, err);
     return take_functions(s, emu, err) < 0 ? CV_STEP_FAILED : CV_STEP_DONE;
 }
 
@@ -155,6 +156,8 @@ static enum cv_op_step tty_step(struct cv_op *op, struct cv_emu *emu, unsigned s
     size_t i;
     const json_t *dev;
 
+    if (!emu->qemu)
+        return CV_STEP_DONE;
     if (step == 0)
         return cv_op_send(emu, "query-chardev", NULL, -1, err);
     json_array_foreach(emu->qmp->reply, i, dev)

@@ -213,6 +213,24 @@ static void decide_backend(struct cv_decide *d, struct cv_layout_dm *dm)
     cv_decide_pair(d, dm, "-machine", dm->machine);
 }
 
+/* ---- a program that is no QEMU ------------------------------------------------------------------------------------
+ */
+
+/* docs/emulator-protocol.md 2, in its order.  Its devices are arguments as QEMU's: the place on the bus is ours. */
+static void decide_protocol(struct cv_decide *d, struct cv_layout_dm *dm)
+{
+    dm->machine = CV_MACHINE_PROTOCOL;
+    cv_decide_arg(d, dm, "%s", dm->model);
+    cv_decide_pair(d, dm, "-xen-domid", "@{domid}");
+    cv_decide_arg(d, dm, "-S");
+    cv_decide_pair(d, dm, "-chardev", "socket,id=convoy,fd=@{qmp-fd},server=on,wait=off");
+    cv_decide_pair(d, dm, "-mon", "chardev=convoy,mode=control");
+    cv_decide_pair(d, dm, "-name", d->c->name);
+    cv_decide_arg(d, dm, "-smp");
+    cv_decide_arg(d, dm, "%u", d->c->maxvcpus);
+    cv_decide_raw(d, dm);
+}
+
 static void decide_emulator(struct cv_decide *d, unsigned dmid)
 {
     const struct cv_config_dm *from = &d->c->dms[dmid];
@@ -234,6 +252,12 @@ static void decide_emulator(struct cv_decide *d, unsigned dmid)
     }
     if (d->c->pvh) {
         decide_backend(d, dm);
+        return;
+    }
+    if (from->protocol) {
+        decide_protocol(d, dm);
+        for (size_t i = 0; i < from->args.count; i++)
+            cv_decide_arg(d, dm, "%s", from->args.items[i]);
         return;
     }
     decide_start(d, dm);
@@ -266,7 +290,7 @@ static uint64_t window_kib(const struct cv_decide *d, const struct cv_layout_dm 
 {
     uint64_t kib = MIB, raw = 0;
 
-    if (cv_layout_is_backend(dm))
+    if (cv_layout_is_backend(dm) || !cv_layout_is_qemu(dm))
         return 0;
     for (unsigned i = 0; i < dm->device_count; i++) {
         const struct cv_layout_device *dev = &dm->devices[i];
@@ -311,7 +335,7 @@ static void decide_windows(struct cv_decide *d)
         dm->window_pages = bytes >> 12;
         l->extra_pages += dm->window_pages;
         m += bytes;
-        if (dm->role != CV_DM_ATTACHED) {
+        if (dm->role != CV_DM_ATTACHED && cv_layout_is_qemu(dm)) {
             cv_decide_arg(d, dm, "-m");
             cv_decide_arg(d, dm, "%llu", (unsigned long long)(dm->m_kib / MIB));
         }

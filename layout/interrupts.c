@@ -69,6 +69,8 @@ static const char *value_of(const struct cv_strings *argv, const char *option)
 
 bool cv_layout_offers_msi(const struct cv_layout_dm *dm)
 {
+    if (!cv_layout_is_qemu(dm))
+        return false; /* its own business: docs/emulator-protocol.md 6 */
     const char *cpu = value_of(&dm->argv, "-cpu"), *smp = value_of(&dm->argv, "-smp");
 
     /* With a second CPU QEMU makes an APIC whatever the CPU's model says. */

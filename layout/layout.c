@@ -49,6 +49,8 @@ const struct cv_layout_device *cv_layout_device_at(const struct cv_layout_dm *dm
 
 bool cv_layout_is_backend(const struct cv_layout_dm *dm) { return strcmp(dm->machine, CV_MACHINE_BACKEND) == 0; }
 
+bool cv_layout_is_qemu(const struct cv_layout_dm *dm) { return strcmp(dm->machine, CV_MACHINE_PROTOCOL) != 0; }
+
 int cv_layout_check_type(const struct cv_layout *l, bool pvh, struct cv_error *err)
 {
     if (!pvh && l->count > 0 && !cv_layout_is_backend(&l->dms[0]))
@@ -174,6 +176,8 @@ static int check_one(const struct cv_layout *l, unsigned i, struct cv_error *err
                 dm->argv.items[0]);
     else if (cv_layout_is_backend(dm) && (l->count != 1 || dm->device_count != 0 || dm->window_pages != 0))
         cv_fail(err, CV_E_INVALID, 0, "is of machine " CV_MACHINE_BACKEND ", which has no devices and stands alone");
+    else if (!cv_layout_is_qemu(dm) && (dm->role != CV_DM_SECONDARY || dm->caps != 0 || dm->window_pages != 0))
+        cv_fail(err, CV_E_INVALID, 0, "is of machine " CV_MACHINE_PROTOCOL ": a secondary that has PCI devices only");
     else
         return check_devices(dm, dm, err);
     return cv_context(err, "layout: emulator %u '%s'", i, dm->name);

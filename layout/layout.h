@@ -139,6 +139,10 @@ bool cv_layout_may_unplug(const struct cv_layout_dm *dm, const struct cv_layout_
  * ioreq server.  It is its guest's default emulator in all else. */
 #define CV_MACHINE_BACKEND "xenpv"
 bool cv_layout_is_backend(const struct cv_layout_dm *dm);
+/* The machine of a secondary whose program is no QEMU: it speaks docs/emulator-protocol.md, version 1.  It has PCI
+ * devices and nothing else: no memory in the guest, no window. */
+#define CV_MACHINE_PROTOCOL "emulator-protocol-1"
+bool cv_layout_is_qemu(const struct cv_layout_dm *dm);
 /* Is it a layout that this type of guest can have?  CV_E_INVALID. */
 int cv_layout_check_type(const struct cv_layout *l, bool pvh, struct cv_error *err) CV_CHECKED;
 /* "00:06.0"; buf of 12 bytes.  Returns buf. */

@@ -313,6 +313,8 @@ static json_t *execute(struct fake *f, const char *command, const json_t *args, 
         f->status = strcmp(f->status, "running") == 0 ? "paused" : f->status;
     else if (IS("cont"))
         f->status = "running";
+    else if (IS("xen-set-global-dirty-log") && !json_is_boolean(json_object_get(args, "enable")))
+        return refuse("Invalid parameter type for 'enable', expected: boolean", why, len);
     else if (IS("xen-set-global-dirty-log"))
         set_dirty_log(f, json_is_true(json_object_get(args, "enable")));
     else if (IS("add-fd"))
@@ -321,6 +323,8 @@ static json_t *execute(struct fake *f, const char *command, const json_t *args, 
         return do_remove_fd(f, args, why, len);
     else if (IS("xen-save-devices-state"))
         return do_save(f, args, why, len);
+    else if (IS("getfd") && f->received_fd < 0)
+        return refuse("No file descriptor supplied via SCM_RIGHTS", why, len);
     else if (IS("getfd")) {
         f->named_fd = f->received_fd;
         f->received_fd = -1;

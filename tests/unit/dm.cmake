@@ -12,3 +12,12 @@ if(CHECK_FOUND)
     "FAKE_QEMU=$<TARGET_FILE_DIR:test_dm_life>/fake-qemu")
   add_dependencies(test_dm_life fake-qemu)
 endif()
+if(TARGET checksum-emulator)
+  convoy_test(test_check_emulator SOURCES "${PROJECT_SOURCE_DIR}/tests/unit/test_check_emulator.c"
+    "${PROJECT_SOURCE_DIR}/examples/emulator/checksum.c" LINKS convoy_dm PkgConfig::JANSSON LABELS full TIMEOUT 600)
+  if(CHECK_FOUND)
+    set_tests_properties(test_check_emulator PROPERTIES ENVIRONMENT
+      "FAKE_QEMU=$<TARGET_FILE_DIR:test_check_emulator>/fake-qemu;EXAMPLE_EMULATOR=$<TARGET_FILE:checksum-emulator>")
+    add_dependencies(test_check_emulator fake-qemu checksum-emulator)
+  endif()
+endif()
