@@ -18,13 +18,14 @@
 
 #include "work.h"
 
-enum { MAX_EXTRAS = 8, A_SECOND = 1 };
+enum { MAX_EXTRAS = 8, A_SECOND = 1, CHECKSUMS_A_SECOND = 10 };
 
 static struct extra {
     struct progress progress;
     pthread_t thread;
     int fd;
     volatile uint32_t *registers; /* edu */
+    bool checksum;
 } extras[MAX_EXTRAS];
 static int extra_count;
 
@@ -67,13 +68,15 @@ static void *extra_worker(void *arg)
 
     for (;;) {
         begin(&x->progress);
-        if (x->registers != NULL)
+        if (x->checksum)
+            checksum_ask();
+        else if (x->registers != NULL)
             edu_ask(x);
         else
             usb_ask(x);
         end(&x->progress);
         atomic_fetch_add(&x->progress.done, 1);
-        pace(A_SECOND, &paced);
+        pace(x->checksum ? CHECKSUMS_A_SECOND : A_SECOND, &paced);
     }
     return NULL;
 }
@@ -93,6 +96,15 @@ static void start(const char *name, const char *path)
     if (strcmp(name, "edu") == 0) {
         x->registers = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, x->fd, 0);
         if (x->registers == MAP_FAILED) {
+            fail("%s: %s", name, strerror(errno));
+            return;
+        }
+    }
+    if (strcmp(name, "checksum") == 0) {
+        char folder[128];
+        snprintf(folder, sizeof folder, "%.*s", (int)(strlen(path) - strlen("resource0")), path);
+        x->checksum = checksum_open(folder, x->fd);
+        if (!x->checksum) {
             fail("%s: %s", name, strerror(errno));
             return;
         }
@@ -130,7 +142,8 @@ static void usb_start(void)
     }
 }
 
-static void edu_start(void)
+/* The PCI function of this device id (as sysfs writes it), by its first BAR. */
+static void pci_start(const char *name, const char *id)
 {
     glob_t g;
     char path[128];
@@ -139,12 +152,12 @@ static void edu_start(void)
         return;
     for (size_t i = 0; i < g.gl_pathc; i++) {
         size_t folder = strlen(g.gl_pathv[i]) - strlen("device");
-        if (!says(g.gl_pathv[i], "0x11e8"))
+        if (!says(g.gl_pathv[i], id))
             continue;
         snprintf(path, sizeof path, "%.*senable", (int)folder, g.gl_pathv[i]);
         write_file(path, "1");
         snprintf(path, sizeof path, "%.*sresource0", (int)folder, g.gl_pathv[i]);
-        start("edu", path);
+        start(name, path);
     }
     globfree(&g);
 }
@@ -157,7 +170,9 @@ void extras_start(void)
     for (char *w = strtok_r(what, ",", &save); w != NULL; w = strtok_r(NULL, ",", &save)) {
         int before = extra_count;
         if (strcmp(w, "edu") == 0)
-            edu_start();
+            pci_start("edu", "0x11e8");
+        else if (strcmp(w, "checksum") == 0)
+            pci_start("checksum", "0x7375");
         else if (strcmp(w, "usb") == 0)
             usb_start();
         if (extra_count == before)

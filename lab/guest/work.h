@@ -74,6 +74,10 @@ void extras_start(void);
 void extras_check(void);
 void extras_report(void);
 
+/* One of them: checksum.c. */
+bool checksum_open(const char *folder, int fd);
+void checksum_ask(void);
+
 /* Waits for the devices that the parameters name, and starts their workers. */
 void find_devices(void);
 /* Loads every module of a folder, in the order of their names. */

@@ -6,7 +6,7 @@
 GUEST_MODULES=(virtio_pci virtio_blk virtio_net e1000 e1000e vmxnet3 8139cp ata_piix ahci sd_mod nvme)
 GUEST_MODULES_PV=(xen-blkfront xen-netfront)
 GUEST_MODULES_EXTRA=(xhci_pci)
-GUEST_SOURCES=(guest.c parameters.c work.c devices.c ram.c disk.c nic.c extra.c)
+GUEST_SOURCES=(guest.c parameters.c work.c devices.c ram.c disk.c nic.c extra.c checksum.c)
 GUEST_CFLAGS=(-std=gnu17 -O2 -static -pthread -Wall -Wextra -Wshadow -Wmissing-prototypes -Wformat=2)
 
 # As small as can be: QEMU hands kernel and initramfs to a Xen guest byte by byte, some 2 s per MB.
