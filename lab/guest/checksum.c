@@ -60,15 +60,11 @@ static void set(unsigned low, uint64_t address)
     device[low + 1] = (uint32_t)(address >> 32);
 }
 
-void checksum_ask(void)
+/* Suspended between its first line and its last, the device is no bus master any more and does nothing: status 1. */
+static bool ask(uint32_t len)
 {
-    uint32_t len = 200 + count * 37 % 1800;
     uint64_t from, to;
 
-    if (count > 0)
-        compare("before");
-    for (uint32_t i = 0; i < len; i++)
-        source[i] = (uint8_t)(i * 31 + count * 7 + (i >> 3));
     if (!set_master())
         fail("checksum device: configuration space");
     do { /* a page may move at any time; then the device has read somebody else's */
@@ -76,13 +72,29 @@ void checksum_ask(void)
         to = physical(record);
         if (from == 0 || to == 0) {
             fail("checksum device: where its pages lie is not to be known");
-            return;
+            return false;
         }
         set(FROM_LOW, from);
         set(TO_LOW, to);
         device[LENGTH] = len;
     } while (from != physical(source) || to != physical(record));
     device[COMMAND] = 1;
+    return true;
+}
+
+void checksum_ask(void)
+{
+    uint32_t len = 200 + count * 37 % 1800;
+    unsigned tries = 0;
+
+    if (count > 0)
+        compare("before");
+    for (uint32_t i = 0; i < len; i++)
+        source[i] = (uint8_t)(i * 31 + count * 7 + (i >> 3));
+    do {
+        if (!ask(len))
+            return;
+    } while (device[STATUS] == 1 && tries++ < 3);
     if (device[STATUS] != 0)
         fail("checksum device: status %u", (unsigned)device[STATUS]);
     for (uint32_t i = 0; i < len; i++)
