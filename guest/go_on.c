@@ -77,7 +77,9 @@ int cv_guest_go_on(struct cv_guest *g, int64_t deadline_ms, struct cv_error *err
         cv_log(g->sink, CV_LOG_WARN, "%s", e.text);
     if (w.mask != 0 && take_disks_and_run(g, w.mask, deadline_ms, err) < 0)
         return -1;
-    return g->host->ops->resume(g->host, g->domid, err);
+    if (g->host->ops->resume(g->host, g->domid, err) < 0)
+        return -1;
+    return cv_guest_release(g, err);
 }
 
 int cv_guest_open_living(struct cv_guest *g, struct cv_host *host, uint32_t domid, int64_t deadline_ms,
@@ -145,12 +147,14 @@ static int take_a_pause_back(struct cv_host *host, const struct cv_domain_info *
 int cv_guest_unpause(struct cv_host *host, const struct cv_domain_info *d, bool *ran_out, struct cv_sink *sink,
                      struct cv_error *err)
 {
+    bool held = false;
     char path[96];
     struct cv_guest g;
 
-    if (cv_guest_may_touch(host, CV_GATE_GO_ON, d, "unpause", sink, err) < 0 || refuse_ended(d, err) < 0)
+    if (cv_guest_may_touch(host, CV_GATE_GO_ON, d, "unpause", sink, err) < 0 || refuse_ended(d, err) < 0 ||
+        cv_guest_is_held(host, d->domid, &held, err) < 0)
         return -1;
-    if (!d->shutdown)
+    if (!d->shutdown && !held)
         return take_a_pause_back(host, d, ran_out, err);
     if (cv_guest_open_living(&g, host, d->domid, cv_after_ms(UNPAUSE_MS), sink, err) < 0)
         return -1;
@@ -159,5 +163,9 @@ int cv_guest_unpause(struct cv_host *host, const struct cv_domain_info *d, bool 
     snprintf(path, sizeof path, CV_GUEST_GO_ON, d->domid);
     if (rc == 0)
         rc = host->ops->xs_remove(host, path, err);
-    return rc == 0 && d->paused ? host->ops->unpause(host, d->domid, err) : rc;
+    /* Paused by a person, too? */
+    struct cv_domain_info now;
+    if (rc == 0 && d->paused)
+        rc = host->ops->info(host, d->domid, &now, err);
+    return rc == 0 && d->paused && now.paused ? host->ops->unpause(host, d->domid, err) : rc;
 }

@@ -30,6 +30,8 @@
 #define CV_GUEST_LATE_MS 30000
 /* The guest stands still because an emulator did not answer when it was to go on: its monitor keeps trying. */
 #define CV_GUEST_GO_ON "/local/domain/0/dms/%u/go-on"
+/* The guest is paused by whoever has stopped its emulators, once, beside the pauses that it may have from others. */
+#define CV_GUEST_HELD "/local/domain/%u/convoy-held"
 #define CV_GUEST_CONFIG_MAX (64 * 1024)
 
 /* { 0 } is the empty guest; cv_guest_dispose is safe on it and twice. */
@@ -128,9 +130,15 @@ int cv_guest_check_name(const char *name, struct cv_error *err) CV_CHECKED;
 /* CV_E_BUSY: another domain has the name. */
 int cv_guest_check_unique(const struct cv_guest *g, struct cv_error *err) CV_CHECKED;
 
-/* A guest that was stopped goes on: emulators take their disks back and run, dirty logs off, guest resumed.  An
- * emulator that has died is named and passed over: it would be missing without us, too.  Connected already. -1: an
- * emulator that lives did not answer; the guest stands still, and this may be called again. */
+/* Before the emulators of a suspended guest are stopped: it does not run, whoever resumes it. */
+int cv_guest_hold(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
+int cv_guest_is_held(struct cv_host *host, uint32_t domid, bool *held_out, struct cv_error *err) CV_CHECKED;
+/* Takes cv_guest_hold back, whoever it was that held it; of one that is not held: nothing. */
+int cv_guest_release(struct cv_guest *g, struct cv_error *err) CV_CHECKED;
+
+/* A guest that was stopped goes on: emulators take their disks back and run, dirty logs off, guest resumed and
+ * released.  An emulator that has died is named and passed over: it would be missing without us, too.  Connected
+ * already. -1: an emulator that lives did not answer; the guest stands still, and this may be called again. */
 int cv_guest_go_on(struct cv_guest *g, int64_t deadline_ms, struct cv_error *err) CV_CHECKED;
 /* cv_guest_open_domain, and connected to every emulator that lives. */
 int cv_guest_open_living(struct cv_guest *g, struct cv_host *host, uint32_t domid, int64_t deadline_ms,

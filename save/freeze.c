@@ -193,8 +193,8 @@ static const struct cv_step quiesce_steps[] = {
     { "connect", cv_save_connect, cv_save_connect_undo, 60 * 1000, false },
     { "preflight", preflight_run, NULL, 60 * 1000, false },
     { "suspend", cv_save_suspend, cv_save_suspend_undo, CV_NEVER, false },
+    { "hold", cv_save_hold, cv_save_hold_undo, CV_NEVER, false },
     { "stop", cv_save_stop, cv_save_stop_undo, 60 * 1000, false },
-    { "still", cv_save_note_still, NULL, CV_NEVER, false },
     { "freeze", cv_save_freeze, NULL, CV_NEVER, false },
     { "go-on", go_on_run, NULL, GO_ON_MS, true },
 };

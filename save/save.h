@@ -111,7 +111,7 @@ struct cv_save {
     struct cv_hook_result hook; /* what the command printed, from "freeze" on */
     int64_t frozen_at;          /* seconds since 1970 when it began */
     struct cv_save_report report;
-    uint64_t ran_ns; /* what its vcpus had used in "still" */
+    uint64_t ran_ns; /* what its vcpus had used in "hold" */
     int64_t down_since_ns;
     int64_t start_ns;
     /* the thread of "states-begin"; it has the emulators to itself until "states" joins it */
@@ -121,7 +121,7 @@ struct cv_save {
     struct cv_error states_error;
     struct cv_error between_error;
     /* what there is to undo */
-    bool xen_log, emulator_log, suspend_asked, stop_asked;
+    bool xen_log, emulator_log, suspend_asked, held, stop_asked;
     bool in_background;
     bool left_to_monitor; /* the guest stands still, and its monitor is to change that */
 };
@@ -143,9 +143,11 @@ int cv_save_track_undo(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_passes(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_suspend(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_suspend_undo(void *op, int64_t deadline_ms, struct cv_error *err);
+/* Suspended, it is paused before its emulators are stopped, so that nobody's resume lets it run without them. */
+int cv_save_hold(void *op, int64_t deadline_ms, struct cv_error *err);
+int cv_save_hold_undo(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_stop(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_stop_undo(void *op, int64_t deadline_ms, struct cv_error *err);
-int cv_save_note_still(void *op, int64_t deadline_ms, struct cv_error *err);
 /* opt->at_freeze; nothing without it.  What it has made is its own to take back when it fails. */
 int cv_save_freeze(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_last_pages(void *op, int64_t deadline_ms, struct cv_error *err);
@@ -155,7 +157,7 @@ int cv_save_states_begin(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_states(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_states_undo(void *op, int64_t deadline_ms, struct cv_error *err);
 int cv_save_tail(void *op, int64_t deadline_ms, struct cv_error *err);
-/* For the commit point, one hypercall: 1: it has stood suspended since "still".  0: it is gone, or has ended by itself.
+/* For the commit point, one hypercall: 1: it has stood suspended since "hold".  0: it is gone, or has ended by itself.
  * -1: somebody has let it run, so that the image is of no moment, or nobody knows (CV_E_INTERNAL).  err in both cases.
  */
 int cv_save_still(struct cv_save *s, struct cv_error *err) CV_CHECKED;

@@ -280,7 +280,7 @@ int cv_save_stop_undo(void *op, int64_t deadline_ms, struct cv_error *err)
     struct cv_error e = CV_ERROR_INIT;
     w = undoing(s, deadline_ms);
     if (cv_guest_go_on(&s->g, w.deadline_ms, &e) == 0) {
-        s->suspend_asked = false;
+        s->suspend_asked = s->held = false;
         return 0;
     }
     /* What a guest says to an emulator that stands still goes nowhere, writes to disks among it: rather it says
@@ -394,6 +394,7 @@ int cv_save_go_on(struct cv_save *s, int64_t deadline_ms, struct cv_error *err)
     int rc = cv_save_track_undo(s, deadline_ms, err);
 
     rc |= cv_save_stop_undo(s, deadline_ms, cv_if_first(err, rc));
+    rc |= cv_save_hold_undo(s, deadline_ms, cv_if_first(err, rc));
     rc |= cv_save_suspend_undo(s, deadline_ms, cv_if_first(err, rc));
     rc |= cv_save_connect_undo(s, deadline_ms, cv_if_first(err, rc));
     return rc != 0 ? -1 : 0;

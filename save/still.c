@@ -35,12 +35,26 @@ static int peek(struct cv_save *s, uint64_t *ran_ns_out, struct cv_error *err)
     return 1;
 }
 
-int cv_save_note_still(void *op, int64_t deadline_ms, struct cv_error *err)
+int cv_save_hold(void *op, int64_t deadline_ms, struct cv_error *err)
 {
     struct cv_save *s = op;
 
     (void)deadline_ms;
-    return peek(s, &s->ran_ns, err) <= 0 ? -1 : 0;
+    s->held = true;
+    /* Somebody may have resumed it before it was held; its emulators run yet. */
+    return cv_guest_hold(&s->g, err) < 0 || peek(s, &s->ran_ns, err) <= 0 ? -1 : 0;
+}
+
+int cv_save_hold_undo(void *op, int64_t deadline_ms, struct cv_error *err)
+{
+    struct cv_save *s = op;
+
+    (void)deadline_ms;
+    if (!s->held || s->left_to_monitor)
+        return 0;
+    int rc = cv_guest_release(&s->g, err);
+    s->held = rc != 0;
+    return rc;
 }
 
 int cv_save_still(struct cv_save *s, struct cv_error *err)

@@ -412,6 +412,8 @@ static int resumed_behind(struct cv_host *h, uint32_t domid, struct cv_guest_sta
     struct cv_error e = CV_ERROR_INIT;
     int rc = real_get_state(h, domid, st, err);
 
+    if (unpauses == 1)
+        real_unpause(h, domid, &e);
     h->ops->resume(h, domid, &e);
     if (unpauses == 1) /* and suspended again, as a second toolstack's save does */
         ((struct fake_host *)h)->dom[domid]->suspended = true;

@@ -29,6 +29,20 @@ static int save(struct one_host *w, bool live, enum cv_save_after after, unsigne
     return cv_save_to(&w->host->base, "g", w->image, -1, after, &o, NULL, NULL, err);
 }
 
+/* What was left standing still, paused or not, goes on with what a person would say: convoy unpause. */
+static void lets_go(struct one_host *w, struct fake_domain *d)
+{
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_domain_info info;
+    bool ran = false;
+
+    if (!d->suspended && !d->paused)
+        return;
+    ck_assert_int_eq(w->host->base.ops->info(&w->host->base, d->domid, &info, &err), 0);
+    ck_assert_msg(cv_guest_unpause(&w->host->base, &info, &ran, NULL, &err) == 0, "%s", err.text);
+    ck_assert(!d->suspended && !d->paused);
+}
+
 /* row: bit 0 live, bit 1 the guest goes on, bit 2 the call after the failing one (in the undo) fails too. */
 START_TEST(save_leaves_the_guest_running)
 {
@@ -62,14 +76,14 @@ START_TEST(save_leaves_the_guest_running)
             survived++;
             ck_assert_int_lt(rc, 0);
             ck_assert_int_ne(err.code, CV_OK);
-            ck_assert(d->exists && !d->paused);
+            ck_assert(d->exists && (!d->paused || (_i & 4)));
             /* With a fault in the undo as well, the guest may stand still or the log stay on; nothing else is lost. */
             if (!(_i & 4)) {
                 ck_assert_msg(!d->suspended, "suspended after a fault in %s", w.host->failed_in);
                 ck_assert_msg(!d->logging, "log on after a fault in %s", w.host->failed_in);
                 one_host_emulators_run(&w);
             } else {
-                d->suspended = false;
+                lets_go(&w, d);
                 d->logging = false;
             }
             ck_assert_uint_eq(one_host_leftovers(&w), 0);

@@ -13,6 +13,7 @@
 #include "guest/sweep.h"
 #include "save/save.h"
 
+/* RESUMED_AND_SUSPENDED: unpaused first, or it would not have run in between. */
 enum act { RESUMED, RESUMED_AND_SUSPENDED, DESTROYED };
 
 static struct cv_host_ops hooked;
@@ -30,9 +31,14 @@ static void do_act(struct cv_host *h, uint32_t domid)
         ((struct fake_host *)h)->vanish_at = ((struct fake_host *)h)->calls + 1;
         return;
     }
+    struct fake_domain *d = ((struct fake_host *)h)->dom[domid];
+    if (act == RESUMED_AND_SUSPENDED)
+        ck_assert_int_eq(real->unpause(h, domid, &e), 0);
+    uint64_t ran_ns = d->cpu_time_ns;
     ck_assert_int_eq(real->resume(h, domid, &e), 0);
-    if (act == RESUMED_AND_SUSPENDED) /* as a second toolstack's checkpoint does */
-        ((struct fake_host *)h)->dom[domid]->suspended = true;
+    /* What it would say to its emulators, which stand still, went nowhere. */
+    ck_assert_msg(act != RESUMED || d->cpu_time_ns == ran_ns, "it runs, and its emulators do not");
+    d->suspended = act == RESUMED_AND_SUSPENDED; /* as a second toolstack's checkpoint does */
 }
 
 static int get_state(struct cv_host *h, uint32_t domid, struct cv_guest_state *st, struct cv_error *err)
