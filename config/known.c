@@ -111,7 +111,7 @@ static const struct {
     { "vnuma", "", "Xen cannot save a guest with virtual NUMA", "vcpus, memory and cpus alone give it one node" },
     { "nestedhvm", "0", "nested virtualisation state cannot be saved", "nestedhvm = 0" },
     { "vtpm", "", not_yet, leave_out },
-    { "vfb", "", not_yet, "vnc = 1 shows the emulated card" },
+    { "vfb", "", not_yet, "the guest has a console: xl console" },
     { "vkb", "", not_yet, "usbdevice = \"tablet\" is an emulated pointer" },
     { "vsnd", "", not_yet, "soundhw is an emulated card" },
     { "vdispl", "", not_yet, leave_out },
@@ -229,6 +229,18 @@ static const char *nearest_key(const char *wanted)
 
 /* ---- one key ---- */
 
+static bool is_pvh(XLU_Config *cfg)
+{
+    const char *type;
+
+    return xlu_cfg_get_string(cfg, "type", &type, 1) == 0 && strcmp(type, "pvh") == 0;
+}
+
+static void warn_idle(const struct cv_key *key, const char *why, const char *source, struct cv_findings *found)
+{
+    cv_findings_warn(found, key->name, "%s:%u: %s: has no effect: %s", source, key->line, key->name, why);
+}
+
 static void warn_unknown(const struct cv_key *key, const char *source, struct cv_findings *found)
 {
     const char *like = nearest_key(key->name);
@@ -255,14 +267,17 @@ static void check_key(const struct cv_key *key, XLU_Config *cfg, const char *sou
         if (strcmp(key->name, idle[i].name) != 0)
             continue;
         if (idle[i].text != NULL && !is_off(cfg, key->name, idle[i].off))
-            cv_findings_warn(found, key->name, "%s:%u: %s: has no effect: %s", source, key->line, key->name,
-                             idle[i].text);
+            warn_idle(key, idle[i].text, source, found);
         return;
     }
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         if (strcmp(key->name, refused[i].name) != 0)
             continue;
-        if (!is_off(cfg, key->name, refused[i].off))
+        if (is_off(cfg, key->name, refused[i].off))
+            return;
+        if (strcmp(key->name, "vfb") == 0 && !is_pvh(cfg))
+            warn_idle(key, "xl gives it to other guests only: vnc = 1 shows the emulated card", source, found);
+        else
             refuse(key, i, source, found);
         return;
     }

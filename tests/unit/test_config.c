@@ -382,6 +382,7 @@ static const struct {
                                            "(as by xl): did you mean vcpus?" } },
     { "arch='x86_64'\naudio=1\n", { "x.cfg:4: arch: unknown key, ignored (as by xl)", "x.cfg:5: audio: unknown key" } },
     { "memory=512\n", { "x.cfg:4: memory: assigned on line 3 already; this later value counts" } },
+    { "vfb=['type=vnc,keymap=fr']\n", { "x.cfg:4: vfb: has no effect: xl gives it to other guests only" } },
     { "altp2m='mixed'\n", { "x.cfg:4: altp2m: has no effect: " } },
     { "kernel='/usr/lib/xen/boot/hvmloader'\n", { "x.cfg:4: kernel: has no effect, as under xl: hvmloader" } },
     { "vncpasswd='123456789'\n",
