@@ -280,6 +280,12 @@ static enum cv_effect look_at_guest(void *user, const struct cv_journal_record *
     return n > 0 ? CV_EFFECT_DONE : n == 0 ? CV_EFFECT_GONE : CV_EFFECT_FAILED;
 }
 
+/* Held since its last page was read, it has not run for all that somebody has resumed it. */
+static bool never_ran(const struct cv_save *s, const struct cv_domain_info *d)
+{
+    return s->held && d->paused && d->cpu_time_ns == s->ran_ns;
+}
+
 /* Killed, not asked: they gave their disks away, so there is nothing that they could still write. */
 static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, int64_t deadline_ms,
                               struct cv_error *err)
@@ -292,7 +298,7 @@ static enum cv_effect destroy(void *user, const struct cv_journal_record *rec, i
 
     (void)rec, (void)deadline_ms;
     cv_save_states_undo(&s->save, deadline_ms, err);
-    if (g->domid != 0 && g->host->ops->info(g->host, g->domid, &d, &e) == 0 &&
+    if (g->domid != 0 && g->host->ops->info(g->host, g->domid, &d, &e) == 0 && !never_ran(&s->save, &d) &&
         cv_effect_handed_over(g->host, &d, s->sink, err) < 0)
         return CV_EFFECT_FAILED;
     if (cv_guest_kill_emulators(g, err) < 0)

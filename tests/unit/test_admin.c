@@ -447,6 +447,33 @@ START_TEST(a_guest_that_was_resumed_is_not_handed_over)
 }
 END_TEST
 
+static int resumed_at_the_source(struct cv_host *h, uint32_t domid, struct cv_error *err)
+{
+    struct fake_domain *d = guest_of(&w.src);
+    struct cv_error e = CV_ERROR_INIT;
+
+    if (d != NULL && d->suspended)
+        ck_assert_int_eq(w.src.host->base.ops->resume(&w.src.host->base, d->domid, &e), 0);
+    return real_unpause(h, domid, err);
+}
+
+/* Held, it has not run for all that, and is ended as if nothing had been. */
+START_TEST(a_guest_that_was_resumed_behind_its_hand_over_never_ran)
+{
+    struct cv_migrate_result r;
+    struct cv_error err = CV_ERROR_INIT;
+
+    world_begin(&w);
+    make_guest(&w.src, NULL);
+    hook(&w.dst);
+    hooked.unpause = resumed_at_the_source;
+    ck_assert_msg(migrate(&w, true, &r, &err) == 0, "%s", err.text);
+    ck_assert_ptr_null(guest_of(&w.src));
+    ck_assert(one_runs(&w, true));
+    world_end(&w);
+}
+END_TEST
+
 /* ---- one question for every verb ---- */
 
 #define YES 1
@@ -553,6 +580,7 @@ int main(void)
     tcase_add_test(t, an_unpause_that_fails_is_looked_at);
     tcase_add_test(t, the_same_guest_made_there_meanwhile_is_seen);
     tcase_add_loop_test(t, a_guest_that_was_resumed_is_not_handed_over, 0, 3);
+    tcase_add_test(t, a_guest_that_was_resumed_behind_its_hand_over_never_ran);
     tcase_add_loop_test(t, who_may_do_what, 0, 7);
     tcase_add_loop_test(t, a_late_suspension_is_expected_for_a_while, 0, 2);
     suite_add_tcase(s, t);
