@@ -248,11 +248,13 @@ int xen_resume(struct cv_host *h, uint32_t domid, struct cv_error *err)
 
     if (xen_info(h, domid, &d, err) < 0)
         return -1;
-    if (!d.shutdown || d.shutdown_reason != CV_SHUTDOWN_SUSPEND)
+    if (d.shutdown && d.shutdown_reason != CV_SHUTDOWN_SUSPEND)
         return 0;
     /* 1: cooperative. The guest's suspend call returns "cancelled" and it keeps its event channels and grants. */
-    if (xc_domain_resume(x->xc, domid, 1) < 0)
+    if (d.shutdown && xc_domain_resume(x->xc, domid, 1) < 0)
         return xen_fail(x, err, "cannot resume domain %u", domid);
+    /* Said of one that runs as well: who has resumed it may not have come so far, and then xenstored would tell nobody
+     * of its next suspension. */
     if (!xs_resume_domain(x->xs, domid))
         return xen_fail(x, err, "cannot tell xenstored that domain %u goes on", domid);
     return 0;
