@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,23 +17,43 @@ struct listing {
     uint32_t only; /* one domain, 0: all */
 };
 
-static char *node(struct cv_host *h, uint32_t domid, unsigned dmid, const char *leaf)
+/* Where a guest's emulators are written down: by convoy itself, by convoy-dm under a toolstack. */
+static const char *const places[][2] = { { "dms", "" }, { "device-model", "/convoy" } };
+
+static char *node(struct cv_host *h, const char *const place[2], uint32_t domid, unsigned dmid, const char *leaf)
 {
     char path[128], *value = NULL;
 
-    snprintf(path, sizeof path, "/local/domain/0/dms/%u/%u/%s", domid, dmid, leaf);
+    snprintf(path, sizeof path, "/local/domain/0/%s/%u%s/%u/%s", place[0], domid, place[1], dmid, leaf);
     return h->ops->xs_read(h, path, &value, NULL) == 0 ? value : NULL;
 }
 
-static json_t *emulator(unsigned dmid, const char *name, const char *role, const char *pid, const char *version,
-                        const char *model)
+/* state: how it died, if its supervisor has said so. */
+static json_t *emulator(unsigned dmid, const char *name, const char *role, const char *pid, const char *state)
 {
     json_t *o = json_object();
+    bool gone = pid != NULL && atoi(pid) > 0 && kill(atoi(pid), 0) < 0 && errno == ESRCH;
 
     json_object_set_new(o, "dmid", json_integer(dmid));
     json_object_set_new(o, "name", api_json_text(name));
     json_object_set_new(o, "role", api_json_text(role ? role : ""));
     json_object_set_new(o, "pid", json_integer(pid ? atoi(pid) : 0));
+    json_object_set_new(o, "state",
+                        api_json_text(state != NULL && strcmp(state, "running") != 0 ? state
+                                      : gone                                         ? "its process has ended"
+                                                                                     : "running"));
+    return o;
+}
+
+static json_t *recorded(struct cv_host *h, const char *const place[2], uint32_t domid, unsigned dmid)
+{
+    CV_AUTO_FREE char *name = node(h, place, domid, dmid, "name"), *role = node(h, place, domid, dmid, "role");
+    CV_AUTO_FREE char *pid = node(h, place, domid, dmid, "pid"), *version = node(h, place, domid, dmid, "version");
+    CV_AUTO_FREE char *model = node(h, place, domid, dmid, "model"), *state = node(h, place, domid, dmid, "state");
+
+    if (name == NULL)
+        return NULL;
+    json_t *o = emulator(dmid, name, role, pid, state);
     json_object_set_new(o, "version", api_json_text(version ? version : ""));
     json_object_set_new(o, "model", api_json_text(model ? model : ""));
     return o;
@@ -39,17 +61,11 @@ static json_t *emulator(unsigned dmid, const char *name, const char *role, const
 
 static json_t *emulators_of(struct cv_host *h, uint32_t domid)
 {
-    json_t *list = json_array();
+    json_t *list = json_array(), *o;
 
-    for (unsigned i = 0; i < CV_DM_MAX; i++) {
-        CV_AUTO_FREE char *name = node(h, domid, i, "name"), *role = node(h, domid, i, "role");
-        CV_AUTO_FREE char *pid = node(h, domid, i, "pid"), *version = node(h, domid, i, "version");
-        CV_AUTO_FREE char *model = node(h, domid, i, "model");
-
-        if (name == NULL)
-            break;
-        json_array_append_new(list, emulator(i, name, role, pid, version, model));
-    }
+    for (size_t k = 0; k < sizeof places / sizeof places[0] && json_array_size(list) == 0; k++)
+        for (unsigned i = 0; i < CV_DM_MAX && (o = recorded(h, places[k], domid, i)) != NULL; i++)
+            json_array_append_new(list, o);
     return list;
 }
 
@@ -62,7 +78,10 @@ static json_t *libxl_emulator(struct cv_host *h, uint32_t domid)
     snprintf(path, sizeof path, "/local/domain/%u/image/device-model-pid", domid);
     if (h->ops->xs_read(h, path, &pid, NULL) < 0 || pid == NULL)
         return NULL;
-    return emulator(0, "libxl", "default", pid, NULL, NULL);
+    json_t *o = emulator(0, "libxl", "default", pid, NULL);
+    json_object_set_new(o, "version", json_string(""));
+    json_object_set_new(o, "model", json_string(""));
+    return o;
 }
 
 static const char *state_of(const struct cv_domain_info *d)

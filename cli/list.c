@@ -22,7 +22,9 @@ static void show(const json_t *guest)
 
     for (size_t i = 0; i < json_array_size(emus); i++) {
         size_t n = strlen(names);
-        snprintf(names + n, sizeof names - n, "%s%s", n ? "," : "", text_of(json_array_get(emus, i), "name"));
+        const json_t *emu = json_array_get(emus, i);
+        bool runs = strcmp(text_of(emu, "state"), "running") == 0;
+        snprintf(names + n, sizeof names - n, "%s%s%s", n ? "," : "", text_of(emu, "name"), runs ? "" : "(died)");
     }
     cv_text_cleaned(text_of(guest, "name"), name, sizeof name);
     cv_text_clean(names);

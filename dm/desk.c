@@ -185,6 +185,39 @@ static json_t *ask_status(struct cv_dm_desk *d, const char *command, json_t *arg
     return answer;
 }
 
+/* The guest has run here and goes on: an emulator that is dead or silent (it has the command, and does it when it
+ * wakes) is no reason to leave it suspended for ever, which is what libxl does with a guest whose "cont" was refused.
+ */
+static bool hinders_nobody(struct cv_dm_desk *d, const struct cv_emu_results *res)
+{
+    for (unsigned i = 0; i < d->set->count; i++) {
+        const struct cv_emu_result *r = &res->emu[i];
+        if (r->state != CV_EMU_DONE && r->state != CV_EMU_DIED && r->state != CV_EMU_TIMED_OUT &&
+            d->set->emus[i].pidfd >= 0)
+            return false;
+    }
+    for (unsigned i = 0; i < d->set->count; i++)
+        if (res->emu[i].state != CV_EMU_DONE)
+            cv_log(d->sink, CV_LOG_WARN, "cont: the guest goes on without emulator %u '%s': %s", i,
+                   d->set->emus[i].name, res->emu[i].err.text);
+    return true;
+}
+
+/* A guest that begins to run here needs all of them: it may go on elsewhere. */
+static json_t *let_run(struct cv_dm_desk *d, const char *command, json_t *args, int fd)
+{
+    struct cv_emu_wait w = { .deadline_ms = cv_after_ms(d->has_run ? CV_DM_CONT_MS : CV_DM_ANSWER_MS) };
+    struct cv_error err = CV_ERROR_INIT;
+    struct cv_emu_results res;
+
+    (void)args;
+    (void)fd;
+    if (cv_emuset_cont(d->set, &w, &res, &err) < 0 && !(d->has_run && hinders_nobody(d, &res)))
+        return failed(d, command, &err);
+    d->has_run = true;
+    return good(NULL);
+}
+
 /* Half of them is worse than none: pages that the others write would be missing. */
 static json_t *set_dirty_log(struct cv_dm_desk *d, const char *command, json_t *args, int fd)
 {
@@ -340,7 +373,7 @@ static const struct {
 } table[] = {
     { "qmp_capabilities", nothing },
     { "stop", ask_all },
-    { "cont", ask_all },
+    { "cont", let_run },
     { "query-status", ask_status },
     { "query-chardev", ask_lists },
     { "query-block", ask_lists },

@@ -11,12 +11,15 @@
 #define CV_DM_FDSETS_MAX 16
 /* libxl gives up after 10 s; what was not done is to reach it before. */
 #define CV_DM_ANSWER_MS 9000
+/* How long a guest that goes on waits for an emulator that does not answer "cont". */
+#define CV_DM_CONT_MS 3000
 
 struct cv_dm_desk {
     struct cv_emuset *set;          /* borrowed; connected */
     const struct cv_layout *layout; /* borrowed */
     struct cv_sink *sink;           /* borrowed, may be NULL */
     bool quit;                      /* somebody said quit */
+    bool has_run;                   /* "cont" has reached all of them once: the guest has begun to run here */
     /* What came with add-fd, by fdset: a device state may be wanted there. */
     struct {
         long long id;

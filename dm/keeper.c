@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -21,7 +22,9 @@ struct keeper {
     pid_t worker;
     int64_t since_ms;
     unsigned deaths;
-    bool told; /* to end */
+    bool again;         /* the worker is not the first one */
+    int64_t stopped_ms; /* since when it stands still; 0 = it does not */
+    bool told;          /* to end */
 };
 
 static _Noreturn void be_worker(struct keeper *k, pid_t keeper, bool again)
@@ -40,6 +43,8 @@ static bool begin(struct keeper *k, bool again)
 
     fflush(stderr);
     k->since_ms = cv_now_ms();
+    k->again = again;
+    k->stopped_ms = 0;
     k->worker = fork();
     if (k->worker == 0)
         be_worker(k, self, again);
@@ -65,14 +70,20 @@ static void kill_children(void)
 /* The worker has ended.  True: another one has begun. */
 static bool follow(struct keeper *k, int how, int *status_out)
 {
+    char what[40];
+
     *status_out = WIFEXITED(how) ? WEXITSTATUS(how) : 1;
-    if (WIFEXITED(how) || k->told) {
-        if (!WIFEXITED(how) || *status_out == CV_DM_NOTHING_THERE)
+    bool in_vain = k->again && WIFEXITED(how) && *status_out == 1; /* an emulator did not answer it */
+    if ((WIFEXITED(how) && !in_vain) || k->told) {
+        if (!WIFEXITED(how))
+            *status_out = CV_DM_NOTHING_THERE; /* any more */
+        if (*status_out == CV_DM_NOTHING_THERE)
             kill_children();
         return false;
     }
     k->deaths = cv_now_ms() - k->since_ms > LIVED_MS ? 1 : k->deaths + 1;
-    fprintf(stderr, "convoy-dm: error: the supervisor was ended by signal %d%s\n", WTERMSIG(how),
+    snprintf(what, sizeof what, in_vain ? "failed" : "was ended by signal %d", WTERMSIG(how));
+    fprintf(stderr, "convoy-dm: error: the supervisor %s%s\n", what,
             k->deaths > DEATHS_MAX ? ", again and again: convoy-dm --adopt takes its emulators over"
                                    : ": another one takes over");
     return k->deaths <= DEATHS_MAX && begin(k, true);
@@ -84,10 +95,30 @@ static bool reap(struct keeper *k, int *status_out)
     int how;
     pid_t pid;
 
-    while ((pid = waitpid(-1, &how, WNOHANG)) > 0)
-        if (pid == k->worker && !follow(k, how, status_out))
+    while ((pid = waitpid(-1, &how, WNOHANG | WUNTRACED | WCONTINUED)) > 0)
+        if (pid == k->worker && (WIFSTOPPED(how) || WIFCONTINUED(how)))
+            k->stopped_ms = WIFSTOPPED(how) ? cv_now_ms() : 0;
+        else if (pid == k->worker && !follow(k, how, status_out))
             return false;
     return true;
+}
+
+static void look_whether_it_stands(struct keeper *k)
+{
+    if (k->stopped_ms == 0 || cv_now_ms() - k->stopped_ms < CV_DM_STANDS_MS)
+        return;
+    fprintf(stderr, "convoy-dm: error: the supervisor was stopped, and is killed\n");
+    k->stopped_ms = 0;
+    kill(k->worker, SIGKILL);
+}
+
+/* The next signal, or 0 after a while in which the worker stood still. */
+static int next_signal(const struct keeper *k)
+{
+    const struct timespec while_ = { .tv_nsec = 100 * 1000 * 1000 };
+    int sig = k->stopped_ms != 0 ? sigtimedwait(&k->mine, NULL, &while_) : sigwaitinfo(&k->mine, NULL);
+
+    return sig > 0 ? sig : 0;
 }
 
 int cv_dm_keep(int (*work)(void *user, bool again), void *user)
@@ -106,12 +137,15 @@ int cv_dm_keep(int (*work)(void *user, bool again), void *user)
         fprintf(stderr, "convoy-dm: error: cannot make a process\n");
         return 1;
     }
-    while (sigwait(&k.mine, &sig) == 0) {
-        k.told = k.told || sig != SIGCHLD;
-        if (sig != SIGCHLD)
-            kill(k.worker, SIGTERM);
-        else if (!reap(&k, &status))
+    for (;;) {
+        sig = next_signal(&k);
+        if (sig == SIGCHLD && !reap(&k, &status))
             break;
+        if (sig != 0 && sig != SIGCHLD) {
+            k.told = true;
+            kill(k.worker, SIGTERM);
+        }
+        look_whether_it_stands(&k);
     }
     return status;
 }

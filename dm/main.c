@@ -42,9 +42,11 @@ static int complain(const struct cv_error *err)
 
 static int usage(FILE *f)
 {
-    fprintf(f, "usage: convoy-dm --adopt DOMID      take over the emulators of a guest whose convoy-dm has died\n"
+    fprintf(f, "usage: convoy-dm --adopt DOMID [--resume]\n"
+               "           take over the emulators of a guest whose convoy-dm has died (and let it go on, if it is "
+               "suspended)\n"
                "       convoy-dm --check-emulator PROGRAM [ARGUMENT...]\n"
-               "                                    does it keep to docs/emulator-protocol.md?\n"
+               "           does it keep to docs/emulator-protocol.md?\n"
                "       convoy-dm --version\n"
                "       convoy-dm QEMU-ARGUMENT...   (as a toolstack says it: see convoy-dm(8))\n");
     return f == stdout ? 0 : 2;
@@ -84,7 +86,27 @@ struct job {
     struct cv_dm_args *args; /* NULL: take over domid's */
     uint32_t domid;
     int keeper;
+    bool resume;
+    struct cv_dm_doors doors; /* the keeper's: every worker has them */
 };
+
+/* A guest that stands still for a save which nobody will end. */
+static int see_to_suspended(struct cv_dm *dm, const struct job *job, bool again, struct cv_error *err)
+{
+    struct cv_domain_info info;
+
+    if (job->args != NULL || again)
+        return 0; /* the toolstack resumes it */
+    if (job->resume)
+        return cv_dm_resume(dm, err);
+    if (dm->host->ops->info(dm->host, dm->domid, &info, NULL) == 0 && info.shutdown &&
+        info.shutdown_reason == CV_SHUTDOWN_SUSPEND)
+        cv_log(&sink, CV_LOG_WARN,
+               "domain %u is suspended, as a save or a migration that failed may leave it: if it runs nowhere else, "
+               "end this, and convoy-dm --adopt %u --resume lets it go on",
+               dm->domid, dm->domid);
+    return 0;
+}
 
 /* A worker (keeper.h). */
 static int supervise(void *user, bool again)
@@ -99,8 +121,11 @@ static int supervise(void *user, bool again)
         return complain(&err);
     cv_dm_init(&dm, host, &sink, &cancel);
     dm.keeper = job->keeper;
+    dm.doors = job->doors;
     int rc = job->args != NULL && !again ? cv_dm_start(&dm, job->args, &err) : cv_dm_adopt(&dm, job->domid, &err);
     bool none = rc < 0 && again && err.code == CV_E_NOT_FOUND;
+    if (rc == 0 && see_to_suspended(&dm, job, again, &err) < 0)
+        complain(&err); /* its emulators have a supervisor */
     if (rc == 0)
         rc = cv_dm_serve(&dm, &err);
     cv_dm_dispose(&dm);
@@ -109,11 +134,26 @@ static int supervise(void *user, bool again)
     return none ? CV_DM_NOTHING_THERE : status;
 }
 
-static int keep(struct cv_dm_args *a, uint32_t domid)
+static int keep(struct cv_dm_args *a, uint32_t domid, bool resume)
 {
-    struct job job = { .args = a, .domid = domid, .keeper = (int)getpid() };
+    struct job job = { .args = a, .domid = domid, .keeper = (int)getpid(), .resume = resume };
+    struct cv_error err = CV_ERROR_INIT;
 
-    return cv_dm_keep(supervise, &job);
+    cv_dm_doors_init(&job.doors);
+    if (a != NULL && (cv_dm_doors_lock(&job.doors, NULL, domid, &err) < 0 ||
+                      cv_dm_doors_open(&job.doors, NULL, domid, a, &err) < 0)) {
+        cv_dm_doors_remove(&job.doors, NULL, domid);
+        return complain(&err);
+    }
+    int status = cv_dm_keep(supervise, &job);
+    if (status != CV_DM_NOTHING_THERE) {
+        cv_dm_doors_close(&job.doors);
+        return status;
+    }
+    if (a != NULL) /* we have the lock: these names are ours */
+        cv_dm_doors_forget_emulators(NULL, domid);
+    cv_dm_doors_remove(&job.doors, NULL, domid);
+    return 1;
 }
 
 /* Which of the three ways a command line goes. */
@@ -133,7 +173,7 @@ static int as_device_model(int argc, char **argv)
     if (rc < 0)
         status = complain(&err);
     else if (guest && a.incoming_at != 0 ? kind == CV_DM_STATES_OURS : guest && a.list.count > 0)
-        status = keep(&a, a.domid);
+        status = keep(&a, a.domid, false);
     else
         status = become_qemu(&a);
     cv_dm_args_dispose(&a);
@@ -185,8 +225,9 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--adopt") != 0)
         return as_device_model(argc, argv);
     char *end;
-    unsigned long domid = argc == 3 ? strtoul(argv[2], &end, 10) : 0;
+    bool resume = argc == 4 && strcmp(argv[3], "--resume") == 0;
+    unsigned long domid = argc == 3 || resume ? strtoul(argv[2], &end, 10) : 0;
     if (domid == 0 || domid > 0x7ff0 || *end != '\0')
         return usage(stderr);
-    return keep(NULL, (uint32_t)domid);
+    return keep(NULL, (uint32_t)domid, resume);
 }

@@ -106,7 +106,8 @@ int cv_dm_nodes_write(struct cv_dm *dm, struct cv_error *err)
         const struct cv_emu *emu = &dm->set.emus[i];
         snprintf(text, sizeof text, "%d", (int)emu->pid);
         if (put(dm, err, dm->layout.dms[i].name, "%u/name", i) < 0 || put(dm, err, text, "%u/pid", i) < 0 ||
-            put(dm, err, emu->qmp_path, "%u/qmp", i) < 0 || cv_dm_nodes_state(dm, i, "running", err) < 0)
+            put(dm, err, emu->qmp_path, "%u/qmp", i) < 0 ||
+            (!(dm->dead & 1u << i) && cv_dm_nodes_state(dm, i, "running", err) < 0))
             return -1;
     }
     if (put_layout(dm, err) < 0 || put(dm, err, cv_dm_died_words[dm->died], "emulator_died") < 0 ||
@@ -121,7 +122,7 @@ int cv_dm_nodes_state(struct cv_dm *dm, unsigned dmid, const char *text, struct 
     return put(dm, err, text, "%u/state", dmid);
 }
 
-static int read_all(struct cv_dm *dm, int pids_out[CV_DM_MAX], struct cv_error *err)
+static int read_all(struct cv_dm *dm, int pids_out[CV_DM_MAX], unsigned *reported_out, struct cv_error *err)
 {
     CV_AUTO_FREE char *schema = NULL, *died = NULL;
 
@@ -134,18 +135,22 @@ static int read_all(struct cv_dm *dm, int pids_out[CV_DM_MAX], struct cv_error *
     for (unsigned k = 0; k < 3; k++)
         if (strcmp(died, cv_dm_died_words[k]) == 0)
             dm->died = (enum cv_dm_died)k;
+    *reported_out = 0;
     for (unsigned i = 0; i < dm->layout.count; i++) {
-        CV_AUTO_FREE char *pid = NULL;
-        if (get(dm, &pid, err, "%u/pid", i) < 0)
+        CV_AUTO_FREE char *pid = NULL, *state = NULL;
+        if (get(dm, &pid, err, "%u/pid", i) < 0 || get(dm, &state, err, "%u/state", i) < 0)
             return -1;
         pids_out[i] = atoi(pid);
+        if (strcmp(state, "running") != 0)
+            *reported_out |= 1u << i;
     }
     return 0;
 }
 
-int cv_dm_nodes_read(struct cv_dm *dm, int pids_out[CV_DM_MAX], struct cv_error *err)
+int cv_dm_nodes_read(struct cv_dm *dm, int pids_out[CV_DM_MAX], unsigned *reported_out, struct cv_error *err)
 {
-    return read_all(dm, pids_out, err) < 0 ? cv_context(err, "convoy-dm's nodes of domain %u", dm->domid) : 0;
+    return read_all(dm, pids_out, reported_out, err) < 0 ? cv_context(err, "convoy-dm's nodes of domain %u", dm->domid)
+                                                         : 0;
 }
 
 void cv_dm_nodes_remove(struct cv_dm *dm)

@@ -13,10 +13,12 @@
 #include "dm/supervisor.h"
 #include "emulators/paths.h"
 
-static int listen_at(struct cv_dm *dm, const char *path, struct cv_error *err)
+void cv_dm_doors_init(struct cv_dm_doors *d) { *d = (struct cv_dm_doors){ .lock_fd = -1 }; }
+
+static int listen_at(struct cv_dm_doors *d, const char *path, struct cv_error *err)
 {
     struct sockaddr_un sa = { .sun_family = AF_UNIX };
-    struct cv_dm_listener *l = &dm->listeners[dm->listener_count];
+    struct cv_dm_listener *l = &d->listeners[d->listener_count];
 
     if (strlen(path) >= sizeof sa.sun_path)
         return cv_fail(err, CV_E_INVALID, 0, "socket path '%.60s...' is too long", path);
@@ -29,80 +31,93 @@ static int listen_at(struct cv_dm *dm, const char *path, struct cv_error *err)
         return cv_fail(err, CV_E_IO, errno, "socket %s", path);
     l->fd = cv_fd_take(&fd);
     strcpy(l->path, path);
-    dm->listener_count++;
+    d->listener_count++;
     return 0;
 }
 
-int cv_dm_listen(struct cv_dm *dm, const struct cv_dm_args *a, struct cv_error *err)
+static int open_given(struct cv_dm_doors *d, const struct cv_dm_args *a, struct cv_error *err)
 {
     for (unsigned i = 0; i < a->socket_count; i++) {
         const struct cv_dm_socket *s = &a->sockets[i];
         if (*s->path != '\0') {
-            if (listen_at(dm, s->path, err) < 0)
+            if (listen_at(d, s->path, err) < 0)
                 return -1;
             continue;
         }
         /* it listens; other processes are not to have it */
         if (fcntl(s->fd, F_SETFD, FD_CLOEXEC) < 0)
             return cv_fail(err, CV_E_INVALID, errno, "descriptor %d of -chardev id=%.40s", s->fd, s->chardev);
-        dm->listeners[dm->listener_count++] = (struct cv_dm_listener){ .fd = s->fd };
+        d->listeners[d->listener_count++] = (struct cv_dm_listener){ .fd = s->fd };
     }
     return 0;
 }
 
-int cv_dm_listen_usual(struct cv_dm *dm, struct cv_error *err)
+int cv_dm_doors_open(struct cv_dm_doors *d, const char *dir, uint32_t domid, const struct cv_dm_args *a,
+                     struct cv_error *err)
 {
-    const char *dir = dm->host->dirs->run;
     char path[108];
 
-    if (listen_at(dm, cv_path_qmp_xl(dir, dm->domid, path, sizeof path), err) < 0)
+    if (d->listener_count > 0)
+        return 0;
+    if (a != NULL)
+        return open_given(d, a, err);
+    if (listen_at(d, cv_path_qmp_xl(dir, domid, path, sizeof path), err) < 0)
         return -1;
-    return listen_at(dm, cv_path_qmp_stat(dir, dm->domid, path, sizeof path), err);
+    return listen_at(d, cv_path_qmp_stat(dir, domid, path, sizeof path), err);
 }
 
-void cv_dm_unlisten(struct cv_dm *dm)
+static const char *lock_path(const char *dir, uint32_t domid, char *buf, size_t len)
 {
-    for (unsigned i = 0; i < dm->listener_count; i++) {
-        cv_fd_dispose(&dm->listeners[i].fd);
-        if (*dm->listeners[i].path != '\0')
-            unlink(dm->listeners[i].path);
-    }
-    dm->listener_count = 0;
-}
-
-static const char *lock_path(const struct cv_dm *dm, char *buf, size_t len)
-{
-    snprintf(buf, len, "%.200s/convoy-dm-%u.lock", dm->host->dirs->run != NULL ? dm->host->dirs->run : CV_RUN_DIR,
-             dm->domid);
+    snprintf(buf, len, "%.200s/convoy-dm-%u.lock", dir != NULL ? dir : CV_RUN_DIR, domid);
     return buf;
 }
 
-int cv_dm_lock(struct cv_dm *dm, struct cv_error *err)
+int cv_dm_doors_lock(struct cv_dm_doors *d, const char *dir, uint32_t domid, struct cv_error *err)
 {
     struct stat a, b;
     char path[240];
 
-    lock_path(dm, path, sizeof path);
+    if (d->lock_fd >= 0)
+        return 0;
+    lock_path(dir, domid, path, sizeof path);
     for (;;) {
         CV_AUTO_FD fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
             return cv_fail(err, CV_E_IO, errno, "%s", path);
         if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-            return cv_fail(err, CV_E_BUSY, 0, "domain %u has a supervisor that lives (it holds %s)", dm->domid, path);
+            return cv_fail(err, CV_E_BUSY, 0, "domain %u has a supervisor that lives (it holds %s)", domid, path);
         /* whoever ends takes the name away first */
         if (fstat(fd, &a) == 0 && lstat(path, &b) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev) {
-            dm->lock_fd = cv_fd_take(&fd);
+            d->lock_fd = cv_fd_take(&fd);
             return 0;
         }
     }
 }
 
-void cv_dm_unlock(struct cv_dm *dm)
+void cv_dm_doors_close(struct cv_dm_doors *d)
+{
+    for (unsigned i = 0; i < d->listener_count; i++)
+        cv_fd_dispose(&d->listeners[i].fd);
+    d->listener_count = 0;
+    cv_fd_dispose(&d->lock_fd);
+}
+
+void cv_dm_doors_remove(struct cv_dm_doors *d, const char *dir, uint32_t domid)
 {
     char path[240];
 
-    if (dm->lock_fd < 0)
-        return;
-    unlink(lock_path(dm, path, sizeof path));
-    cv_fd_dispose(&dm->lock_fd);
+    for (unsigned i = 0; i < d->listener_count; i++)
+        if (*d->listeners[i].path != '\0')
+            unlink(d->listeners[i].path);
+    if (d->lock_fd >= 0)
+        unlink(lock_path(dir, domid, path, sizeof path));
+    cv_dm_doors_close(d);
+}
+
+void cv_dm_doors_forget_emulators(const char *dir, uint32_t domid)
+{
+    char path[108];
+
+    for (unsigned i = 0; i < CV_DM_MAX; i++)
+        unlink(cv_path_qmp(dir, domid, i, path, sizeof path));
 }

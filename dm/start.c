@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How the emulators come under the supervisor: started anew, started for a state that comes in, or taken over. */
+/* How the emulators come under the supervisor: started anew, or started for a state that comes in. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,7 +7,6 @@
 #include "base/fd.h"
 #include "dm/states.h"
 #include "dm/supervisor.h"
-#include "emulators/paths.h"
 #include "emulators/spawn.h"
 
 /* libxl waits 60 s for its device model. */
@@ -93,9 +92,9 @@ static int start_all(struct cv_dm *dm, const int *fds, struct cv_error *err)
     return fds == NULL ? 0 : load(dm, fds, &w, err);
 }
 
-static int begin(struct cv_dm *dm, struct cv_dm_args *a, const int *fds, struct cv_error *err)
+static int begin(struct cv_dm *dm, const int *fds, struct cv_error *err)
 {
-    if (cv_dm_listen(dm, a, err) < 0 || start_all(dm, fds, err) < 0)
+    if (start_all(dm, fds, err) < 0)
         return -1;
     cv_dm_desk_init(&dm->desk, &dm->set, &dm->layout, dm->sink);
     return cv_dm_nodes_write(dm, err) < 0 ? -1 : run(dm, err);
@@ -108,8 +107,7 @@ static void take_back(struct cv_dm *dm)
     if (dm->has_set && cv_emuset_kill(&dm->set, &e) < 0)
         cv_log(dm->sink, CV_LOG_ERROR, "%s", e.text);
     cv_dm_nodes_remove(dm);
-    cv_dm_unlisten(dm);
-    cv_dm_unlock(dm);
+    cv_dm_doors_remove(&dm->doors, dm->host->dirs->run, dm->domid);
 }
 
 static int plan(struct cv_dm *dm, struct cv_dm_args *a, int fds[CV_DM_MAX], struct cv_error *err)
@@ -133,6 +131,15 @@ static int plan(struct cv_dm *dm, struct cv_dm_args *a, int fds[CV_DM_MAX], stru
     return cv_dm_plan_again(a, &dm->layout, err);
 }
 
+static int start(struct cv_dm *dm, struct cv_dm_args *a, int fds[CV_DM_MAX], struct cv_error *err)
+{
+    if (cv_dm_doors_open(&dm->doors, dm->host->dirs->run, dm->domid, a, err) < 0 ||
+        cv_dm_plan_died(a, &dm->died, err) < 0 || plan(dm, a, fds, err) < 0)
+        return -1;
+    dm->has_layout = true;
+    return begin(dm, a->incoming_at != 0 ? fds : NULL, err);
+}
+
 int cv_dm_start(struct cv_dm *dm, struct cv_dm_args *a, struct cv_error *err)
 {
     int fds[CV_DM_MAX];
@@ -142,53 +149,13 @@ int cv_dm_start(struct cv_dm *dm, struct cv_dm_args *a, struct cv_error *err)
     dm->domid = a->domid;
     dm->name = *a->name != '\0' ? a->name : "guest";
     dm->stopped = a->stopped;
-    int rc = cv_dm_plan_died(a, &dm->died, err) < 0 ? -1 : plan(dm, a, fds, err);
-    dm->has_layout = dm->has_layout || rc == 0;
     /* Nodes and sockets are those of whoever has the lock: without it there is nothing to take back. */
-    if (rc == 0)
-        rc = cv_dm_lock(dm, err);
-    if (rc == 0 && (rc = begin(dm, a, a->incoming_at != 0 ? fds : NULL, err)) < 0)
+    if (cv_dm_doors_lock(&dm->doors, dm->host->dirs->run, dm->domid, err) < 0)
+        return -1;
+    int rc = start(dm, a, fds, err);
+    if (rc < 0)
         take_back(dm);
     for (unsigned i = 0; i < CV_DM_MAX; i++)
         cv_fd_dispose(&fds[i]);
     return rc;
-}
-
-/* ---- taking over ---- */
-
-static int take_over(struct cv_dm *dm, struct cv_error *err)
-{
-    struct cv_emu_wait w = { .deadline_ms = cv_after_ms(CV_DM_ANSWER_MS), .cancel = dm->cancel };
-    int pids[CV_DM_MAX];
-
-    if (cv_dm_nodes_read(dm, pids, err) < 0 || cv_emuset_init(&dm->set, &dm->layout, dm->domid, dm->sink, err) < 0)
-        return -1;
-    dm->has_set = true;
-    for (unsigned i = 0; i < dm->layout.count; i++) {
-        char path[108];
-        cv_path_qmp(dm->host->dirs->run, dm->domid, i, path, sizeof path);
-        if (cv_emuset_attach(&dm->set, i, pids[i], path, err) < 0)
-            return -1;
-        dm->set.emus[i].xl_path[0] = '\0'; /* the toolstack's socket is ours, not the emulator's */
-    }
-    if (cv_emuset_connect(&dm->set, &w, NULL, err) < 0)
-        return -1;
-    cv_dm_desk_init(&dm->desk, &dm->set, &dm->layout, dm->sink);
-    if (cv_dm_listen_usual(dm, err) < 0)
-        return -1;
-    return cv_dm_nodes_write(dm, err);
-}
-
-int cv_dm_adopt(struct cv_dm *dm, uint32_t domid, struct cv_error *err)
-{
-    dm->domid = domid;
-    dm->name = "guest";
-    dm->adopted = true;
-    if (cv_dm_lock(dm, err) < 0)
-        return -1;
-    if (take_over(dm, err) == 0)
-        return 0;
-    cv_dm_unlisten(dm);
-    cv_dm_unlock(dm);
-    return -1;
 }

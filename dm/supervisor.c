@@ -15,10 +15,12 @@
 
 #define END_MS 6000        /* for the emulators to end by themselves */
 #define LOCK_AGAIN_MS 1000 /* the images are another host's, or another domain's, until that lets go */
+#define DIED_AGAIN_MS 200  /* Xen tells nobody that a suspended domain goes on */
 
 void cv_dm_init(struct cv_dm *dm, struct cv_host *host, struct cv_sink *sink, struct cv_cancel *cancel)
 {
-    *dm = (struct cv_dm){ .host = host, .sink = sink, .cancel = cancel, .lock_fd = -1, .name = "guest" };
+    *dm = (struct cv_dm){ .host = host, .sink = sink, .cancel = cancel, .name = "guest" };
+    cv_dm_doors_init(&dm->doors);
     for (unsigned i = 0; i < CV_DM_CLIENTS_MAX; i++)
         dm->clients[i].fd = dm->clients[i].came_fd = -1;
 }
@@ -28,24 +30,34 @@ void cv_dm_dispose(struct cv_dm *dm)
     for (unsigned i = 0; i < CV_DM_CLIENTS_MAX; i++)
         cv_dm_client_close(&dm->clients[i]);
     cv_dm_desk_dispose(&dm->desk);
-    for (unsigned i = 0; i < dm->listener_count; i++)
-        cv_fd_dispose(&dm->listeners[i].fd);
-    dm->listener_count = 0;
+    cv_dm_doors_close(&dm->doors);
     if (dm->has_set)
         cv_emuset_dispose(&dm->set);
     if (dm->has_layout)
         cv_layout_dispose(&dm->layout);
     dm->has_set = dm->has_layout = false;
-    cv_fd_dispose(&dm->lock_fd);
 }
 
 /* ---- an emulator has died ---- */
+
+static bool is_suspended(struct cv_dm *dm)
+{
+    struct cv_domain_info info;
+
+    return dm->host->ops->info(dm->host, dm->domid, &info, NULL) == 0 && info.shutdown &&
+           info.shutdown_reason == CV_SHUTDOWN_SUSPEND;
+}
 
 /* Without it the guest's accesses find nobody and read ones: it is not to go on as if nothing had happened. */
 static void carry_out(struct cv_dm *dm)
 {
     const struct cv_host_ops *ops = dm->host->ops;
     struct cv_error e = CV_ERROR_INIT;
+
+    /* Xen would take no notice of another shutdown; a pause holds when the toolstack resumes the guest. */
+    dm->died_later = dm->died != CV_DM_DIED_PRESERVE && is_suspended(dm);
+    if (dm->died_later)
+        return;
     int rc = dm->died == CV_DM_DIED_PRESERVE  ? ops->pause(dm->host, dm->domid, &e)
              : dm->died == CV_DM_DIED_DESTROY ? ops->shutdown(dm->host, dm->domid, CV_SHUTDOWN_POWEROFF, &e)
                                               : ops->shutdown(dm->host, dm->domid, CV_SHUTDOWN_REBOOT, &e);
@@ -57,6 +69,14 @@ static void carry_out(struct cv_dm *dm)
                cv_dm_died_words[dm->died]);
 }
 
+static bool has_ended(struct cv_dm *dm, unsigned dmid, struct cv_error *why)
+{
+    if (!(dm->lost & 1u << dmid))
+        return cv_emu_ended(&dm->set.emus[dmid], why);
+    cv_fail(why, CV_E_EMULATOR, 0, "its process has ended");
+    return true;
+}
+
 static void look_for_dead(struct cv_dm *dm)
 {
     bool first = dm->dead == 0, now = false;
@@ -64,7 +84,7 @@ static void look_for_dead(struct cv_dm *dm)
     for (unsigned i = 0; i < dm->set.count; i++) {
         struct cv_error why = CV_ERROR_INIT, e = CV_ERROR_INIT;
         char text[700], shown[300];
-        if (dm->dead & 1u << i || !cv_emu_ended(&dm->set.emus[i], &why))
+        if (dm->dead & 1u << i || !has_ended(dm, i, &why))
             continue;
         dm->dead |= 1u << i;
         now = true;
@@ -75,7 +95,7 @@ static void look_for_dead(struct cv_dm *dm)
         if (cv_dm_nodes_state(dm, i, shown, &e) < 0)
             cv_log(dm->sink, CV_LOG_ERROR, "%s", e.text);
     }
-    if (first && now)
+    if ((first && now) || dm->died_later)
         carry_out(dm);
 }
 
@@ -160,8 +180,8 @@ static void fill(struct cv_dm *dm, int watch, struct pollfd p[AT_END])
         p[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
     p[AT_CANCEL].fd = dm->cancel->fd;
     p[AT_WATCH].fd = watch;
-    for (unsigned i = 0; i < dm->listener_count; i++)
-        p[AT_LISTENERS + i].fd = room ? dm->listeners[i].fd : -1;
+    for (unsigned i = 0; i < dm->doors.listener_count; i++)
+        p[AT_LISTENERS + i].fd = room ? dm->doors.listeners[i].fd : -1;
     for (unsigned i = 0; i < CV_DM_CLIENTS_MAX; i++)
         p[AT_CLIENTS + i].fd = dm->clients[i].fd;
     for (unsigned i = 0; i < dm->set.count; i++) {
@@ -175,9 +195,9 @@ static void handle(struct cv_dm *dm, const struct pollfd p[AT_END])
 {
     drain(dm);
     look_for_dead(dm);
-    for (unsigned i = 0; i < dm->listener_count; i++)
+    for (unsigned i = 0; i < dm->doors.listener_count; i++)
         if (p[AT_LISTENERS + i].revents != 0)
-            accept_client(dm, &dm->listeners[i]);
+            accept_client(dm, &dm->doors.listeners[i]);
     for (unsigned i = 0; i < CV_DM_CLIENTS_MAX; i++)
         if (p[AT_CLIENTS + i].revents != 0 && dm->clients[i].fd >= 0 && !dm->desk.quit)
             handle_client(dm, &dm->clients[i]);
@@ -199,6 +219,11 @@ static void look_for_keeper(struct cv_dm *dm)
         cv_log(dm->sink, CV_LOG_ERROR, "%s", e.text);
 }
 
+static int wait_ms(const struct cv_dm *dm)
+{
+    return dm->died_later ? DIED_AGAIN_MS : dm->lock_later ? LOCK_AGAIN_MS : -1;
+}
+
 static int loop(struct cv_dm *dm, struct cv_error *err)
 {
     struct pollfd p[AT_END];
@@ -208,10 +233,11 @@ static int loop(struct cv_dm *dm, struct cv_error *err)
         return -1;
     if (domain_is_gone(dm))
         return 0;
+    look_for_dead(dm); /* of those that were taken over */
     while (!cv_cancel_requested(dm->cancel) && !dm->desk.quit) {
         look_for_keeper(dm);
         fill(dm, watch, p);
-        if (poll(p, AT_END, dm->lock_later ? LOCK_AGAIN_MS : -1) < 0 && errno != EINTR)
+        if (poll(p, AT_END, wait_ms(dm)) < 0 && errno != EINTR)
             return cv_fail(err, CV_E_INTERNAL, errno, "poll");
         if (p[AT_WATCH].revents != 0 && domain_is_gone(dm))
             break;
@@ -228,7 +254,6 @@ int cv_dm_serve(struct cv_dm *dm, struct cv_error *err)
     w.deadline_ms = cv_after_ms(END_MS);
     rc |= cv_emuset_quit(&dm->set, &w, cv_if_first(err, rc));
     cv_dm_nodes_remove(dm);
-    cv_dm_unlisten(dm);
-    cv_dm_unlock(dm);
+    cv_dm_doors_remove(&dm->doors, dm->host->dirs->run, dm->domid);
     return rc != 0 ? -1 : 0;
 }

@@ -25,6 +25,14 @@ struct cv_dm_listener {
     char path[108]; /* "" = not ours to remove */
 };
 
+/* Where the toolstack connects, and that there is one supervisor for each guest.  The keeper opens them, so that they
+ * outlive a worker: who connects while one follows another waits, and is answered. */
+struct cv_dm_doors {
+    int lock_fd;
+    struct cv_dm_listener listeners[CV_DM_SOCKETS_MAX];
+    unsigned listener_count;
+};
+
 struct cv_dm {
     struct cv_host *host;     /* borrowed */
     struct cv_sink *sink;     /* borrowed */
@@ -36,13 +44,13 @@ struct cv_dm {
     bool has_layout, has_set, adopted;
     bool stopped; /* the toolstack lets them run itself (-S) */
     enum cv_dm_died died;
-    unsigned dead; /* bit dmid: it was reported */
+    unsigned dead;   /* bit dmid: it was reported */
+    unsigned lost;   /* bit dmid: it had died when the others were taken over */
+    bool died_later; /* the guest is suspended: what emulator_died says is done when it goes on */
     bool lock_later;
-    int lock_fd;
+    struct cv_dm_doors doors;
     struct cv_emuset set;
     struct cv_dm_desk desk;
-    struct cv_dm_listener listeners[CV_DM_SOCKETS_MAX];
-    unsigned listener_count;
     struct cv_dm_client clients[CV_DM_CLIENTS_MAX];
 };
 
@@ -53,8 +61,12 @@ void cv_dm_dispose(struct cv_dm *dm);
 /* Starts what the command line and its list (or the state that comes in) ask for.  Everything runs when this returns,
  * unless the toolstack wants to say that itself.  a must outlive dm.  On failure nothing is left. */
 int cv_dm_start(struct cv_dm *dm, struct cv_dm_args *a, struct cv_error *err) CV_CHECKED;
-/* Takes over the emulators of a guest whose supervisor has died.  CV_E_NOT_FOUND: it has none; CV_E_BUSY: one lives. */
+/* Takes over the emulators of a guest whose supervisor has died; those that have died, too, are reported, and those
+ * that stand still although their guest does not, are let run.  CV_E_NOT_FOUND: it has none; CV_E_BUSY: one lives. */
 int cv_dm_adopt(struct cv_dm *dm, uint32_t domid, struct cv_error *err) CV_CHECKED;
+/* After cv_dm_adopt: a guest that a failed save has left suspended goes on.  Only whoever knows that it runs nowhere
+ * else may ask for it.  No error when it is not suspended. */
+int cv_dm_resume(struct cv_dm *dm, struct cv_error *err) CV_CHECKED;
 /* Serves until it is cancelled, told to quit, or the domain is gone; then the emulators end and nothing is left of
  * them. */
 int cv_dm_serve(struct cv_dm *dm, struct cv_error *err) CV_CHECKED;
@@ -63,17 +75,24 @@ int cv_dm_serve(struct cv_dm *dm, struct cv_error *err) CV_CHECKED;
 int cv_dm_nodes_write(struct cv_dm *dm, struct cv_error *err) CV_CHECKED;
 /* Whom the toolstack ends when it ends the device model. */
 int cv_dm_nodes_pid(struct cv_dm *dm, struct cv_error *err) CV_CHECKED;
-int cv_dm_nodes_read(struct cv_dm *dm, int pids_out[CV_DM_MAX], struct cv_error *err) CV_CHECKED;
+/* reported_out: bit dmid, its death is in its state node already. */
+int cv_dm_nodes_read(struct cv_dm *dm, int pids_out[CV_DM_MAX], unsigned *reported_out,
+                     struct cv_error *err) CV_CHECKED;
 /* The state node of one emulator. */
 int cv_dm_nodes_state(struct cv_dm *dm, unsigned dmid, const char *text, struct cv_error *err) CV_CHECKED;
 void cv_dm_nodes_remove(struct cv_dm *dm);
 
-/* dm/sockets.c: where the toolstack connects. */
-int cv_dm_listen(struct cv_dm *dm, const struct cv_dm_args *a, struct cv_error *err) CV_CHECKED;
-int cv_dm_listen_usual(struct cv_dm *dm, struct cv_error *err) CV_CHECKED;
-void cv_dm_unlisten(struct cv_dm *dm);
-/* Only one supervisor for each guest.  CV_E_BUSY. */
-int cv_dm_lock(struct cv_dm *dm, struct cv_error *err) CV_CHECKED;
-void cv_dm_unlock(struct cv_dm *dm);
+/* dm/sockets.c.  dir: where sockets and locks are, NULL = the usual place. */
+void cv_dm_doors_init(struct cv_dm_doors *d);
+/* Only one supervisor for each guest: before its sockets are touched.  Nothing to do where it is locked.  CV_E_BUSY. */
+int cv_dm_doors_lock(struct cv_dm_doors *d, const char *dir, uint32_t domid, struct cv_error *err) CV_CHECKED;
+/* Where the command line says; a NULL: at the usual names.  Nothing to do where they are open. */
+int cv_dm_doors_open(struct cv_dm_doors *d, const char *dir, uint32_t domid, const struct cv_dm_args *a,
+                     struct cv_error *err) CV_CHECKED;
+/* Forgets: the names stay. */
+void cv_dm_doors_close(struct cv_dm_doors *d);
+void cv_dm_doors_remove(struct cv_dm_doors *d, const char *dir, uint32_t domid);
+/* The emulators' own sockets, of those that were killed. */
+void cv_dm_doors_forget_emulators(const char *dir, uint32_t domid);
 
 #endif

@@ -304,6 +304,45 @@ START_TEST(what_is_left_of_a_guest_is_ended)
 }
 END_TEST
 
+/* Under a toolstack's own guest: its emulators, and which of them has died. */
+START_TEST(convoy_dms_emulators_are_listed)
+{
+    static const struct {
+        const char *leaf, *value;
+    } nodes[] = { { "0/name", "main" },     { "0/pid", "1" },
+                  { "0/state", "running" }, { "1/name", "net" },
+                  { "1/pid", "1" },         { "1/state", "its process 7 was killed by signal 9" },
+                  { "2/name", "store" },    { "2/pid", "2147483646" },
+                  { "2/state", "running" } };
+    static const char *const states[] = { "running", "its process 7 was killed by signal 9", "its process has ended" };
+    convoy_error err;
+    struct one_host s;
+    struct door d;
+    char *text = NULL, path[128];
+
+    door_begin(&d, &s, false);
+    uint32_t domid = fake_host_add_guest(s.host, "x");
+    for (size_t i = 0; i < sizeof nodes / sizeof nodes[0]; i++) {
+        snprintf(path, sizeof path, "/local/domain/0/device-model/%u/convoy/%s", domid, nodes[i].leaf);
+        ck_assert_int_eq(s.host->base.ops->xs_write(&s.host->base, path, nodes[i].value, NULL), 0);
+    }
+    OK(convoy_list(d.h, "x", &text, &err));
+    json_t *all = json_loads(text, 0, NULL), *emus = json_object_get(json_array_get(all, 0), "emulators");
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(all, 0), "made_by")), "libxl");
+    ck_assert_uint_eq(json_array_size(emus), 3);
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *one = json_array_get(emus, i);
+        ck_assert_str_eq(json_string_value(json_object_get(one, "name")), nodes[3 * i].value);
+        ck_assert_str_eq(json_string_value(json_object_get(one, "state")), states[i]);
+    }
+    json_decref(all);
+    convoy_free(text);
+    s.host->dom[domid]->exists = false;
+    json_object_clear(s.host->store);
+    door_end(&d, &s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("api");
@@ -317,6 +356,7 @@ int main(void)
     tcase_add_test(t, without_a_program_the_monitor_is_the_callers);
     tcase_add_test(t, a_monitor_that_cannot_be_started_is_told);
     tcase_add_test(t, what_is_left_of_a_guest_is_ended);
+    tcase_add_test(t, convoy_dms_emulators_are_listed);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

@@ -455,6 +455,63 @@ START_TEST(what_was_begun_is_killed)
 }
 END_TEST
 
+static int stand_still(void *user, bool again)
+{
+    (void)user;
+    if (!again)
+        raise(SIGSTOP);
+    return again ? 7 : 8;
+}
+
+/* A toolstack would wait for it without end. */
+START_TEST(a_worker_that_stands_still_is_followed) { ck_assert_int_eq(cv_dm_keep(stand_still, NULL), 7); }
+END_TEST
+
+static int stand_a_moment(void *user, bool again)
+{
+    pid_t self = getpid();
+
+    (void)user;
+    if (again)
+        return 7;
+    if (fork() == 0) {
+        usleep(300000);
+        kill(self, SIGCONT);
+        _exit(0);
+    }
+    raise(SIGSTOP);
+    usleep((CV_DM_STANDS_MS + 500) * 1000);
+    return 8;
+}
+
+START_TEST(a_moment_is_not_held_against_it) { ck_assert_int_eq(cv_dm_keep(stand_a_moment, NULL), 8); }
+END_TEST
+
+/* An emulator that does not answer the next one now may do so later. */
+static int fail_twice(void *user, bool again)
+{
+    struct lives *l = user;
+    struct stat st;
+
+    if (fstat(l->fd, &st) < 0 || write(l->fd, "w", 1) != 1)
+        return 99;
+    if (!again)
+        raise(SIGKILL);
+    return st.st_size < 3 ? 1 : 0;
+}
+
+START_TEST(taking_over_is_tried_again)
+{
+    struct lives l = { memfd_create("lives", MFD_CLOEXEC), 0, 0 };
+    struct stat st;
+
+    ck_assert_int_eq(cv_dm_keep(fail_twice, &l), 0);
+    ck_assert_int_eq(fstat(l.fd, &st), 0);
+    ck_assert_int_eq(st.st_size, 4);
+    close(l.fd);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("dm");
@@ -473,6 +530,9 @@ int main(void)
     tcase_add_test(tc, damaged_states_are_refused);
     tcase_add_test(tc, workers_follow_each_other);
     tcase_add_test(tc, what_was_begun_is_killed);
+    tcase_add_test(tc, a_worker_that_stands_still_is_followed);
+    tcase_add_test(tc, a_moment_is_not_held_against_it);
+    tcase_add_test(tc, taking_over_is_tried_again);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }
