@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -188,4 +190,21 @@ int cv_file_read(const char *path, size_t max, char **data_out, size_t *len_out,
     if (len_out != NULL)
         *len_out = len;
     return 0;
+}
+
+void cv_fd_last_line(int fd, char *buf, size_t size)
+{
+    char text[1024];
+    off_t end = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
+    off_t from = end > (off_t)sizeof text - 1 ? end - (off_t)(sizeof text - 1) : 0;
+    ssize_t n = end > 0 ? pread(fd, text, sizeof text - 1, from) : 0;
+
+    buf[0] = '\0';
+    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+        n--;
+    if (n <= 0)
+        return;
+    text[n] = '\0';
+    const char *line = strrchr(text, '\n');
+    snprintf(buf, size, ": %.300s", line != NULL ? line + 1 : text);
 }

@@ -58,4 +58,7 @@ int cv_poll_one(int fd, short events, int64_t deadline_ms, struct cv_cancel *can
 /* Whole small file into a new, 0-terminated buffer (*data_out: caller frees).  max: refuse more bytes than this. */
 int cv_file_read(const char *path, size_t max, char **data_out, size_t *len_out, struct cv_error *err) CV_CHECKED;
 
+/* ": " and the last line of a log, cut to what buf has room for; "" if fd is -1 or nothing has been written. */
+void cv_fd_last_line(int fd, char *buf, size_t size);
+
 #endif

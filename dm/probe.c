@@ -17,24 +17,6 @@
 
 #define ARGS_MAX 120
 
-/* ": " and the last line that it has written, or "". */
-static void last_words(const struct cv_probe *p, char *buf, size_t size)
-{
-    char text[400];
-    off_t end = p->log_fd >= 0 ? lseek(p->log_fd, 0, SEEK_END) : 0;
-    off_t from = end > (off_t)sizeof text - 1 ? end - (off_t)(sizeof text - 1) : 0;
-    ssize_t n = end > 0 ? pread(p->log_fd, text, sizeof text - 1, from) : 0;
-
-    buf[0] = '\0';
-    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
-        n--;
-    if (n <= 0)
-        return;
-    text[n] = '\0';
-    const char *line = strrchr(text, '\n');
-    snprintf(buf, size, ": %.200s", line != NULL ? line + 1 : text);
-}
-
 static int gone(struct cv_probe *p, struct cv_error *err)
 {
     char words[220];
@@ -42,7 +24,7 @@ static int gone(struct cv_probe *p, struct cv_error *err)
 
     if (cv_probe_wait(p, &status, NULL) < 0)
         return cv_fail(err, CV_E_EMULATOR, 0, "it has closed the connection");
-    last_words(p, words, sizeof words);
+    cv_fd_last_line(p->log_fd, words, sizeof words);
     return cv_fail(err, CV_E_EMULATOR, 0, "it has ended, status %d%s", status, words);
 }
 

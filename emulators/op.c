@@ -41,27 +41,6 @@ static void settle_emulator(struct run *r, unsigned dmid, enum cv_emu_state stat
         r->first_failed = (int)dmid;
 }
 
-/* Last line of the emulator's own log: what QEMU says before it dies is the best cause there is. */
-static void last_words(const struct cv_emu *emu, char *buf, size_t len)
-{
-    char text[1024];
-    ssize_t n = 0;
-
-    buf[0] = '\0';
-    if (emu->log_fd >= 0) {
-        off_t end = lseek(emu->log_fd, 0, SEEK_END);
-        off_t from = end > (off_t)sizeof text - 1 ? end - (off_t)(sizeof text - 1) : 0;
-        n = pread(emu->log_fd, text, sizeof text - 1, from);
-    }
-    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
-        n--;
-    if (n <= 0)
-        return;
-    text[n] = '\0';
-    const char *line = strrchr(text, '\n');
-    snprintf(buf, len, ": %.300s", line ? line + 1 : text);
-}
-
 bool cv_emu_ended(struct cv_emu *emu, struct cv_error *err)
 {
     struct pollfd p = { .fd = emu->pidfd, .events = POLLIN };
@@ -70,7 +49,8 @@ bool cv_emu_ended(struct cv_emu *emu, struct cv_error *err)
 
     if (emu->pidfd < 0 || poll(&p, 1, 0) <= 0)
         return false;
-    last_words(emu, words, sizeof words);
+    /* What QEMU says before it dies is the best cause there is. */
+    cv_fd_last_line(emu->log_fd, words, sizeof words);
     /* WNOWAIT: reaping is the business of quit and kill */
     if (emu->child && waitid(P_PID, (id_t)emu->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
         if (info.si_code == CLD_EXITED)
