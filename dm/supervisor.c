@@ -48,6 +48,14 @@ static bool is_suspended(struct cv_dm *dm)
            info.shutdown_reason == CV_SHUTDOWN_SUSPEND;
 }
 
+/* Unknown counts as yes: nothing is claimed then but that it was asked for. */
+static bool has_shut_down(struct cv_dm *dm)
+{
+    struct cv_domain_info info;
+
+    return dm->host->ops->info(dm->host, dm->domid, &info, NULL) < 0 || info.shutdown || info.dying;
+}
+
 /* Without it the guest's accesses find nobody and read ones: it is not to go on as if nothing had happened. */
 static void carry_out(struct cv_dm *dm)
 {
@@ -62,7 +70,12 @@ static void carry_out(struct cv_dm *dm)
              : dm->died == CV_DM_DIED_DESTROY ? ops->shutdown(dm->host, dm->domid, CV_SHUTDOWN_POWEROFF, &e)
                                               : ops->shutdown(dm->host, dm->domid, CV_SHUTDOWN_REBOOT, &e);
 
-    if (rc < 0)
+    if (rc == 0 && dm->died != CV_DM_DIED_PRESERVE && !has_shut_down(dm))
+        cv_log(dm->sink, CV_LOG_ERROR,
+               "domain %u: emulator_died=%s: Xen puts it off as long as a vCPU waits for the emulator that has died: "
+               "the guest stands still until xl destroy",
+               dm->domid, cv_dm_died_words[dm->died]);
+    else if (rc < 0)
         cv_log(dm->sink, CV_LOG_ERROR, "emulator_died=%s: %s", cv_dm_died_words[dm->died], e.text);
     else
         cv_log(dm->sink, CV_LOG_WARN, "domain %u: emulator_died=%s was carried out", dm->domid,

@@ -102,6 +102,50 @@ START_TEST(the_others_go_on_without_a_dead_one)
 }
 END_TEST
 
+static int deferred(struct cv_host *h, uint32_t domid, int reason, struct cv_error *err)
+{
+    (void)h, (void)domid, (void)reason, (void)err;
+    return 0;
+}
+
+static unsigned claimed, put_off;
+
+static void hear(struct cv_sink *s, enum cv_level level, const char *text)
+{
+    (void)s, (void)level;
+    claimed += strstr(text, "was carried out") != NULL;
+    put_off += strstr(text, "Xen puts it off") != NULL;
+}
+
+/* As long as a vCPU waits for the emulator that has died, Xen's shutdown succeeds and does nothing. */
+START_TEST(what_xen_puts_off_was_not_carried_out)
+{
+    struct cv_sink sink = { .message = hear, .level = CV_LOG_WARN };
+    struct cv_error err = CV_ERROR_INIT;
+    struct dm_world w;
+
+    claimed = put_off = 0;
+    dm_world_begin(&w);
+    struct cv_host_ops ops = *w.host->base.ops;
+    if (_i == 1)
+        ops.shutdown = deferred;
+    w.host->base.ops = &ops;
+    dm_world_command_line(&w, NULL, -1);
+    dm_world_arg(&w, "-convoy");
+    dm_world_arg(&w, "emulator_died=destroy");
+    ck_assert_int_eq(cv_dm_args_parse(&w.args, w.argc, w.argv, &err), 0);
+    cv_dm_init(&w.dm, &w.host->base, &sink, &w.cancel);
+    ck_assert_msg(cv_dm_start(&w.dm, &w.args, &err) == 0, "%s", emu_text(&err));
+    dm_world_go(&w);
+    kill(pid_of(&w, 2), SIGKILL);
+    dm_world_refused(&w, query, "emulator 2 'edu'");
+    dm_world_told_to_end(&w);
+    ck_assert_uint_eq(claimed, _i == 0);
+    ck_assert_uint_eq(put_off, _i == 1);
+    dm_world_end(&w);
+}
+END_TEST
+
 /* Xen takes no notice of the shutdown of a domain that is suspended: it comes when the toolstack has resumed it. */
 START_TEST(the_policy_waits_for_a_suspended_guest)
 {
@@ -273,6 +317,7 @@ int main(void)
     tcase_add_test(tc, the_first_cont_needs_all);
     tcase_add_test(tc, the_others_go_on_without_a_dead_one);
     tcase_add_test(tc, the_policy_waits_for_a_suspended_guest);
+    tcase_add_loop_test(tc, what_xen_puts_off_was_not_carried_out, 0, 2);
     tcase_add_test(tc, taken_over_without_a_dead_one);
     tcase_add_test(tc, a_death_is_dealt_with_once);
     tcase_add_test(tc, nobody_stands_still_after_it);
