@@ -12,7 +12,7 @@
 
 #define SEND_MS 5000 /* who does not read its answer for so long is not waited for */
 
-static int put(struct cv_dm_client *c, json_t *object, struct cv_error *err)
+static int send_object(struct cv_dm_client *c, json_t *object, struct cv_error *err)
 {
     CV_AUTO_FREE char *text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT);
     struct iovec iov[2] = { { text, text != NULL ? strlen(text) : 0 }, { "\r\n", 2 } };
@@ -31,7 +31,7 @@ int cv_dm_client_open(struct cv_dm_client *c, int fd, const char *version, struc
     sscanf(version, "%d.%d.%d", &v[0], &v[1], &v[2]);
     json_t *greeting = json_pack("{s:{s:{s:{s:i, s:i, s:i}, s:s}, s:[]}}", "QMP", "version", "qemu", "major", v[0],
                                  "minor", v[1], "micro", v[2], "package", "convoy-dm", "capabilities");
-    if (put(c, greeting, err) == 0)
+    if (send_object(c, greeting, err) == 0)
         return 0;
     cv_dm_client_close(c);
     return -1;
@@ -85,7 +85,7 @@ static int answer_line(struct cv_dm_client *c, struct cv_dm_desk *d, const char 
         return 0;
     json_t *answer = cv_dm_desk_answer(d, line, len, c->came_fd);
     cv_fd_dispose(&c->came_fd);
-    return put(c, answer, err);
+    return send_object(c, answer, err);
 }
 
 static int answer_lines(struct cv_dm_client *c, struct cv_dm_desk *d, struct cv_error *err)

@@ -37,7 +37,7 @@ static _Noreturn void be_worker(struct keeper *k, pid_t keeper, bool again)
     exit(status);
 }
 
-static bool begin(struct keeper *k, bool again)
+static bool start_worker(struct keeper *k, bool again)
 {
     pid_t self = getpid();
 
@@ -86,7 +86,7 @@ static bool follow(struct keeper *k, int how, int *status_out)
     fprintf(stderr, "convoy-dm: error: the supervisor %s%s\n", what,
             k->deaths > DEATHS_MAX ? ", again and again: convoy-dm --adopt takes its emulators over"
                                    : ": another one takes over");
-    return k->deaths <= DEATHS_MAX && begin(k, true);
+    return k->deaths <= DEATHS_MAX && start_worker(k, true);
 }
 
 /* True: it goes on. */
@@ -133,7 +133,7 @@ int cv_dm_keep(int (*work)(void *user, bool again), void *user)
     sigprocmask(SIG_BLOCK, &k.mine, &k.before);
     signal(SIGCHLD, SIG_DFL); /* whoever started us may ignore it, and then nobody is told */
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    if (!begin(&k, false)) {
+    if (!start_worker(&k, false)) {
         fprintf(stderr, "convoy-dm: error: cannot make a process\n");
         return 1;
     }

@@ -10,8 +10,8 @@
 #define PIECE 2000u
 #define PIECES_MAX 256u
 
-static int put(struct cv_dm *dm, struct cv_error *err, const char *value, const char *fmt, ...) CV_PRINTF(4, 5);
-static int put(struct cv_dm *dm, struct cv_error *err, const char *value, const char *fmt, ...)
+static int write_node(struct cv_dm *dm, struct cv_error *err, const char *value, const char *fmt, ...) CV_PRINTF(4, 5);
+static int write_node(struct cv_dm *dm, struct cv_error *err, const char *value, const char *fmt, ...)
 {
     char path[160];
     int n = snprintf(path, sizeof path, CV_DM_NODES "/", dm->domid);
@@ -23,8 +23,8 @@ static int put(struct cv_dm *dm, struct cv_error *err, const char *value, const 
     return dm->host->ops->xs_write(dm->host, path, value, err);
 }
 
-static int get(struct cv_dm *dm, char **out, struct cv_error *err, const char *fmt, ...) CV_PRINTF(4, 5);
-static int get(struct cv_dm *dm, char **out, struct cv_error *err, const char *fmt, ...)
+static int read_node(struct cv_dm *dm, char **out, struct cv_error *err, const char *fmt, ...) CV_PRINTF(4, 5);
+static int read_node(struct cv_dm *dm, char **out, struct cv_error *err, const char *fmt, ...)
 {
     char path[160];
     int n = snprintf(path, sizeof path, CV_DM_NODES "/", dm->domid);
@@ -50,12 +50,12 @@ static int put_layout(struct cv_dm *dm, struct cv_error *err)
         size_t step = len - at > PIECE ? PIECE : len - at;
         memcpy(piece, json + at, step);
         piece[step] = '\0';
-        if (put(dm, err, piece, "layout/%u", n) < 0)
+        if (write_node(dm, err, piece, "layout/%u", n) < 0)
             return -1;
         at += step;
     }
     snprintf(piece, sizeof piece, "%u", n);
-    return put(dm, err, piece, "layout/pieces");
+    return write_node(dm, err, piece, "layout/pieces");
 }
 
 static int get_layout(struct cv_dm *dm, struct cv_error *err)
@@ -63,14 +63,14 @@ static int get_layout(struct cv_dm *dm, struct cv_error *err)
     CV_AUTO_FREE char *count = NULL;
     CV_AUTO_BUF text = { 0 };
 
-    if (get(dm, &count, err, "layout/pieces") < 0)
+    if (read_node(dm, &count, err, "layout/pieces") < 0)
         return -1;
     unsigned long n = strtoul(count, NULL, 10);
     if (n > PIECES_MAX)
         return cv_fail(err, CV_E_HYPERVISOR, 0, "the layout claims %lu pieces", n);
     for (unsigned long i = 0; i < n; i++) {
         CV_AUTO_FREE char *piece = NULL;
-        if (get(dm, &piece, err, "layout/%lu", i) < 0 || cv_buf_append(&text, piece, strlen(piece), err) < 0)
+        if (read_node(dm, &piece, err, "layout/%lu", i) < 0 || cv_buf_append(&text, piece, strlen(piece), err) < 0)
             return -1;
     }
     if (cv_layout_decode((const char *)text.data, text.len, &dm->layout, err) < 0)
@@ -93,7 +93,7 @@ static int put_pid(struct cv_dm *dm, struct cv_error *err)
     char text[16];
 
     snprintf(text, sizeof text, "%d", (int)getpid());
-    if (put(dm, err, text, "pid") < 0)
+    if (write_node(dm, err, text, "pid") < 0)
         return -1;
     return dm->adopted ? cv_dm_nodes_pid(dm, err) : 0; /* libxl has written its child's, which is the keeper */
 }
@@ -105,32 +105,32 @@ int cv_dm_nodes_write(struct cv_dm *dm, struct cv_error *err)
     for (unsigned i = 0; i < dm->layout.count; i++) {
         const struct cv_emu *emu = &dm->set.emus[i];
         snprintf(text, sizeof text, "%d", (int)emu->pid);
-        if (put(dm, err, dm->layout.dms[i].name, "%u/name", i) < 0 || put(dm, err, text, "%u/pid", i) < 0 ||
-            put(dm, err, emu->qmp_path, "%u/qmp", i) < 0 ||
+        if (write_node(dm, err, dm->layout.dms[i].name, "%u/name", i) < 0 ||
+            write_node(dm, err, text, "%u/pid", i) < 0 || write_node(dm, err, emu->qmp_path, "%u/qmp", i) < 0 ||
             (!(dm->dead & 1u << i) && cv_dm_nodes_state(dm, i, "running", err) < 0))
             return -1;
     }
-    if (put_layout(dm, err) < 0 || put(dm, err, cv_dm_died_words[dm->died], "emulator_died") < 0 ||
+    if (put_layout(dm, err) < 0 || write_node(dm, err, cv_dm_died_words[dm->died], "emulator_died") < 0 ||
         put_pid(dm, err) < 0)
         return -1;
     /* Last: whoever sees it finds the rest. */
-    return put(dm, err, "1", "schema");
+    return write_node(dm, err, "1", "schema");
 }
 
 int cv_dm_nodes_state(struct cv_dm *dm, unsigned dmid, const char *text, struct cv_error *err)
 {
-    return put(dm, err, text, "%u/state", dmid);
+    return write_node(dm, err, text, "%u/state", dmid);
 }
 
 static int read_all(struct cv_dm *dm, int pids_out[CV_DM_MAX], unsigned *reported_out, struct cv_error *err)
 {
     CV_AUTO_FREE char *schema = NULL, *died = NULL;
 
-    if (get(dm, &schema, err, "schema") < 0)
+    if (read_node(dm, &schema, err, "schema") < 0)
         return -1;
     if (strcmp(schema, "1") != 0)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "they are of another version (schema %.20s)", schema);
-    if (get_layout(dm, err) < 0 || get(dm, &died, err, "emulator_died") < 0)
+    if (get_layout(dm, err) < 0 || read_node(dm, &died, err, "emulator_died") < 0)
         return -1;
     for (unsigned k = 0; k < 3; k++)
         if (strcmp(died, cv_dm_died_words[k]) == 0)
@@ -138,7 +138,7 @@ static int read_all(struct cv_dm *dm, int pids_out[CV_DM_MAX], unsigned *reporte
     *reported_out = 0;
     for (unsigned i = 0; i < dm->layout.count; i++) {
         CV_AUTO_FREE char *pid = NULL, *state = NULL;
-        if (get(dm, &pid, err, "%u/pid", i) < 0 || get(dm, &state, err, "%u/state", i) < 0)
+        if (read_node(dm, &pid, err, "%u/pid", i) < 0 || read_node(dm, &state, err, "%u/state", i) < 0)
             return -1;
         pids_out[i] = atoi(pid);
         if (strcmp(state, "running") != 0)

@@ -42,8 +42,8 @@ struct text {
     bool failed;
 };
 
-static void put(struct text *t, const char *fmt, ...) CV_PRINTF(2, 3);
-static void put(struct text *t, const char *fmt, ...)
+static void append(struct text *t, const char *fmt, ...) CV_PRINTF(2, 3);
+static void append(struct text *t, const char *fmt, ...)
 {
     char more[4096];
     va_list ap;
@@ -68,15 +68,15 @@ static void put_quoted(struct text *t, const char *value)
         cv_fail(t->err, CV_E_INVALID, 0, "'%.60s' has control characters", value);
         t->failed = true;
     }
-    put(t, "\"");
+    append(t, "\"");
     while (*value != '\0' && !t->failed) {
         size_t n = strcspn(value, "\"\\");
-        put(t, "%.*s", (int)n, value);
+        append(t, "%.*s", (int)n, value);
         value += n;
         if (*value != '\0')
-            put(t, "\\%c", *value++);
+            append(t, "\\%c", *value++);
     }
-    put(t, "\"");
+    append(t, "\"");
 }
 
 static const struct cv_dm_vif *vif_at(const struct cv_dm_args *a, unsigned n)
@@ -94,15 +94,15 @@ static void put_vifs(struct text *t, const struct cv_dm_args *a)
 
     for (unsigned i = 0; i < a->vif_count; i++)
         count = a->vifs[i].index + 1 > count ? a->vifs[i].index + 1 : count;
-    put(t, "vif = [ ");
+    append(t, "vif = [ ");
     for (unsigned n = 0; n < count; n++) {
         const struct cv_dm_vif *v = vif_at(a, n);
         const char *word =
             v == NULL ? "type=vif" : cv_pool_printf(t->pool, "type=ioemu,pv=0,mac=%s,model=%s", v->mac, v->model);
         put_quoted(t, word);
-        put(t, ", ");
+        append(t, ", ");
     }
-    put(t, "]\n");
+    append(t, "]\n");
 }
 
 /* The name that the list has for the disk with this place: its first letters choose the controller. */
@@ -123,7 +123,7 @@ static const char *claimed_as(struct cv_pool *pool, const struct cv_dm_args *a, 
 
 static void put_disks(struct text *t, const struct cv_dm_args *a)
 {
-    put(t, "disk = [ ");
+    append(t, "disk = [ ");
     for (unsigned i = 0; i < a->disk_count; i++) {
         const struct cv_dm_disk *d = &a->disks[i];
         const char *vdev = claimed_as(t->pool, a, d->index);
@@ -138,9 +138,9 @@ static void put_disks(struct text *t, const struct cv_dm_args *a)
         }
         put_quoted(t, cv_pool_printf(t->pool, "format=%s,vdev=%s,access=%s,pv=0%s,target=%s", d->format, vdev,
                                      d->readonly ? "ro" : "rw", vdev[0] == 'x' ? "" : ",model=ahci", d->path));
-        put(t, ", ");
+        append(t, ", ");
     }
-    put(t, "]\n");
+    append(t, "]\n");
 }
 
 static const char *config_of(struct cv_dm_args *a, struct cv_error *err)
@@ -148,21 +148,21 @@ static const char *config_of(struct cv_dm_args *a, struct cv_error *err)
     struct text t = { .pool = &a->pool, .s = "", .err = err };
     unsigned long total = a->memory_mib + (strcmp(a->vga, "none") == 0 ? 0 : a->videoram_mib);
 
-    put(&t, "type = \"hvm\"\nname = \"%s\"\nmemory = %lu\nvcpus = %u\nmaxvcpus = %u\nserial = \"null\"\n",
-        *cv_config_name_refusal(a->name) ? "guest" : a->name, total, a->vcpus, a->maxvcpus);
-    put(&t, "vga = \"%s\"\n", a->vga);
+    append(&t, "type = \"hvm\"\nname = \"%s\"\nmemory = %lu\nvcpus = %u\nmaxvcpus = %u\nserial = \"null\"\n",
+           *cv_config_name_refusal(a->name) ? "guest" : a->name, total, a->vcpus, a->maxvcpus);
+    append(&t, "vga = \"%s\"\n", a->vga);
     if (strcmp(a->vga, "none") != 0)
-        put(&t, "videoram = %u\n", a->videoram_mib);
+        append(&t, "videoram = %u\n", a->videoram_mib);
     put_vifs(&t, a);
     put_disks(&t, a);
-    put(&t, "device_models = [ ");
+    append(&t, "device_models = [ ");
     for (size_t i = 0; i < a->list.count; i++) {
         if (is_setting(a->list.items[i]))
             continue;
         put_quoted(&t, a->list.items[i]);
-        put(&t, ", ");
+        append(&t, ", ");
     }
-    put(&t, "]\n");
+    append(&t, "]\n");
     return t.failed || cv_pool_check(&a->pool, err) < 0 ? NULL : t.s;
 }
 
@@ -275,7 +275,7 @@ static void leave_bridges(const struct cv_dm_args *a, struct cv_layout *l)
         }
 }
 
-static int check(const struct cv_dm_args *a, struct cv_error *err)
+static int check_arguments(const struct cv_dm_args *a, struct cv_error *err)
 {
     if (a->memory_at == 0)
         return cv_fail(err, CV_E_INVALID, 0, "there is no -m on this guest's command line");
@@ -291,7 +291,7 @@ int cv_dm_plan(struct cv_dm_args *a, const struct cv_layout_host *host, struct c
     struct cv_layout_host mine = *host;
     struct cv_guest_config c;
 
-    if (check(a, err) < 0)
+    if (check_arguments(a, err) < 0)
         return -1;
     const char *text = config_of(a, err);
     if (text == NULL || cv_guest_config_parse(text, strlen(text), "-convoy", &c, err) < 0)
@@ -317,7 +317,7 @@ int cv_dm_plan(struct cv_dm_args *a, const struct cv_layout_host *host, struct c
 
 int cv_dm_plan_again(struct cv_dm_args *a, struct cv_layout *l, struct cv_error *err)
 {
-    if (check(a, err) < 0)
+    if (check_arguments(a, err) < 0)
         return -1;
     if ((uint64_t)a->memory_mib << 10 != l->dms[0].m_kib)
         return cv_fail(err, CV_E_INVALID, 0, "its state is of a guest with -m %llu, this one has -m %lu",

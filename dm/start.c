@@ -44,7 +44,7 @@ static int check_qdisks(struct cv_dm *dm, struct cv_error *err)
         count);
 }
 
-static int run(struct cv_dm *dm, struct cv_error *err)
+static int run_emulators(struct cv_dm *dm, struct cv_error *err)
 {
     struct cv_emu_wait w = { .deadline_ms = cv_after_ms(CV_DM_ANSWER_MS), .cancel = dm->cancel };
 
@@ -92,12 +92,12 @@ static int start_all(struct cv_dm *dm, const int *fds, struct cv_error *err)
     return fds == NULL ? 0 : load(dm, fds, &w, err);
 }
 
-static int begin(struct cv_dm *dm, const int *fds, struct cv_error *err)
+static int start_emulators(struct cv_dm *dm, const int *fds, struct cv_error *err)
 {
     if (start_all(dm, fds, err) < 0)
         return -1;
     cv_dm_desk_init(&dm->desk, &dm->set, &dm->layout, dm->sink);
-    return cv_dm_nodes_write(dm, err) < 0 ? -1 : run(dm, err);
+    return cv_dm_nodes_write(dm, err) < 0 ? -1 : run_emulators(dm, err);
 }
 
 static void take_back(struct cv_dm *dm)
@@ -137,7 +137,7 @@ static int start(struct cv_dm *dm, struct cv_dm_args *a, int fds[CV_DM_MAX], str
         cv_dm_plan_died(a, &dm->died, err) < 0 || plan(dm, a, fds, err) < 0)
         return -1;
     dm->has_layout = true;
-    return begin(dm, a->incoming_at != 0 ? fds : NULL, err);
+    return start_emulators(dm, a->incoming_at != 0 ? fds : NULL, err);
 }
 
 int cv_dm_start(struct cv_dm *dm, struct cv_dm_args *a, struct cv_error *err)
