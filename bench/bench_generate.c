@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/fd.h"
 #include "bench/bench_stream.h"
 #include "tests/support/generator.h"

@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/auto.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "tests/support/generator.h"
 #include "memory/hashes.h"

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <xenctrl.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "layout/layout.h"
 #include "emulators/paths.h"
