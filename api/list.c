@@ -8,7 +8,7 @@
 #include <uuid/uuid.h>
 
 #include "api/internal.h"
-#include "base/fd.h"
+#include "base/auto.h"
 #include "guest/guest.h"
 
 struct listing {

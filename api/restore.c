@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "api/internal.h"
-#include "base/fd.h"
 #include "guest/guest.h"
 #include "restore/restore.h"
 

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/quiet.h"
 
 void cv_fd_dispose(int *fd)
@@ -36,23 +36,6 @@ bool cv_fd_standard(int in, int out, int err)
             return false;
     return true;
 }
-
-void cv_free_dispose(void *p)
-{
-    int saved = errno;
-    free(*(void **)p);
-    *(void **)p = NULL;
-    errno = saved;
-}
-
-int64_t cv_now_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-int64_t cv_now_ms(void) { return cv_now_ns() / 1000000; }
 
 static int poll_timeout(int64_t deadline_ms)
 {

@@ -9,12 +9,11 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "base/auto.h"
 #include "base/cancel.h"
 #include "base/error.h"
 
-#define CV_AUTO(dispose) __attribute__((cleanup(dispose)))
 #define CV_AUTO_FD CV_AUTO(cv_fd_dispose) int
-#define CV_AUTO_FREE CV_AUTO(cv_free_dispose)
 
 /* Closes *fd unless it is negative, sets it to -1, keeps errno. */
 void cv_fd_dispose(int *fd);
@@ -22,8 +21,6 @@ void cv_fd_dispose(int *fd);
  * they are such numbers themselves (of a process whose own were closed).  -1: left as it is.  Safe after a fork of a
  * process with threads.  False: errno. */
 bool cv_fd_standard(int in, int out, int err);
-/* free() for CV_AUTO_FREE: p is the address of a pointer; keeps errno. */
-void cv_free_dispose(void *p);
 
 /* Hands the descriptor out: the variable becomes -1 and its disposer does nothing. */
 static inline int cv_fd_take(int *fd)
@@ -32,12 +29,6 @@ static inline int cv_fd_take(int *fd)
     *fd = -1;
     return taken;
 }
-
-/* A deadline is a CLOCK_MONOTONIC time in milliseconds; CV_NEVER waits for ever. */
-#define CV_NEVER INT64_MAX
-int64_t cv_now_ms(void);
-int64_t cv_now_ns(void);
-static inline int64_t cv_after_ms(int64_t ms) { return ms == CV_NEVER ? CV_NEVER : cv_now_ms() + ms; }
 
 /* Writes all of iov (may be changed while working).  Works on blocking and non-blocking descriptors.
  * Errors: CV_E_IO (sys = errno; EPIPE for a closed reader, EFBIG at a file-size limit: no signal comes of it),

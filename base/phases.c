@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/phases.h"
 
-#include "base/fd.h"
+#include "base/clock.h"
 #include "base/testpoint.h"
 
 static void unwind(struct cv_phases *p, void *op)

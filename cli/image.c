@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "cli/progress.h"
 
 int cli_image_open(const char *path, struct cv_error *err)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "base/clock.h"
 
 #define EVERY_NS INT64_C(100000000)
 

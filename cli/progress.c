@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "base/clock.h"
 
 #define WIDTH 40
 #define EVERY_NS INT64_C(100000000)

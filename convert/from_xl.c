@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fd.h"
 #include "convert/chunk.h"
 #include "convert/head.h"
 #include "convert/xl_reader.h"

@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "base/fd.h"
+#include "base/auto.h"
 #include "layout/record.h"
 #include "layout/spec.h"
 #include "stream-format/state_file.h"

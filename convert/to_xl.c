@@ -6,7 +6,6 @@
 
 #include <zstd.h>
 
-#include "base/fd.h"
 #include "convert/plan.h"
 #include "convert/xl_writer.h"
 #include "layout/record.h"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 
 #define STEP (1u << 20) /* memory is taken in steps of this, when the bytes before have arrived */

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/fd.h"
+#include "base/clock.h"
 #include "dm/supervisor.h"
 #include "emulators/paths.h"
 

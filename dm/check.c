@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/auto.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "dm/probe.h"
 #include "emulators/answers.h"

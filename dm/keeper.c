@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "base/clock.h"
 
 #define DEATHS_MAX 5   /* one soon after the other */
 #define LIVED_MS 10000 /* a worker that lived so long begins a new count */

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "emulators/op.h"
 #include "emulators/qmp.h"

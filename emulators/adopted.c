@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/auto.h"
 #include "base/fd.h"
 #include "emulators/answers.h"
 #include "emulators/op.h"

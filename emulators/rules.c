@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/fd.h"
 
 /* Where Xen's and the distributions' packages put QEMU. */

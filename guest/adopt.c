@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "base/fd.h"
+#include "base/auto.h"
 #include "emulators/adopted.h"
 #include "emulators/paths.h"
 #include "guest/devices.h"

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/auto.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/phases.h"
 #include "guest/adopt.h"

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "emulators/paths.h"
 #include "libxl-json/config.h"
 

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fd.h"
+#include "base/auto.h"
+#include "base/clock.h"
 #include "emulators/paths.h"
 #include "emulators/spawn.h"
 #include "guest/adopt.h"

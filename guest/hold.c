@@ -4,7 +4,7 @@
  * for for ever.  A resumed guest that is paused says nothing, until its emulators run again. */
 #include <stdio.h>
 
-#include "base/fd.h"
+#include "base/auto.h"
 #include "guest/guest.h"
 
 static char *mark(uint32_t domid, char *buf, size_t size)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/detach.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/priority.h"
 #include "config/config.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fd.h"
+#include "base/auto.h"
 #include "guest/guest.h"
 #include "vm/spec.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fd.h"
+#include "base/auto.h"
 #include "guest/adopt.h"
 
 #define KIB_MAX (UINT64_C(1) << 34)

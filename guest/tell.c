@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "guest/tell.h"
 
-#include "base/fd.h"
+#include "base/auto.h"
 
 void cv_tell(struct cv_sink *sink, json_t *event)
 {

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "base/fd.h"
+#include "base/clock.h"
 #include "handover/channel_io.h"
 
 int cv_chan_init(struct cv_chan *c, int in, int out, int role, struct cv_error *err)

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "base/clock.h"
 #include "base/quiet.h"
 
 /* Writes what fits.  1: all is out, 0: would block. */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fd.h"
+#include "base/clock.h"
 #include "base/testpoint.h"
 #include "handover/ports.h"
 

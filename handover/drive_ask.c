@@ -2,6 +2,7 @@
 /* Asking and answering over a new connection: what became of it? */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "handover/ports.h"
 

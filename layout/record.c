@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/fd.h"
+#include "base/auto.h"
 #include "stream-format/bodies.h"
 
 int cv_layout_to_record(const struct cv_layout *l, struct cv_buf *out, struct cv_error *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "memory/auto_policy.h"
 
-#include "base/fd.h"
+#include "base/clock.h"
 
 #define WINDOW_PAGES (16u * 1024u) /* 64 MiB of guest memory between two decisions */
 #define HARDER_ABOVE 800u          /* permille of the time in write */

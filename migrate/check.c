@@ -7,7 +7,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "base/clock.h"
 #include "guest/blockers.h"
 #include "handover/unsettled.h"
 #include "migrate/offer.h"

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "emulators/paths.h"
 #include "guest/sweep.h"
 

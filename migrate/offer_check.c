@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "emulators/version.h"
 #include "migrate/effects.h"
 #include "migrate/offer.h"

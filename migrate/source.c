@@ -7,7 +7,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "base/clock.h"
 #include "guest/sweep.h"
 #include "migrate/effects.h"
 #include "migrate/source_internal.h"

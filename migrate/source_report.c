@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/fd.h"
 #include "migrate/source_internal.h"
 
 static struct cv_span span(const struct cv_source *s, int64_t begin_ns, int64_t ns)

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "guest/devices.h"
 #include "restore/internal.h"
 

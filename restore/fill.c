@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fd.h"
+#include "base/clock.h"
 #include "restore/internal.h"
 #include "stream-format/bodies.h"
 

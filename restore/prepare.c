@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What takes its time and needs no memory: emulators that wait for their states, xenstore's nodes, PV devices.  While
  * memory streams in it costs no down time. */
-#include "base/fd.h"
+#include "base/clock.h"
 #include "guest/devices.h"
 #include "restore/internal.h"
 

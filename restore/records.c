@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "emulators/state_memory.h"
 #include "layout/record.h"
 #include "restore/internal.h"

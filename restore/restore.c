@@ -2,7 +2,7 @@
 /* convoy restore: the table of steps. */
 #include "restore/restore.h"
 
-#include "base/fd.h"
+#include "base/clock.h"
 #include "guest/tell.h"
 
 static const struct cv_step steps[] = {

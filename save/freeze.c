@@ -11,6 +11,8 @@
 
 #include <jansson.h>
 
+#include "base/auto.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "guest/devices.h"
 #include "save/report.h"

@@ -6,7 +6,8 @@
 
 #include <jansson.h>
 
-#include "base/fd.h"
+#include "base/auto.h"
+#include "base/clock.h"
 #include "emulators/state_memory.h"
 #include "guest/devices.h"
 #include "layout/record.h"

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "base/fd.h"
+#include "base/clock.h"
 #include "base/output.h"
 #include "save/report.h"
 #include "save/write.h"

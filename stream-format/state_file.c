@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/auto.h"
+#include "base/clock.h"
 #include "base/fd.h"
 
 int cv_writer_put_state(struct cv_writer *w, uint32_t dmid, const void *blob, size_t len, struct cv_error *err)

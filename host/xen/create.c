@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fd.h"
 #include "host/xen/xen.h"
 
 /* Xen's public headers want xenctrl.h before them. */

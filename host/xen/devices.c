@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "base/auto.h"
 #include "host/xen/session.h"
 
 #define RECORD "libxl-json" /* userdata that libxl keeps up to date itself, once it is there */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "base/auto.h"
 #include "host/xen/xen.h"
 
 int xen_facts(struct cv_host *h, struct cv_host_facts *out, struct cv_error *err)

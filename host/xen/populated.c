@@ -3,7 +3,7 @@
  * the emulators' and Xen's own pages lie just below 4 GiB whatever the guest's size: asking for all of it costs a small
  * guest some seconds.  But Xen says how many pages the domain has: look everywhere that pages are likely to be, and
  * between RAM and the hole, which is most of a small guest's space, only when some have not been found. */
-#include "base/fd.h"
+#include "base/clock.h"
 #include "host/xen/types.h"
 #include "host/xen/xen.h"
 #include "vm/physmap.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/cpuset.h"
-#include "base/fd.h"
+#include "base/auto.h"
 #include "host/xen/xen.h"
 
 #define POOLS_MAX 4096u /* ids are small numbers; an endless walk is not wanted */

@@ -9,7 +9,7 @@
 
 #include <uuid/uuid.h>
 
-#include "base/fd.h"
+#include "base/auto.h"
 #include "host/xen/xen.h"
 
 struct skeleton {

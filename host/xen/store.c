@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fd.h"
+#include "base/auto.h"
 #include "host/xen/xen.h"
 
 int xen_xs_read(struct cv_host *h, const char *path, char **value_out, struct cv_error *err)

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "emulators/qmp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

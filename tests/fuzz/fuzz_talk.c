@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "base/clock.h"
 #include "handover/channel.h"
 #include "migrate/offer.h"
 #include "tests/support/fake_host.h"

@@ -9,8 +9,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/fd.h"
-
 void fake_contract(bool ok, const char *what)
 {
     if (ok)

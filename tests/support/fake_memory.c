@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fd.h"
+#include "base/clock.h"
 #include "tests/support/fake_host_internal.h"
 
 int fake_pfn_count(struct cv_host *h, uint32_t domid, uint64_t *count_out, struct cv_error *err)

@@ -14,7 +14,7 @@
 
 #include "../support/run_suite.h"
 #include "../support/two_hosts.h"
-#include "base/fd.h"
+#include "base/clock.h"
 #include "guest/monitor.h"
 #include "guest/sweep.h"
 #include "migrate/recover.h"

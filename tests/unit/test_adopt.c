@@ -11,7 +11,6 @@
 
 #include "../support/one_host.h"
 #include "../support/run_suite.h"
-#include "base/fd.h"
 #include "guest/blockers.h"
 #include "restore/restore.h"
 #include "save/save.h"

@@ -15,7 +15,6 @@
 #include "../support/api_door.h"
 #include "../support/run_suite.h"
 #include "../support/two_hosts.h"
-#include "base/fd.h"
 #include "handover/journal.h"
 
 /* ---- moving ---- */

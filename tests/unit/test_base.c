@@ -17,6 +17,7 @@
 
 #include "../support/run_suite.h"
 #include "base/detach.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/output.h"

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "../support/run_suite.h"
+#include "base/auto.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/output.h"
 #include "base/phases.h"

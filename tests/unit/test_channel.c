@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../support/run_suite.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "handover/channel.h"
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../support/run_suite.h"
+#include "base/auto.h"
 #include "base/fd.h"
 #include "config/config.h"
 #include "layout/decide.h"

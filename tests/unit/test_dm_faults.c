@@ -13,7 +13,7 @@
 #include "../support/dm_world.h"
 #include "../support/emu_fixture.h"
 #include "../support/run_suite.h"
-#include "base/fd.h"
+#include "base/clock.h"
 
 static const char stop[] = "{\"execute\": \"stop\"}", cont[] = "{\"execute\": \"cont\"}",
                   query[] = "{\"execute\": \"query-status\"}";

@@ -19,7 +19,6 @@
 #include "../support/dm_world.h"
 #include "../support/emu_fixture.h"
 #include "../support/run_suite.h"
-#include "base/fd.h"
 
 /* As xl create, xl save, xl restore speak to it. */
 START_TEST(a_guests_life)

@@ -11,7 +11,7 @@
 
 #include "../support/one_host.h"
 #include "../support/run_suite.h"
-#include "base/fd.h"
+#include "base/clock.h"
 #include "restore/restore.h"
 #include "save/save.h"
 #include "stream-format/bodies.h"

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../support/run_suite.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "handover/ports.h"
 

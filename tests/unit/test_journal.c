@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "../support/run_suite.h"
-#include "base/fd.h"
 #include "handover/journal.h"
 #include "handover/unsettled.h"
 #include "tests/support/journal_find.h"

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "../support/run_suite.h"
-#include "base/fd.h"
+#include "base/auto.h"
 #include "layout/cmdline.h"
 #include "layout/layout.h"
 

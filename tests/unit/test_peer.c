@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../support/run_suite.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "handover/journal.h"
 #include "migrate/peer.h"

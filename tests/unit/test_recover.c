@@ -14,6 +14,7 @@
 
 #include "../support/run_suite.h"
 #include "../support/two_hosts.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "migrate/recover.h"
 #include "migrate/watch.h"

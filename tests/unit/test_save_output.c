@@ -11,7 +11,7 @@
 
 #include "../support/one_host.h"
 #include "../support/run_suite.h"
-#include "base/fd.h"
+#include "base/clock.h"
 #include "save/save.h"
 
 /* A process whose signals do what they do by default, as a program with this library in it may be: the save fails, and

@@ -14,7 +14,7 @@
 
 #include "../support/emu_fixture.h"
 #include "../support/run_suite.h"
-#include "base/fd.h"
+#include "base/clock.h"
 #include "base/priority.h"
 #include "emulators/state_memory.h"
 #include "base/process.h"

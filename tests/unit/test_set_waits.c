@@ -13,6 +13,7 @@
 
 #include "../support/emu_fixture.h"
 #include "../support/run_suite.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "emulators/state_memory.h"
 

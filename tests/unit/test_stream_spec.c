@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "../support/run_suite.h"
+#include "base/auto.h"
 #include "base/fd.h"
 #include "layout/fields.h"
 #include "vm/spec.h"
