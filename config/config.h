@@ -130,6 +130,7 @@ struct cv_guest_config {
     const char *firmware;                   /* hvmloader file, "" = the host's */
     const char *bios_path;                  /* "" = the host's SeaBIOS */
     const char *acpi_firmware;              /* further ACPI tables, "" = none */
+    uint8_t genid[16];                      /* a VM generation ID made now; all 0 = none */
 
     struct cv_config_disk disks[CV_CONFIG_DISKS_MAX];
     unsigned disk_count;

@@ -232,6 +232,20 @@ static int read_firmware(struct cv_config_reader *r, struct cv_error *err)
     return 0;
 }
 
+static int read_genid(struct cv_config_reader *r, struct cv_error *err)
+{
+    const char *word = "none";
+
+    memset(r->c->genid, 0, sizeof r->c->genid);
+    if (cv_reader_string(r, "ms_vm_genid", &word, err) < 0)
+        return -1;
+    if (strcmp(word, "generate") == 0)
+        uuid_generate_random(r->c->genid);
+    else if (strcmp(word, "none") != 0)
+        return cv_reader_fail(r, "ms_vm_genid", CV_E_INVALID, err, "'%s': it is generate or none", word);
+    return 0;
+}
+
 static int read_switches(struct cv_config_reader *r, struct cv_error *err)
 {
     struct cv_guest_config *c = r->c;
@@ -404,9 +418,9 @@ static int read_actions(struct cv_config_reader *r, struct cv_error *err)
 int cv_config_read_guest(struct cv_config_reader *r, struct cv_error *err)
 {
     static int (*const parts[])(struct cv_config_reader *, struct cv_error *) = {
-        read_type,     read_name,       read_uuid,       read_memory,  read_vcpus,    read_limits,
-        read_cpus,     read_soft_cpus,  read_scheduling, read_boot,    read_firmware, read_switches,
-        read_tsc_mode, read_timer_mode, read_viridian,   read_actions,
+        read_type,     read_name,      read_uuid,       read_memory,   read_vcpus,    read_limits,
+        read_cpus,     read_soft_cpus, read_scheduling, read_boot,     read_firmware, read_genid,
+        read_switches, read_tsc_mode,  read_timer_mode, read_viridian, read_actions,
     };
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)

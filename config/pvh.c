@@ -20,6 +20,7 @@ static const char *const of_hvm[] = {
     "hpet",
     "hvm_pirq",
     "keymap",
+    "ms_vm_genid",
     "nographic",
     "sdl",
     "serial",
@@ -48,6 +49,7 @@ static void forget(struct cv_guest_config *c)
     c->serials = c->usbdevices = (struct cv_strings){ 0 };
     c->soundhw = c->vnclisten = c->vncpasswd = c->keymap = c->boot = "";
     c->firmware = c->bios_path = c->acpi_firmware = "";
+    memset(c->genid, 0, sizeof c->genid);
     c->usb = c->vnc = c->hvm_pirq = false;
     c->usbversion = c->vncdisplay = 0;
     c->viridian = 0;

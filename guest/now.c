@@ -89,9 +89,24 @@ static int read_clock(struct cv_guest *g, struct cv_error *err)
     return 0;
 }
 
+/* Of a guest of xl's: its configuration says only that it has one. */
+static int read_genid(struct cv_guest *g, struct cv_error *err)
+{
+    CV_AUTO_FREE char *text = NULL;
+    uint8_t bytes[CV_GENID_BYTES];
+
+    if (read_node(g, "platform/generation-id", &text, err) < 0)
+        return -1;
+    if (text != NULL && cv_genid_parse(text, bytes, NULL) == 0)
+        cv_genid_text(bytes, g->spec.genid);
+    return 0;
+}
+
 int cv_guest_look_store(struct cv_guest *g, struct cv_error *err)
 {
-    return read_memory(g, err) < 0 || read_clock(g, err) < 0 ? -1 : read_vcpus(g, err);
+    if (read_memory(g, err) < 0 || read_clock(g, err) < 0 || read_genid(g, err) < 0)
+        return -1;
+    return read_vcpus(g, err);
 }
 
 int cv_guest_look(struct cv_guest *g, const struct cv_emu_wait *w, struct cv_error *err)

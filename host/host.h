@@ -159,6 +159,11 @@ struct cv_host_ops {
     int (*page_sink)(struct cv_host *h, uint32_t domid, struct cv_page_sink **out, struct cv_error *err);
     void (*page_sink_free)(struct cv_host *h, struct cv_page_sink *s);
 
+    /* Writes len bytes at a guest physical address, within one page that the domain has. CV_E_INVALID: across two;
+     * CV_E_XEN: there is no page. */
+    int (*write_memory)(struct cv_host *h, uint32_t domid, uint64_t address, const void *data, size_t len,
+                        struct cv_error *err);
+
     /* ---- state ---- */
     int (*get_cpu_policy)(struct cv_host *h, uint32_t domid, struct cv_cpu_policy *out, struct cv_error *err);
     /* Before memory.  CV_E_UNSUPPORTED: this host's CPU or Xen cannot give the guest this policy. */

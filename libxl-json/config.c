@@ -127,6 +127,20 @@ static void set_usb(struct build *b, json_t *h)
         json_decref(list);
 }
 
+/* xl makes a new one at a restore where there is one. */
+static void set_genid(struct build *b, json_t *o)
+{
+    uint8_t bytes[CV_GENID_BYTES];
+    json_t *list;
+
+    if (cv_genid_parse(b->spec->genid, bytes, NULL) < 0)
+        return;
+    list = json_array();
+    for (size_t i = 0; i < sizeof bytes; i++)
+        add_item(b, list, json_integer(bytes[i]));
+    set_member(b, o, "ms_vm_genid", list);
+}
+
 static json_t *hvm_info(struct build *b)
 {
     static const char *const vga[] = { [CV_VGA_CIRRUS] = "cirrus", [CV_VGA_STD] = "std", [CV_VGA_NONE] = "none" };
@@ -144,6 +158,7 @@ static json_t *hvm_info(struct build *b)
         set_flag(b, o, "vpt_align", false);
     set_viridian(b, o);
     set_text(b, o, "system_firmware", c->bios_path);
+    set_genid(b, o);
     set_member(b, o, "hdtype", json_string(any_ahci(c) ? "ahci" : "ide"));
     set_flag(b, o, "nographic", c->nographic);
     set_member(b, o, "vga", json_pack("{s:s}", "kind", vga[c->vga]));

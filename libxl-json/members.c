@@ -138,7 +138,7 @@ const struct cv_libxl_member cv_libxl_hvm_members[] = {
     { "soundhw", TEXT, "soundhw", NULL },
     { "xen_platform_pci", ELSEWHERE, NULL, NULL },
     { "vendor_device", REFUSE, NULL, NULL },
-    { "ms_vm_genid", IGNORE, NULL, NULL },
+    { "ms_vm_genid", ELSEWHERE, NULL, NULL },
     { "rdm", IGNORE, NULL, NULL },
     { "rdm_mem_boundary_memkb", IGNORE, NULL, NULL },
     { "mca_caps", IGNORE /* an HVM parameter of the stream */, NULL, NULL },

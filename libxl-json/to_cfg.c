@@ -84,6 +84,15 @@ static void take_timer_mode(struct cv_walk *w, json_t *o)
             w->facts->timer_mode = i;
 }
 
+static bool any_number(json_t *list)
+{
+    size_t i;
+    json_t *v;
+
+    json_array_foreach(list, i, v) if (json_integer_value(v) != 0) return true;
+    return false;
+}
+
 static void put_viridian(struct cv_walk *w, json_t *h)
 {
     static const char *const names[] = {
@@ -159,6 +168,8 @@ static void put_hvm(struct cv_walk *w, json_t *h)
                        "without it libxl uses QEMU's machine 'pc', which is another one in each release");
     if ((v = json_object_get(h, "vpt_align")) != NULL && cv_walk_defbool(w, "vpt_align", v) == 0)
         cv_walk_put(w, "vpt_align = 0\n");
+    if (any_number(json_object_get(h, "ms_vm_genid")))
+        cv_walk_put(w, "ms_vm_genid = \"generate\"\n");
     if ((v = json_object_get(h, "pirq")) != NULL && cv_walk_defbool(w, "pirq", v) >= 0) {
         w->facts->has_pirq = true;
         w->facts->pirq = cv_walk_defbool(w, "pirq", v) == 1;

@@ -17,6 +17,10 @@ int cv_restore_map_disks(struct cv_restore *r, struct cv_error *err);
 /* changes.c: XENSTORE taken apart; and, when memory is in place, its changes made. */
 int cv_restore_take_changes(struct cv_restore *r, struct cv_record *rec, struct cv_error *err);
 int cv_restore_put_changes(struct cv_restore *r, struct cv_error *err);
+/* genid.c: at a restore, not at a migration's end, the guest gets another VM generation ID, if it has any; and, when
+ * Xen's state is in place, finds it in its memory. */
+void cv_restore_new_genid(struct cv_restore *r);
+int cv_restore_put_genid(struct cv_restore *r, struct cv_error *err);
 /* records.c: a memory file for each emulator's device state. */
 int cv_restore_make_state_files(struct cv_restore *r, struct cv_error *err);
 /* fill.c: memory until the last PASS_END, of fixed layout until the last PAGE_HASHES, on a thread of its own, which has

@@ -98,6 +98,7 @@ int cv_restore_read_head(void *op, int64_t deadline_ms, struct cv_error *err)
         return -1;
     if (r->opt->name != NULL)
         snprintf(r->g.spec.name, sizeof r->g.spec.name, "%s", r->opt->name);
+    cv_restore_new_genid(r);
     return 0;
 }
 
@@ -269,6 +270,8 @@ int cv_restore_impose(void *op, int64_t deadline_ms, struct cv_error *err)
 
     (void)deadline_ms;
     if (cv_restore_put_changes(r, err) < 0 || h->ops->set_state(h, r->g.domid, &r->state, err) < 0)
+        return -1;
+    if (cv_restore_put_genid(r, err) < 0)
         return -1;
     return h->ops->introduce(h, r->g.domid, &r->state, err);
 }

@@ -77,6 +77,7 @@ static const struct member members[] = {
     FIRST(TEXT, firmware),
     FIRST(TEXT, loader),
     FIRST(TEXT, acpi_table),
+    LATER(TEXT, genid),
     LATER(TEXT, cpus),
     LATER(TEXT, cpus_soft),
     LATER(TEXT, cpupool),

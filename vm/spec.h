@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "vm/genid.h"
 
 #define CV_NAME_MAX 128
 #define CV_VCPU_WORDS 2 /* Xen takes 128 vCPUs of an HVM guest */
@@ -40,15 +41,16 @@ struct cv_domain_spec {
     uint64_t mmio_hole_kib;   /* 0 = default */
     uint64_t paging_pool_kib; /* HAP/shadow pool; 0 = as libxl computes it */
     int64_t rtc_offset_s;
-    char firmware[256];   /* system firmware file; "" = SeaBIOS */
-    char loader[256];     /* hvmloader; "" = default */
-    char acpi_table[256]; /* acpi_firmware; "" = none */
-    char cpus[256];       /* hard affinity: a base/cpuset.h text for all vcpus, or one for each from the first
-                                          on, every one ended by ';'; "" = any CPU */
-    char cpus_soft[256];  /* soft affinity, in the same form */
-    char cpupool[32];     /* "" = dom0's */
-    uint32_t cpu_weight;  /* of the credit schedulers; 0 = the usual */
-    uint32_t cpu_cap;     /* percent of one CPU; 0 = no limit */
+    char firmware[256];       /* system firmware file; "" = SeaBIOS */
+    char loader[256];         /* hvmloader; "" = default */
+    char acpi_table[256];     /* acpi_firmware; "" = none */
+    char genid[CV_GENID_MAX]; /* VM generation ID, as the firmware reads it (vm/genid.h); "" = none */
+    char cpus[256];           /* hard affinity: a base/cpuset.h text for all vcpus, or one for each from the first
+                                              on, every one ended by ';'; "" = any CPU */
+    char cpus_soft[256];      /* soft affinity, in the same form */
+    char cpupool[32];         /* "" = dom0's */
+    uint32_t cpu_weight;      /* of the credit schedulers; 0 = the usual */
+    uint32_t cpu_cap;         /* percent of one CPU; 0 = no limit */
 };
 
 /* Is vCPU i one that the guest may use? */

@@ -26,6 +26,11 @@ struct cv_guest_state {
     size_t param_count;
 };
 
+/* Xen's HVM_PARAM_VM_GENERATION_ID_ADDR: the address in the guest's memory, or 0. */
+#define CV_PARAM_GENID_ADDRESS 34
+
+/* 0 where it is not there, which is Xen's value of a parameter that nobody has set. */
+uint64_t cv_guest_state_param(const struct cv_guest_state *s, uint64_t index);
 void cv_guest_state_dispose(struct cv_guest_state *s);
 
 #endif

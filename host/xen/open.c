@@ -57,6 +57,7 @@ static const struct cv_host_ops xen_ops = {
     .page_source = xen_page_source,
     .page_source_free = xen_page_source_free,
     .page_sink = xen_page_sink,
+    .write_memory = xen_write_memory,
     .page_sink_free = xen_page_sink_free,
     .get_cpu_policy = xen_get_cpu_policy,
     .set_cpu_policy = xen_set_cpu_policy,

@@ -244,3 +244,24 @@ void xen_page_sink_free(struct cv_host *h, struct cv_page_sink *base)
     pthread_mutex_destroy(&s->lock);
     free(s);
 }
+
+int xen_write_memory(struct cv_host *h, uint32_t domid, uint64_t address, const void *data, size_t len,
+                     struct cv_error *err)
+{
+    struct xen_host *x = (struct xen_host *)h;
+    xen_pfn_t gfn = address / XC_PAGE_SIZE;
+    int sys = 0;
+
+    if (address % XC_PAGE_SIZE + len > XC_PAGE_SIZE)
+        return cv_fail(err, CV_E_INVALID, 0, "%zu bytes at %#llx lie in two pages", len, (unsigned long long)address);
+    char *page = xenforeignmemory_map(x->fmem, domid, PROT_READ | PROT_WRITE, 1, &gfn, &sys);
+    if (page == NULL || sys != 0) {
+        if (page != NULL)
+            xenforeignmemory_unmap(x->fmem, page, 1);
+        return xen_fail_as(x, CV_E_HYPERVISOR, page == NULL ? errno : -sys, err, "cannot map the guest's page %#llx",
+                           (unsigned long long)gfn);
+    }
+    memcpy(page + address % XC_PAGE_SIZE, data, len);
+    xenforeignmemory_unmap(x->fmem, page, 1);
+    return 0;
+}

@@ -154,7 +154,9 @@ static int put_platform(struct skeleton *k, const struct cv_domain_spec *spec, s
     };
     /* What the firmware reads is of no use where there is none. */
     size_t skip = spec->pvh ? sizeof nodes / sizeof nodes[0] - 2 : 0;
-    return put_nodes(k, nodes + skip, sizeof nodes / sizeof nodes[0] - skip, err);
+    if (put_nodes(k, nodes + skip, sizeof nodes / sizeof nodes[0] - skip, err) < 0)
+        return -1;
+    return *spec->genid != '\0' && !spec->pvh ? put_node(k, k->dom, "platform/generation-id", spec->genid, err) : 0;
 }
 
 static int put_resources(struct skeleton *k, const struct cv_domain_spec *spec, uint32_t store_port,

@@ -106,6 +106,9 @@ int xen_dirty_log(struct cv_host *h, uint32_t domid, bool on, struct cv_error *e
 int xen_dirty_take(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_t count, bool final,
                    struct cv_dirty_stats *stats, struct cv_error *err);
 
+int xen_write_memory(struct cv_host *h, uint32_t domid, uint64_t address, const void *data, size_t len,
+                     struct cv_error *err);
+
 /* state.c, policy.c */
 int xen_get_cpu_policy(struct cv_host *h, uint32_t domid, struct cv_cpu_policy *out, struct cv_error *err);
 int xen_set_cpu_policy(struct cv_host *h, uint32_t domid, const struct cv_cpu_policy *policy, struct cv_error *err);

@@ -392,18 +392,21 @@ static int fake_get_state(struct cv_host *h, uint32_t domid, struct cv_guest_sta
 {
     TRIP(h, err);
     fake_contract(fake_domain_of(h, domid)->suspended, "state read from a guest that runs");
-    *out = (struct cv_guest_state){ .tsc = { 2, 1000, 3, 4 },
-                                    .params = { { 1, 0xfeff }, { 17, 0xfefe } },
-                                    .param_count = 2 };
+    *out = (struct cv_guest_state){
+        .tsc = { 2, 1000, 3, 4 },
+        .params = { { 1, 0xfeff }, { 17, 0xfefe }, { CV_PARAM_GENID_ADDRESS, fake_domain_of(h, domid)->genid_at } },
+        .param_count = 3
+    };
     return cv_buf_append(&out->hvm_context, "0123456789abcdef", 16, err);
 }
 
 static int fake_set_state(struct cv_host *h, uint32_t domid, const struct cv_guest_state *s, struct cv_error *err)
 {
     TRIP(h, err);
-    fake_contract(s->param_count == 2 && s->hvm_context.len == 16 && s->tsc.khz == 1000,
+    fake_contract(s->param_count == 3 && s->hvm_context.len == 16 && s->tsc.khz == 1000,
                   "another state than was saved");
     fake_domain_of(h, domid)->has_state = true;
+    fake_domain_of(h, domid)->genid_at = s->params[2].value;
     return 0;
 }
 
@@ -479,6 +482,7 @@ static const struct cv_host_ops fake_ops = {
     .page_source = fake_page_source,
     .page_source_free = fake_page_source_free,
     .page_sink = fake_page_sink,
+    .write_memory = fake_write_memory,
     .page_sink_free = fake_page_sink_free,
     .get_cpu_policy = fake_get_cpu_policy,
     .set_cpu_policy = fake_set_cpu_policy,

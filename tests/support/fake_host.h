@@ -26,6 +26,7 @@ struct fake_domain {
     char *devices; /* its PV devices, as devices_add took them; NULL: none */
     unsigned device_count;
     unsigned cap;
+    uint64_t genid_at;    /* where its firmware has put its VM generation ID; 0: nowhere */
     uint64_t max_pages;   /* set_max_pages'; as many as were there at creation: FAKE_PFNS + 64 */
     unsigned pod_missing; /* pages that the guest expects and Xen has not got: a look at its memory ends it */
     struct cv_domain_spec spec;

@@ -28,6 +28,8 @@ int fake_dirty_take(struct cv_host *h, uint32_t domid, uint64_t *bitmap, uint64_
                     struct cv_dirty_stats *stats, struct cv_error *err);
 int fake_page_source(struct cv_host *h, uint32_t domid, struct cv_page_source **out, struct cv_error *err);
 void fake_page_source_free(struct cv_host *h, struct cv_page_source *s);
+int fake_write_memory(struct cv_host *h, uint32_t domid, uint64_t address, const void *data, size_t len,
+                      struct cv_error *err);
 int fake_page_sink(struct cv_host *h, uint32_t domid, struct cv_page_sink **out, struct cv_error *err);
 void fake_page_sink_free(struct cv_host *h, struct cv_page_sink *s);
 

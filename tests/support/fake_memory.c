@@ -191,3 +191,19 @@ void fake_page_sink_free(struct cv_host *h, struct cv_page_sink *s)
     (void)h;
     free(s);
 }
+
+int fake_write_memory(struct cv_host *h, uint32_t domid, uint64_t address, const void *data, size_t len,
+                      struct cv_error *err)
+{
+    TRIP(h, err);
+    struct fake_domain *d = fake_domain_of(h, domid);
+    uint64_t pfn = address / CV_PAGE_SIZE;
+
+    fake_contract(d->suspended || d->paused, "memory written while the guest runs");
+    if (address % CV_PAGE_SIZE + len > CV_PAGE_SIZE)
+        return cv_fail(err, CV_E_INVALID, 0, "two pages");
+    if (pfn >= FAKE_PFNS || !d->there[pfn])
+        return cv_fail(err, CV_E_HYPERVISOR, 0, "no page %llu", (unsigned long long)pfn);
+    memcpy(d->ram[pfn] + address % CV_PAGE_SIZE, data, len);
+    return 0;
+}

@@ -166,7 +166,7 @@ static const struct {
     { CV_E_UNSUPPORTED, HEAD "pci=['01:00.0']\n", "x.cfg:4: pci: a guest with passed-through devices" },
     { CV_E_UNSUPPORTED, HEAD "vnuma=[['pnode=0']]\n", "x.cfg:4: vnuma: Xen cannot save" },
     { CV_E_UNSUPPORTED, HEAD "nestedhvm=1\n", "x.cfg:4: nestedhvm: nested virtualisation" },
-    { CV_E_UNSUPPORTED, HEAD "ms_vm_genid='generate'\n", "x.cfg:4: ms_vm_genid: xl knows" },
+    { CV_E_INVALID, HEAD "ms_vm_genid='new'\n", "x.cfg:4: ms_vm_genid: 'new': it is generate or none" },
     { CV_E_UNSUPPORTED, HEAD "nx=0\n", "x.cfg:4: nx: cannot be hidden" },
     { CV_E_INVALID, HEAD "cpus='1-0'\n", "x.cfg:4: cpus: '1-0' is no list of CPUs" },
     { CV_E_INVALID, HEAD "cpus='0,^0'\n", "x.cfg:4: cpus: '0,^0' leaves no CPU" },

@@ -4,11 +4,39 @@
 #include <stdlib.h>
 
 #include "../support/run_suite.h"
+#include "vm/genid.h"
 #include "vm/physmap.h"
 #include "vm/policy.h"
 
 #define MIB UINT64_C(0x100000)
 #define GIB UINT64_C(0x40000000)
+
+/* As libxl writes it and the firmware reads it. */
+START_TEST(a_generation_id_is_two_numbers)
+{
+    static const uint8_t bytes[CV_GENID_BYTES] = { 1,    0,    0,    0,    0,    0,    0,    0,
+                                                   0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+    static const uint8_t none[CV_GENID_BYTES];
+    static const char *const wrong[] = {
+        "", "1", "1:", ":1", "-1:1", "1: 1", "1:2:3", "1:18446744073709551616", "1:2x"
+    };
+    char text[CV_GENID_MAX], other[CV_GENID_MAX];
+    uint8_t back[CV_GENID_BYTES];
+
+    cv_genid_text(bytes, text);
+    ck_assert_str_eq(text, "1:18446744073709551615");
+    ck_assert_int_eq(cv_genid_parse(text, back, NULL), 0);
+    ck_assert_mem_eq(back, bytes, sizeof back);
+    cv_genid_text(none, text);
+    ck_assert_str_eq(text, "");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        ck_assert_msg(cv_genid_parse(wrong[i], back, NULL) < 0, "'%s'", wrong[i]);
+    cv_genid_make(text);
+    cv_genid_make(other);
+    ck_assert_int_eq(cv_genid_parse(text, back, NULL), 0);
+    ck_assert_str_ne(text, other);
+}
+END_TEST
 
 /* What Xen's tools do with a guest of so much RAM. */
 static const struct {
@@ -84,6 +112,7 @@ int main(void)
     Suite *s = suite_create("vm");
     TCase *t = tcase_create("vm");
 
+    tcase_add_test(t, a_generation_id_is_two_numbers);
     tcase_add_loop_test(t, ram_lies_around_the_hole, 0, sizeof maps / sizeof maps[0]);
     tcase_add_test(t, the_hole_ends_at_4_gib);
     tcase_add_test(t, a_policy_is_put_in_order);
