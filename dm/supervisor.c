@@ -16,6 +16,7 @@
 #define END_MS 6000        /* for the emulators to end by themselves */
 #define LOCK_AGAIN_MS 1000 /* the images are another host's, or another domain's, until that lets go */
 #define DIED_AGAIN_MS 200  /* Xen tells nobody that a suspended domain goes on */
+#define PUT_OFF_MS 3000    /* a shutdown that is asked for has come by then */
 
 void cv_dm_init(struct cv_dm *dm, struct cv_host *host, struct cv_sink *sink, struct cv_cancel *cancel)
 {
@@ -56,6 +57,24 @@ static bool has_shut_down(struct cv_dm *dm)
     return dm->host->ops->info(dm->host, dm->domid, &info, NULL) < 0 || info.shutdown || info.dying;
 }
 
+/* A shutdown takes a moment: vCPUs that waited for the dead emulator have to run first. */
+static void look_whether_it_shut_down(struct cv_dm *dm)
+{
+    if (dm->asked_ms == 0)
+        return;
+    if (has_shut_down(dm))
+        cv_log(dm->sink, CV_LOG_WARN, "domain %u: emulator_died=%s was carried out", dm->domid,
+               cv_dm_died_words[dm->died]);
+    else if (cv_now_ms() - dm->asked_ms > PUT_OFF_MS)
+        cv_log(dm->sink, CV_LOG_ERROR,
+               "domain %u: emulator_died=%s: Xen puts it off as long as a vCPU waits for an emulator that does not "
+               "answer: the guest stands still until that one does, or until xl destroy",
+               dm->domid, cv_dm_died_words[dm->died]);
+    else
+        return;
+    dm->asked_ms = 0;
+}
+
 /* Without it the guest's accesses find nobody and read ones: it is not to go on as if nothing had happened. */
 static void carry_out(struct cv_dm *dm)
 {
@@ -70,16 +89,21 @@ static void carry_out(struct cv_dm *dm)
              : dm->died == CV_DM_DIED_DESTROY ? ops->shutdown(dm->host, dm->domid, CV_SHUTDOWN_POWEROFF, &e)
                                               : ops->shutdown(dm->host, dm->domid, CV_SHUTDOWN_REBOOT, &e);
 
-    if (rc == 0 && dm->died != CV_DM_DIED_PRESERVE && !has_shut_down(dm))
-        cv_log(dm->sink, CV_LOG_ERROR,
-               "domain %u: emulator_died=%s: Xen puts it off as long as a vCPU waits for the emulator that has died: "
-               "the guest stands still until xl destroy",
-               dm->domid, cv_dm_died_words[dm->died]);
-    else if (rc < 0)
+    if (rc < 0)
         cv_log(dm->sink, CV_LOG_ERROR, "emulator_died=%s: %s", cv_dm_died_words[dm->died], e.text);
+    else if (dm->died != CV_DM_DIED_PRESERVE)
+        dm->asked_ms = cv_now_ms();
     else
-        cv_log(dm->sink, CV_LOG_WARN, "domain %u: emulator_died=%s was carried out", dm->domid,
-               cv_dm_died_words[dm->died]);
+        cv_log(dm->sink, CV_LOG_WARN, "domain %u: emulator_died=preserve was carried out", dm->domid);
+}
+
+/* After carry_out, so that the guest does not run on the answers that it gets. */
+static void release(struct cv_dm *dm)
+{
+    struct cv_error e = CV_ERROR_INIT;
+
+    if (dm->host->ops->release_orphans(dm->host, dm->domid, NULL, &e) < 0)
+        cv_log(dm->sink, CV_LOG_ERROR, "domain %u: what waits for the emulator that has died: %s", dm->domid, e.text);
 }
 
 static bool has_ended(struct cv_dm *dm, unsigned dmid, struct cv_error *why)
@@ -110,6 +134,9 @@ static void look_for_dead(struct cv_dm *dm)
     }
     if ((first && now) || dm->died_later)
         carry_out(dm);
+    if (now)
+        release(dm);
+    look_whether_it_shut_down(dm);
 }
 
 /* ---- the loop ---- */
@@ -234,7 +261,7 @@ static void look_for_keeper(struct cv_dm *dm)
 
 static int wait_ms(const struct cv_dm *dm)
 {
-    return dm->died_later ? DIED_AGAIN_MS : dm->lock_later ? LOCK_AGAIN_MS : -1;
+    return dm->died_later || dm->asked_ms != 0 ? DIED_AGAIN_MS : dm->lock_later ? LOCK_AGAIN_MS : -1;
 }
 
 static int loop(struct cv_dm *dm, struct cv_error *err)
@@ -246,6 +273,8 @@ static int loop(struct cv_dm *dm, struct cv_error *err)
         return -1;
     if (domain_is_gone(dm))
         return 0;
+    if (dm->dead != 0) /* reported by a supervisor that may have died before it came to this */
+        release(dm);
     look_for_dead(dm); /* of those that were taken over */
     while (!cv_cancel_requested(dm->cancel) && !dm->desk.quit) {
         look_for_keeper(dm);

@@ -44,9 +44,10 @@ struct cv_dm {
     bool has_layout, has_set, adopted;
     bool stopped; /* the toolstack lets them run itself (-S) */
     enum cv_dm_died died;
-    unsigned dead;   /* bit dmid: it was reported */
-    unsigned lost;   /* bit dmid: it had died when the others were taken over */
-    bool died_later; /* the guest is suspended: what emulator_died says is done when it goes on */
+    unsigned dead;    /* bit dmid: it was reported */
+    unsigned lost;    /* bit dmid: it had died when the others were taken over */
+    bool died_later;  /* the guest is suspended: what emulator_died says is done when it goes on */
+    int64_t asked_ms; /* when emulator_died's shutdown was asked for, as long as it has not come; 0 = none is */
     bool lock_later;
     struct cv_dm_doors doors;
     struct cv_emuset set;

@@ -96,9 +96,14 @@ struct cv_host_ops {
     /* Counted: a domain that was paused n times runs after n unpauses.  unpause fails where nothing is paused. */
     int (*pause)(struct cv_host *h, uint32_t domid, struct cv_error *err);
     int (*unpause)(struct cv_host *h, uint32_t domid, struct cv_error *err);
-    /* The domain stops at once, as if it had asked for that itself (CV_SHUTDOWN_*): whoever watches over it does what
-     * its configuration says. */
+    /* The domain stops, as soon as no vCPU of it waits for an emulator's answer (a crash: at once), as if it had asked
+     * for that itself (CV_SHUTDOWN_*): whoever watches over it does what its configuration says. */
     int (*shutdown)(struct cv_host *h, uint32_t domid, int reason, struct cv_error *err);
+    /* Emulators that have died: the domain's accesses to their devices find nobody from now on (ones are read), and a
+     * vCPU that waits for the answer of one goes on, which a shutdown of the domain waits for as well.  Those that
+     * live, stand still or are stopped keep theirs.  None may be starting meanwhile.  *count_out (may be NULL): how
+     * many there are, those of earlier calls too. */
+    int (*release_orphans)(struct cv_host *h, uint32_t domid, unsigned *count_out, struct cv_error *err);
 
     /* ---- PV devices ----
      * config: a whole domain in libxl's words (libxl_domain_config in JSON); its disks and network cards are the PV

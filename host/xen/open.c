@@ -40,6 +40,7 @@ static const struct cv_host_ops xen_ops = {
     .pause = xen_pause,
     .unpause = xen_unpause,
     .shutdown = xen_shutdown,
+    .release_orphans = xen_release_orphans,
     .sched_cap = xen_sched_cap,
     .make = xen_make,
     .devices_add = xen_devices_add,

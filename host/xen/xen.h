@@ -85,6 +85,9 @@ int xen_devices_remove(struct xen_host *x, uint32_t domid, struct cv_error *err)
 /* What libxl keeps of domains of this number and uuid (NULL: any) in files, and what is left of back ends. */
 int xen_devices_forget(struct xen_host *x, uint32_t domid, struct cv_error *err);
 
+/* orphans.c */
+int xen_release_orphans(struct cv_host *h, uint32_t domid, unsigned *count_out, struct cv_error *err);
+
 /* suspend.c */
 int xen_event_msis(struct cv_host *h, uint32_t domid, unsigned *count_out, struct cv_error *err);
 int xen_check_saveable(struct cv_host *h, uint32_t domid, struct cv_error *err);

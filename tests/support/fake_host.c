@@ -309,8 +309,25 @@ static int fake_unpause(struct cv_host *h, uint32_t domid, struct cv_error *err)
 static int fake_shutdown(struct cv_host *h, uint32_t domid, int reason, struct cv_error *err)
 {
     TRIP(h, err);
-    fake_domain_of(h, domid)->ended = true;
-    fake_domain_of(h, domid)->end_reason = reason;
+    struct fake_domain *d = fake_domain_of(h, domid);
+    d->end_reason = reason;
+    d->ending = d->waits_for_dead || d->waits_for_silent; /* as Xen: it is put off */
+    d->ended = !d->ending;
+    return 0;
+}
+
+static int fake_release_orphans(struct cv_host *h, uint32_t domid, unsigned *count_out, struct cv_error *err)
+{
+    TRIP(h, err);
+    struct fake_domain *d = fake_domain_of(h, domid);
+    d->waits_for_dead = false;
+    d->released = true;
+    if (d->ending && !d->waits_for_silent) {
+        d->ending = false;
+        d->ended = true;
+    }
+    if (count_out != NULL)
+        *count_out = 1;
     return 0;
 }
 
@@ -464,6 +481,7 @@ static const struct cv_host_ops fake_ops = {
     .pause = fake_pause,
     .unpause = fake_unpause,
     .shutdown = fake_shutdown,
+    .release_orphans = fake_release_orphans,
     .dump = fake_dump,
     .sched_cap = fake_sched_cap,
     .make = fake_make,

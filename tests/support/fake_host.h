@@ -22,6 +22,9 @@ struct fake_domain {
     uint64_t cpu_time_ns; /* grows whenever its vcpus are let run */
     bool ended;           /* stopped by itself, for end_reason (CV_SHUTDOWN_*) */
     int end_reason;
+    bool waits_for_dead, waits_for_silent; /* a vcpu waits for the answer of an emulator that is so */
+    bool ending;                           /* for end_reason, when no vcpu waits any more */
+    bool released;                         /* release_orphans() was called */
     uint32_t domid;
     char *devices; /* its PV devices, as devices_add took them; NULL: none */
     unsigned device_count;
