@@ -13,12 +13,13 @@
 #include "cli/image.h"
 #include "cli/progress.h"
 #include "convert/convert.h"
+#include "convert/xl_format.h"
 
-enum target { TO_NONE, TO_XL, TO_CONVOY };
+enum target { TO_NONE, TO_XL, TO_LIBVIRT, TO_CONVOY };
 
 struct convert {
     enum target to;
-    const char *out_path, *path;
+    const char *out_path, *path, *xml_path;
     bool out_given;
     struct cv_convert_options opt;
     struct cli_progress bar;
@@ -26,14 +27,25 @@ struct convert {
 
 static bool to_stdout(const struct convert *v) { return strcmp(v->out_path, "-") == 0; }
 
+static enum target target_named(const char *name)
+{
+    static const char *const names[] = { [TO_XL] = "xl", [TO_LIBVIRT] = "libvirt", [TO_CONVOY] = "convoy" };
+
+    for (enum target t = TO_XL; t <= TO_CONVOY; t++)
+        if (strcmp(name, names[t]) == 0)
+            return t;
+    return TO_NONE;
+}
+
 static int take_option(struct convert *v, int opt, char **argv)
 {
     struct cv_error err = CV_ERROR_INIT;
 
     switch (opt) {
     case 't':
-        v->to = strcmp(optarg, "xl") == 0 ? TO_XL : strcmp(optarg, "convoy") == 0 ? TO_CONVOY : TO_NONE;
-        return v->to != TO_NONE ? 0 : cli_usage(argv, "--to is xl or convoy");
+        v->to = target_named(optarg);
+        return v->to != TO_NONE ? 0 : cli_usage(argv, "--to is xl, libvirt or convoy");
+    case 'x': v->xml_path = optarg; return 0;
     case 'o':
         v->out_path = optarg;
         v->out_given = true;
@@ -49,11 +61,13 @@ static int take_option(struct convert *v, int opt, char **argv)
 
 static int parse_arguments(int argc, char **argv, struct convert *v)
 {
-    static const struct option options[] = {
-        { "to", required_argument, NULL, 't' },      { "output", required_argument, NULL, 'o' },
-        { "model", required_argument, NULL, 'm' },   { "compress", required_argument, NULL, 'C' },
-        { "threads", required_argument, NULL, 'T' }, { NULL, 0, NULL, 0 }
-    };
+    static const struct option options[] = { { "to", required_argument, NULL, 't' },
+                                             { "output", required_argument, NULL, 'o' },
+                                             { "model", required_argument, NULL, 'm' },
+                                             { "compress", required_argument, NULL, 'C' },
+                                             { "threads", required_argument, NULL, 'T' },
+                                             { "xml", required_argument, NULL, 'x' },
+                                             { NULL, 0, NULL, 0 } };
     int opt, status;
 
     cli_mem_defaults(&v->opt.mem);
@@ -65,6 +79,8 @@ static int parse_arguments(int argc, char **argv, struct convert *v)
         return cli_usage(argv, "one image is wanted, and at most one place for the other");
     if (optind + 2 == argc && v->out_given)
         return cli_usage(argv, "-o and a second file are the same thing");
+    if ((v->to == TO_LIBVIRT) != (v->xml_path != NULL))
+        return cli_usage(argv, "--to libvirt and --xml go together: libvirt's save file holds the domain's XML");
     if (optind + 2 == argc)
         v->out_path = argv[optind + 1];
     if (to_stdout(v) && isatty(STDOUT_FILENO))
@@ -121,10 +137,13 @@ static int look_at_input(struct convert *v, int fd, struct cv_error *err)
         return cv_fail(err, CV_E_INVALID, 0, "it is a convoy image already");
     if (v->to == TO_XL && is_xl)
         return cv_fail(err, CV_E_INVALID, 0, "it is a save file of xl already");
+    if (v->to == TO_LIBVIRT && is_xl)
+        return cv_fail(err, CV_E_INVALID, 0, "it is a save file of xl: make a convoy image of it first");
     if (is_legacy)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "it is a suspend image of xenopsd");
     if (begins(magic, got, libvirt, sizeof libvirt - 1))
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "it is a save file of libvirt");
+        return cv_fail(err, CV_E_UNSUPPORTED, 0,
+                       "it is a save file of libvirt: 'virsh restore' takes it, and convoy saves that guest");
     if (v->to == TO_NONE)
         v->to = is_convoy ? TO_XL : is_xl ? TO_CONVOY : TO_NONE;
     if (v->to == TO_NONE)
@@ -145,9 +164,22 @@ static int convert(struct convert *v, int out_fd, struct cv_error *err)
     if (rc == 0)
         rc = look_at_input(v, fd, err);
     if (rc == 0)
-        rc = v->to == TO_XL ? cv_convert_to_xl(fd, out_fd, &v->opt, err) : cv_convert_from_xl(fd, out_fd, &v->opt, err);
+        rc = v->to != TO_CONVOY ? cv_convert_to_xl(fd, out_fd, &v->opt, err)
+                                : cv_convert_from_xl(fd, out_fd, &v->opt, err);
     cli_progress_end(&v->bar);
     return rc < 0 ? cv_context(err, "%s", v->path) : 0;
+}
+
+/* What virsh dumpxml has written.  libvirt reads it at the restore, and says what is wrong with it. */
+static int read_xml(const char *path, char **out, struct cv_error *err)
+{
+    size_t len;
+
+    if (cv_file_read(path, CV_LIBVIRT_XML_MAX, out, &len, err) < 0)
+        return -1;
+    if (strlen(*out) != len || strstr(*out, "<domain") == NULL)
+        return cv_fail(err, CV_E_INVALID, 0, "%s: no XML of a domain: virsh dumpxml --security-info writes it", path);
+    return 0;
 }
 
 static int to_file(struct convert *v, struct cv_error *err)
@@ -176,6 +208,10 @@ int cmd_convert(struct cli *c, int argc, char **argv)
     if (v.opt.default_model == NULL)
         v.opt.default_model = host.default_model;
     v.opt.mem.cancel = &c->cancel;
+    CV_AUTO_FREE char *xml = NULL;
+    if (v.xml_path != NULL && read_xml(v.xml_path, &xml, &err) < 0)
+        return cli_error(&err);
+    v.opt.libvirt_xml = xml;
     int rc = to_stdout(&v) ? convert(&v, STDOUT_FILENO, &err) : to_file(&v, &err);
     return rc < 0 ? cli_error(&err) : 0;
 }

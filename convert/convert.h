@@ -11,6 +11,7 @@ struct cv_convert_options {
     const char *default_model;                    /* the emulator's program, for guests from elsewhere */
     const char *version;                          /* convoy's, for HOST */
     uint64_t time;                                /* seconds since 1970, for HOST */
+    const char *libvirt_xml;                      /* to_xl: virsh's save file with this XML; NULL = xl's */
     const uint8_t *stream_id;                     /* 16 bytes: the same output twice; NULL = random */
     bool index;                                   /* the output is a file */
     void (*progress)(void *user, uint64_t bytes); /* of the input; NULL = none */

@@ -106,7 +106,9 @@ static int begin_file(struct to_xl *t, struct cv_error *err)
     if (t->begun)
         return 0;
     t->begun = true;
-    if (cv_xl_put_head(&t->out, t->json, t->xen_major, t->xen_minor, err) < 0)
+    int rc = t->opt->libvirt_xml != NULL ? cv_xl_put_libvirt(&t->out, t->opt->libvirt_xml, err)
+                                         : cv_xl_put_config(&t->out, t->json, err);
+    if (rc < 0 || cv_xl_put_head(&t->out, t->xen_major, t->xen_minor, err) < 0)
         return -1;
     if (t->leaves.len > 0 && put_record(t, CV_LIBXC_CPUID_POLICY, t->leaves.data, t->leaves.len, err) < 0)
         return -1;

@@ -16,6 +16,14 @@
 #define CV_XL_FLAG_STREAM2 2u
 #define CV_XL_CONFIG_MAX (1u << 20) /* libxl's JSON is some kilobytes */
 
+/* libvirt's in the place of xl's: 16 bytes of magic, u32 version, u32 length of the XML with its final zero, zeros up
+ * to 64 bytes, the XML; then the same streams (as its Xen driver writes it). */
+#define CV_LIBVIRT_MAGIC "libvirt-xml\n \0 \r"
+#define CV_LIBVIRT_MAGIC_SIZE 16u
+#define CV_LIBVIRT_HEADER_SIZE 64u
+#define CV_LIBVIRT_VERSION 2u
+#define CV_LIBVIRT_XML_MAX (1u << 20)
+
 /* ---- libxl's stream: header big-endian, records little-endian ---- */
 #define CV_LIBXL_IDENT UINT64_C(0x4c6962786c466d74)
 #define CV_LIBXL_VERSION 2u

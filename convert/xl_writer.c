@@ -38,18 +38,37 @@ int cv_xl_put(struct cv_xl_writer *w, uint32_t type, const struct iovec *body, i
     return put_pieces(w, iov, count + 2, err);
 }
 
-int cv_xl_put_head(struct cv_xl_writer *w, const char *json, uint32_t xen_major, uint32_t xen_minor,
-                   struct cv_error *err)
+int cv_xl_put_config(struct cv_xl_writer *w, const char *json, struct cv_error *err)
 {
     uint32_t len = (uint32_t)strlen(json) + 1;
-    uint8_t xl[CV_XL_HEADER_SIZE + 4] = { 0 }, libxl[CV_LIBXL_HEADER_SIZE] = { 0 };
-    uint8_t libxc[CV_LIBXC_IMAGE_HEADER + CV_LIBXC_DOMAIN_HEADER] = { 0 }, *domain = libxc + CV_LIBXC_IMAGE_HEADER;
+    uint8_t xl[CV_XL_HEADER_SIZE + 4] = { 0 };
 
     memcpy(xl, CV_XL_MAGIC, CV_XL_MAGIC_SIZE);
     cv_store32(xl + 32, CV_XL_BYTEORDER);
     cv_store32(xl + 36, CV_XL_FLAG_JSON | CV_XL_FLAG_STREAM2);
     cv_store32(xl + 44, 4 + len);
     cv_store32(xl + 48, len);
+    struct iovec iov[2] = { { xl, sizeof xl }, { (void *)json, len } };
+    return put_pieces(w, iov, 2, err);
+}
+
+int cv_xl_put_libvirt(struct cv_xl_writer *w, const char *xml, struct cv_error *err)
+{
+    uint32_t len = (uint32_t)strlen(xml) + 1;
+    uint8_t head[CV_LIBVIRT_HEADER_SIZE] = { 0 };
+
+    memcpy(head, CV_LIBVIRT_MAGIC, CV_LIBVIRT_MAGIC_SIZE);
+    cv_store32(head + 16, CV_LIBVIRT_VERSION);
+    cv_store32(head + 20, len);
+    struct iovec iov[2] = { { head, sizeof head }, { (void *)xml, len } };
+    return put_pieces(w, iov, 2, err);
+}
+
+int cv_xl_put_head(struct cv_xl_writer *w, uint32_t xen_major, uint32_t xen_minor, struct cv_error *err)
+{
+    uint8_t libxl[CV_LIBXL_HEADER_SIZE] = { 0 };
+    uint8_t libxc[CV_LIBXC_IMAGE_HEADER + CV_LIBXC_DOMAIN_HEADER] = { 0 }, *domain = libxc + CV_LIBXC_IMAGE_HEADER;
+
     cv_xl_store_be32(libxl, (uint32_t)(CV_LIBXL_IDENT >> 32));
     cv_xl_store_be32(libxl + 4, (uint32_t)CV_LIBXL_IDENT);
     cv_xl_store_be32(libxl + 8, CV_LIBXL_VERSION);
@@ -60,9 +79,8 @@ int cv_xl_put_head(struct cv_xl_writer *w, const char *json, uint32_t xen_major,
     cv_store16(domain + 4, 12);
     cv_store32(domain + 8, xen_major);
     cv_store32(domain + 12, xen_minor);
-    struct iovec iov[3] = { { xl, sizeof xl }, { (void *)json, len }, { libxl, sizeof libxl } };
-    struct iovec body = { libxc, sizeof libxc };
-    if (put_pieces(w, iov, 3, err) < 0 || cv_xl_put(w, CV_LIBXL_LIBXC_CONTEXT, NULL, 0, err) < 0)
+    struct iovec iov = { libxl, sizeof libxl }, body = { libxc, sizeof libxc };
+    if (put_pieces(w, &iov, 1, err) < 0 || cv_xl_put(w, CV_LIBXL_LIBXC_CONTEXT, NULL, 0, err) < 0)
         return -1;
     return put_pieces(w, &body, 1, err);
 }

@@ -14,9 +14,12 @@ struct cv_xl_writer {
     uint64_t bytes;
 };
 
-/* xl's header, the configuration, libxl's header, LIBXC_CONTEXT, libxc's headers. json: terminated. */
-int cv_xl_put_head(struct cv_xl_writer *w, const char *json, uint32_t xen_major, uint32_t xen_minor,
-                   struct cv_error *err) CV_CHECKED;
+/* xl's header and the configuration.  json: terminated. */
+int cv_xl_put_config(struct cv_xl_writer *w, const char *json, struct cv_error *err) CV_CHECKED;
+/* In their place: libvirt's header and the domain's XML, of at most CV_LIBVIRT_XML_MAX bytes. */
+int cv_xl_put_libvirt(struct cv_xl_writer *w, const char *xml, struct cv_error *err) CV_CHECKED;
+/* What follows either: libxl's header, LIBXC_CONTEXT, libxc's headers. */
+int cv_xl_put_head(struct cv_xl_writer *w, uint32_t xen_major, uint32_t xen_minor, struct cv_error *err) CV_CHECKED;
 /* One record of either stream; at most 4 pieces, padding comes by itself. */
 int cv_xl_put(struct cv_xl_writer *w, uint32_t type, const struct iovec *body, int count,
               struct cv_error *err) CV_CHECKED;

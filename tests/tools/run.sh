@@ -245,6 +245,26 @@ convert_all()
     [ ! -e "$work/three.xl" ] && [ ! -e "$work/y" ] || complain "a file is left"
 }
 
+# libvirt's save file: another head, its XML, and the streams of xl's.
+convert_to_libvirt()
+{
+    local optional xml="<domain type='xen'><name>g</name></domain>"
+    printf %s "$xml" >"$work/g.xml"
+    status 0 "$convoy" convert --to xl -o "$work/one.xl" "$here/one.cvy"
+    status 0 "$convoy" convert --to libvirt --xml "$work/g.xml" "$here/one.cvy" "$work/one.libvirt"
+    optional=$(od -An -tu4 -j44 -N4 "$work/one.xl")
+    cmp <(printf 'libvirt-xml\n \0 \r\2\0\0\0'"\\$(printf %o $((${#xml} + 1)))"'\0\0\0'; head -c 40 /dev/zero; printf '%s\0' "$xml"
+          tail -c +$((48 + optional + 1)) "$work/one.xl") "$work/one.libvirt" || complain "libvirt's save file"
+    status 5 "$convoy" convert -o "$work/y" "$work/one.libvirt"
+    grep -q "a save file of libvirt: 'virsh restore'" "$work/err" || complain "$(cat "$work/err")"
+    status 2 "$convoy" convert --to libvirt --xml "$work/g.xml" -o "$work/y" "$work/one.xl"
+    status 2 "$convoy" convert --to libvirt -o "$work/y" "$here/one.cvy"
+    status 2 "$convoy" convert --to xl --xml "$work/g.xml" -o "$work/y" "$here/one.cvy"
+    status 2 "$convoy" convert --to libvirt --xml "$here/one.cvy" -o "$work/y" "$here/one.cvy"
+    status 3 "$convoy" convert --to libvirt --xml "$work/none" -o "$work/y" "$here/one.cvy"
+    [ ! -e "$work/y" ] || complain "a file is left"
+}
+
 [ "$mode" != --set-expected ] || mkdir -p "$here/expect"
 inspect_all
 verify_all
@@ -253,6 +273,6 @@ picture
 migrate_options
 odd_files
 odd_outputs
-if "$convoy" --help | grep -q 'convoy convert'; then convert_all; fi
+if "$convoy" --help | grep -q 'convoy convert'; then convert_all; convert_to_libvirt; fi
 [ -z "$(find "$work" -name '*.part')" ] || complain "a part is left"
 exit $bad
