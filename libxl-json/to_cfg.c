@@ -188,6 +188,14 @@ static void put_actions(struct cv_walk *w, json_t *o)
             cv_walk_put(w, "%s = \"destroy\"\n", names[i]);
 }
 
+/* libvirt names the display of an HVM guest here too, but libxl makes no frame buffer of it: the emulator's VNC is its.
+ */
+static void look_at_frame_buffers(struct cv_walk *w, json_t *o)
+{
+    if (w->facts->pvh && json_array_size(json_object_get(o, "vfbs")) > 0)
+        cv_walk_refuse(w, "vfbs", cv_libxl_pv_device);
+}
+
 static void walk_all(struct cv_walk *w, json_t *o)
 {
     json_t *b = json_object_get(o, "b_info"), *h = json_object_get(b, "type.hvm"), *c = json_object_get(o, "c_info");
@@ -201,6 +209,7 @@ static void walk_all(struct cv_walk *w, json_t *o)
         cv_walk_refuse(w, "c_info", "name or uuid is missing");
     cv_walk_put(w, "# of a guest that libxl has made\n");
     cv_walk_object(w, "", o, cv_libxl_top_members);
+    look_at_frame_buffers(w, o);
     put_actions(w, o);
     cv_walk_object(w, "c_info", c, cv_libxl_create_members);
     cv_walk_object(w, "b_info", b, cv_libxl_build_members);

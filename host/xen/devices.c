@@ -21,7 +21,8 @@ static int refuse_others(const libxl_domain_config *c, struct cv_error *err)
         const char *what;
     } kinds[] = { { c->num_pcidevs, "passed-through PCI devices" },
                   { c->num_dtdevs, "device tree devices" },
-                  { c->num_vfbs, "PV frame buffers" },
+                  /* (libxl makes none for an HVM guest, whose display libvirt names here too) */
+                  { c->c_info.type == LIBXL_DOMAIN_TYPE_HVM ? 0 : c->num_vfbs, "PV frame buffers" },
                   { c->num_vtpms, "virtual TPMs" },
                   { c->num_p9s, "9pfs shares" },
                   { c->num_pvcallsifs, "PV calls" },

@@ -84,6 +84,11 @@ static const struct row taken[] = {
       "\"type=vif,mac=00:16:3e:01:02:03,model=rtl8139,ip=10.0.0.7,rate=12500000B/s@50000us,bridge=br7\"" },
     { "", "", ",\"sdl\":{},\"spice\":{}", ",\"vkbs\":[{\"devid\":0}],\"pcidevs\":[],\"on_watchdog\":null",
       "name = \"g\"\n" },
+    /* of libvirt: its display is here twice */
+    { "", "", ",\"vnc\":{\"enable\":\"True\",\"listen\":\"0.0.0.0\"}",
+      ",\"vfbs\":[{\"vnc\":{\"enable\":\"True\",\"listen\":\"127.0.0.1\"},\"sdl\":{\"enable\":\"False\"}}],\"vkbs\":[{}"
+      "]",
+      "vnclisten = \"0.0.0.0\"\n" },
 };
 
 /* Carried over as it is; it is the configuration that does not have it, and says so. */
@@ -174,6 +179,35 @@ START_TEST(what_cannot_be_served_is_refused_by_name)
 }
 END_TEST
 
+/* libxl makes a frame buffer of a PVH guest's list, and none of an HVM guest's. */
+START_TEST(frame_buffer_of_a_pvh_guest_is_refused)
+{
+    char *json = json_of("", "", "", ",\"vfbs\":[{\"vnc\":{\"enable\":\"True\"}}]");
+    struct cv_libxl_facts f;
+    CV_AUTO_BUF cfg = { 0 };
+
+    memcpy(strstr(json, "\"hvm\""), "\"pvh\"", 5);
+    ck_assert_int_eq(cv_libxl_to_cfg(json, strlen(json), &f, &cfg, NULL, &err), -1);
+    ck_assert_int_eq(err.code, CV_E_UNSUPPORTED);
+    ck_assert_msg(strstr(err.text, "vfbs: PV devices") != NULL, "%s", err.text);
+    free(json);
+}
+END_TEST
+
+START_TEST(relaxed_msrs_are_refused)
+{
+    char *json = json_of("", "", "", "");
+    struct cv_libxl_facts f;
+    CV_AUTO_BUF cfg = { 0 };
+
+    memcpy(strstr(json, "\"False\""), "\"True\" ", 7);
+    ck_assert_int_eq(cv_libxl_to_cfg(json, strlen(json), &f, &cfg, NULL, &err), -1);
+    ck_assert_int_eq(err.code, CV_E_UNSUPPORTED);
+    ck_assert_msg(strstr(err.text, "b_info.arch_x86: relaxed MSRs") != NULL, "%s", err.text);
+    free(json);
+}
+END_TEST
+
 START_TEST(facts_without_a_key)
 {
     char *json = json_of("",
@@ -215,6 +249,8 @@ int main(void)
     tcase_add_test(t, rename_restart_is_carried_over_and_refused);
     tcase_add_loop_test(t, known_members_are_taken, 0, (int)(sizeof taken / sizeof *taken));
     tcase_add_loop_test(t, what_cannot_be_served_is_refused_by_name, 0, (int)(sizeof refused / sizeof *refused));
+    tcase_add_test(t, frame_buffer_of_a_pvh_guest_is_refused);
+    tcase_add_test(t, relaxed_msrs_are_refused);
     tcase_add_test(t, facts_without_a_key);
     tcase_add_test(t, no_json_at_all);
     suite_add_tcase(s, t);
