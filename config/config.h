@@ -18,6 +18,7 @@
 #define CV_CONFIG_VIFS_MAX 16
 #define CV_CONFIG_DISKS_MAX 32
 #define CV_CONFIG_DEVICES_MAX 24 /* raw devices of one emulator */
+#define CV_CONFIG_CPUID_MAX 1024 /* bytes of all words of cpuid */
 #define CV_CONFIG_TEXT_MAX 256   /* bytes of a text that becomes one of the domain's facts */
 
 /* Classes of built-in devices; each belongs to exactly one emulator. */
@@ -130,6 +131,7 @@ struct cv_guest_config {
     const char *firmware;                   /* hvmloader file, "" = the host's */
     const char *bios_path;                  /* "" = the host's SeaBIOS */
     const char *acpi_firmware;              /* further ACPI tables, "" = none */
+    const char *cpuid;                      /* words of libxl's with ';' between them, "" = none */
     uint8_t genid[16];                      /* a VM generation ID made now; all 0 = none */
 
     struct cv_config_disk disks[CV_CONFIG_DISKS_MAX];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the domain itself is: name, memory, vCPUs, kernel, platform switches, actions. */
+#include <libxl.h>
 #include <string.h>
 #include <uuid/uuid.h>
 
@@ -232,6 +233,66 @@ static int read_firmware(struct cv_config_reader *r, struct cv_error *err)
     return 0;
 }
 
+/* "host" begins it: everything else is as the host has it.  words stays empty where it does not. */
+static int split_cpuid(struct cv_config_reader *r, const char *text, struct cv_strings *words, struct cv_error *err)
+{
+    struct cv_pool *pool = &r->c->pool;
+    size_t n = strcspn(text, ",");
+
+    if (n != strlen("host") || strncmp(text, "host", n) != 0) {
+        cv_reader_warn(r, "cpuid", "has no effect, as under xl: its first word is not \"host\"");
+        return 0;
+    }
+    for (const char *at = text + n; *at != '\0'; at += n) {
+        at++;
+        n = strcspn(at, ",");
+        cv_strings_add(pool, words, cv_pool_stringn(pool, at, n));
+    }
+    return cv_pool_check(pool, err);
+}
+
+/* Does a word mean anything to libxl?  The two forms are told apart by the colon from here on. */
+static bool means_something(const char *word, bool xend)
+{
+    libxl_cpuid_policy_list policy = NULL;
+
+    int rc = xend ? libxl_cpuid_parse_config_xend(&policy, word) : libxl_cpuid_parse_config(&policy, word);
+    libxl_cpuid_dispose(&policy);
+    return rc == 0 && strchr(word, ';') == NULL && (strchr(word, ':') != NULL) == xend;
+}
+
+static int join_cpuid(struct cv_config_reader *r, const struct cv_strings *words, bool xend, struct cv_error *err)
+{
+    const char **out = &r->c->cpuid;
+
+    for (size_t i = 0; i < words->count; i++)
+        if (means_something(words->items[i], xend))
+            *out = cv_pool_printf(&r->c->pool, "%s%s%s", *out, **out ? ";" : "", words->items[i]);
+        else
+            cv_reader_warn(r, "cpuid", "'%.80s' has no effect, as under xl: it means nothing to libxl",
+                           words->items[i]);
+    if (strlen(*out) >= CV_CONFIG_CPUID_MAX)
+        return cv_reader_fail(r, "cpuid", CV_E_UNSUPPORTED, err, "is longer than %d bytes", CV_CONFIG_CPUID_MAX - 1);
+    return 0;
+}
+
+/* xl's two forms: "host,word=value,..." and a list of "leaf:register=bits,...". */
+static int read_cpuid(struct cv_config_reader *r, struct cv_error *err)
+{
+    struct cv_strings lines = { 0 }, words = { 0 };
+    XLU_ConfigList *list;
+    int count = -1;
+
+    r->c->cpuid = "";
+    if (xlu_cfg_get_list(r->cfg, "cpuid", &list, &count, 1) != 0)
+        count = -1;
+    if (cv_reader_strings(r, "cpuid", &lines, err) < 0)
+        return -1;
+    if (count < 0 && lines.count == 1 && split_cpuid(r, lines.items[0], &words, err) < 0)
+        return -1;
+    return join_cpuid(r, count < 0 ? &words : &lines, count >= 0, err);
+}
+
 static int read_genid(struct cv_config_reader *r, struct cv_error *err)
 {
     const char *word = "none";
@@ -418,9 +479,9 @@ static int read_actions(struct cv_config_reader *r, struct cv_error *err)
 int cv_config_read_guest(struct cv_config_reader *r, struct cv_error *err)
 {
     static int (*const parts[])(struct cv_config_reader *, struct cv_error *) = {
-        read_type,     read_name,      read_uuid,       read_memory,   read_vcpus,    read_limits,
-        read_cpus,     read_soft_cpus, read_scheduling, read_boot,     read_firmware, read_genid,
-        read_switches, read_tsc_mode,  read_timer_mode, read_viridian, read_actions,
+        read_type,  read_name,      read_uuid,       read_memory,     read_vcpus,    read_limits,
+        read_cpus,  read_soft_cpus, read_scheduling, read_boot,       read_firmware, read_genid,
+        read_cpuid, read_switches,  read_tsc_mode,   read_timer_mode, read_viridian, read_actions,
     };
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)

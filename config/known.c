@@ -9,7 +9,7 @@
 /* clang-format off */
 static const char *const known[] = {
     "acpi", "acpi_firmware", "acpi_s3", "acpi_s4", "apic", "bios", "bios_path_override", "boot", "builder",
-    "cap", "cmdline", "cpu_weight", "cpus", "cpus_soft", "device_model_args", "device_model_args_hvm",
+    "cap", "cmdline", "cpu_weight", "cpuid", "cpus", "cpus_soft", "device_model_args", "device_model_args_hvm",
     "device_model_override", "device_model_version", "device_models", "disk", "extra", "firmware",
     "firmware_override", "hap", "hdtype", "hpet", "hvm_pirq", "kernel", "keymap", "localtime",
     "max_event_channels", "max_grant_frames", "max_maptrack_frames", "maxmem", "maxvcpus", "memory", "ms_vm_genid",
@@ -123,7 +123,6 @@ static const struct {
       "device_models separates emulators by processes" },
     { "dm_restrict", "0", "secondaries are always restricted, the default emulator never",
       "give its devices to a secondary (device_models)" },
-    { "cpuid", "", "CPU features cannot be chosen yet: convoy refuses a host that lacks one", leave_out },
     { "driver_domain", "0", NULL, leave_out },
     { "mmio_hole", "", NULL, leave_out },
     { "seclabel", "", "security labels are not supported", leave_out },

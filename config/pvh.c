@@ -73,6 +73,9 @@ static int refuse_others(struct cv_config_reader *r, struct cv_error *err)
         if (cv_reader_has(r, keys[i][0]) && !off)
             cv_reader_keep(r, cv_reader_fail(r, keys[i][0], CV_E_UNSUPPORTED, err, "%s", keys[i][1]), err);
     }
+    if (*r->c->cpuid)
+        cv_reader_keep(r, cv_reader_fail(r, "cpuid", CV_E_UNSUPPORTED, err, "cannot be chosen for a PVH guest yet"),
+                       err);
     if (!*r->c->kernel)
         return cv_reader_fail(r, "kernel", CV_E_INVALID, err, "a PVH guest needs one: it has no firmware to boot from");
     return 0;

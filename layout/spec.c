@@ -64,6 +64,7 @@ void cv_spec_from_config(struct cv_domain_spec *s, const struct cv_guest_config 
     snprintf(s->loader, sizeof s->loader, "%s", c->firmware);
     snprintf(s->acpi_table, sizeof s->acpi_table, "%s", c->acpi_firmware);
     cv_genid_text(c->genid, s->genid);
+    snprintf(s->cpuid, sizeof s->cpuid, "%s", c->cpuid);
     snprintf(s->cpus, sizeof s->cpus, "%s", c->cpus);
     snprintf(s->cpus_soft, sizeof s->cpus_soft, "%s", c->cpus_soft);
     snprintf(s->cpupool, sizeof s->cpupool, "%s", c->cpupool);

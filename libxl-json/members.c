@@ -45,7 +45,7 @@ const struct cv_libxl_member cv_libxl_build_members[] = {
     { "exec_ssidref", REFUSE, NULL, NULL },
     { "exec_ssid_label", REFUSE, NULL, NULL },
     { "disable_migrate", BOOLEAN, "nomigrate", NULL },
-    { "cpuid", IGNORE /* the stream has the policy */, NULL, NULL },
+    { "cpuid", ELSEWHERE, NULL, NULL },
     { "blkdev_start", IGNORE, NULL, NULL },
     { "vnuma_nodes", REFUSE, "Xen cannot save a guest with virtual NUMA", NULL },
     { "max_grant_frames", NUMBER, "max_grant_frames", NULL },

@@ -84,6 +84,46 @@ static void take_timer_mode(struct cv_walk *w, json_t *o)
             w->facts->timer_mode = i;
 }
 
+/* A register's bits, or NULL: xend's language, of which nothing else may come into a configuration. */
+static const char *bits_of(json_t *leaf, const char *name)
+{
+    const char *text = json_string_value(json_object_get(leaf, name));
+
+    return text != NULL && strlen(text) == 32 && strspn(text, "01xks") == 32 ? text : NULL;
+}
+
+/* What the guest has now is in its CPU policy; this is for its next start.  A libxl that knows MSRs writes an object of
+ * both. */
+static void put_cpuid(struct cv_walk *w, json_t *b)
+{
+    static const char *const registers[] = { "eax", "ebx", "ecx", "edx" };
+    json_t *v = json_object_get(b, "cpuid"), *leaf, *subleaf;
+    bool any = false;
+    size_t i;
+
+    json_array_foreach(json_is_object(v) ? json_object_get(v, "cpuid") : v, i, leaf)
+    {
+        const char *between = ":";
+        for (unsigned r = 0; r < 4; r++) {
+            if (bits_of(leaf, registers[r]) == NULL)
+                continue;
+            if (*between == ':') {
+                cv_walk_put(w, "%s\"0x%x", any ? ", " : "cpuid = [ ",
+                            (unsigned)json_integer_value(json_object_get(leaf, "leaf")));
+                if ((subleaf = json_object_get(leaf, "subleaf")) != NULL)
+                    cv_walk_put(w, ",0x%x", (unsigned)json_integer_value(subleaf));
+            }
+            cv_walk_put(w, "%s%s=%s", between, registers[r], bits_of(leaf, registers[r]));
+            between = ",";
+            any = true;
+        }
+        if (*between == ',')
+            cv_walk_put(w, "\"");
+    }
+    if (any)
+        cv_walk_put(w, " ]\n");
+}
+
 static bool any_number(json_t *list)
 {
     size_t i;
@@ -220,7 +260,8 @@ static void walk_all(struct cv_walk *w, json_t *o)
     put_vcpus(w, b);
     put_extra(w, b);
     if (!w->facts->pvh)
-        put_hvm(w, h);
+        put_cpuid(w, b);
+    put_hvm(w, h);
     cv_walk_disks(w, json_object_get(o, "disks"));
     cv_walk_nics(w, json_object_get(o, "nics"));
 }

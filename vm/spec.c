@@ -78,6 +78,7 @@ static const struct member members[] = {
     FIRST(TEXT, loader),
     FIRST(TEXT, acpi_table),
     LATER(TEXT, genid),
+    LATER(TEXT, cpuid),
     LATER(TEXT, cpus),
     LATER(TEXT, cpus_soft),
     LATER(TEXT, cpupool),

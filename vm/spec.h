@@ -45,6 +45,7 @@ struct cv_domain_spec {
     char loader[256];         /* hvmloader; "" = default */
     char acpi_table[256];     /* acpi_firmware; "" = none */
     char genid[CV_GENID_MAX]; /* VM generation ID, as the firmware reads it (vm/genid.h); "" = none */
+    char cpuid[1024];         /* CPU features chosen for it: words of libxl's, of both its forms, with ';' between */
     char cpus[256];           /* hard affinity: a base/cpuset.h text for all vcpus, or one for each from the first
                                               on, every one ended by ';'; "" = any CPU */
     char cpus_soft[256];      /* soft affinity, in the same form */

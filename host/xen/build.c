@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "host/xen/paths.h"
+#include "host/xen/cpuid.h"
 #include "host/xen/xen.h"
 #include "vm/physmap.h"
 
@@ -143,13 +144,28 @@ static int put_modules(struct build *b, struct cv_error *err)
     return xen_xs_printf(b->x, XBT_NULL, err, path, "0x%x", b->dom->acpi_modules[0].length);
 }
 
+static int apply_policy(struct build *b, struct cv_error *err)
+{
+    const struct cv_domain_spec *s = b->spec;
+    struct xen_cpuid chosen;
+
+    if (xen_cpuid_read(b->x, s->cpuid, &chosen, err) < 0)
+        return -1;
+    int rc =
+        xc_cpuid_apply_policy(b->x->xc, b->domid, false, NULL, 0, s->pae,
+                              s->tsc_mode == 1 /* always emulate: invariant */, s->nested_hvm, chosen.leaves, NULL);
+    if (rc != 0)
+        xen_fail(b->x, err, "cannot give the domain its CPU policy%s", *s->cpuid ? " (cpuid)" : "");
+    xen_cpuid_dispose(&chosen);
+    return rc != 0 ? -1 : 0;
+}
+
 static int build(struct build *b, struct cv_error *err)
 {
     const struct cv_domain_spec *s = b->spec;
 
-    if (xc_cpuid_apply_policy(b->x->xc, b->domid, false, NULL, 0, s->pae,
-                              s->tsc_mode == 1 /* always emulate: invariant */, s->nested_hvm, NULL, NULL) != 0)
-        return xen_fail(b->x, err, "cannot give the domain its CPU policy");
+    if (apply_policy(b, err) < 0)
+        return -1;
     if (s->viridian != 0 && xc_hvm_param_set(b->x->xc, b->domid, HVM_PARAM_VIRIDIAN, s->viridian) != 0)
         return xen_fail(b->x, err, "cannot set the viridian features");
     /* Of a new guest only: one that is restored may have set its clock, and Xen's context of it says so (RTC), but

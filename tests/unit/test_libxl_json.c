@@ -46,6 +46,10 @@ static const struct row taken[] = {
     { "", ",\"video_memkb\":8192", "", "", "videoram = 8\n" },
     { "", ",\"cpuid\":[{\"leaf\":1}],\"sched_params\":{\"weight\":256},\"claim_mode\":\"True\"", "", "",
       "name = \"g\"\n" },
+    { "",
+      ",\"cpuid\":[{\"leaf\":1,\"ecx\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx0\"},{\"leaf\":7,\"subleaf\":0,\"ebx\":"
+      "\"\\\"\"}]",
+      "", "", "cpuid = [ \"0x1:ecx=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx0\" ]\n" },
     { "", ",\"extra_hvm\":[\"-global\",\"e1000.romfile=\"]", "", "", "name = \"g\"\n" },
     { "", "", ",\"vga\":{\"kind\":\"std\"}", "", "vga = \"stdvga\"\n" },
     { "", "", ",\"serial\":\"pty\"", "", "serial = [\"pty\"]\n" },
