@@ -17,9 +17,10 @@
 #define CV_CONFIG_NAME_MAX 60u /* of a guest: it becomes part of file names */
 #define CV_CONFIG_VIFS_MAX 16
 #define CV_CONFIG_DISKS_MAX 32
-#define CV_CONFIG_DEVICES_MAX 24 /* raw devices of one emulator */
-#define CV_CONFIG_CPUID_MAX 1024 /* bytes of all words of cpuid */
-#define CV_CONFIG_TEXT_MAX 256   /* bytes of a text that becomes one of the domain's facts */
+#define CV_CONFIG_DEVICES_MAX 24  /* raw devices of one emulator */
+#define CV_CONFIG_SMBIOS_MAX 1024 /* bytes of all lines of smbios */
+#define CV_CONFIG_CPUID_MAX 1024  /* bytes of all words of cpuid */
+#define CV_CONFIG_TEXT_MAX 256    /* bytes of a text that becomes one of the domain's facts */
 
 /* Classes of built-in devices; each belongs to exactly one emulator. */
 enum cv_cap {
@@ -131,6 +132,7 @@ struct cv_guest_config {
     const char *firmware;                   /* hvmloader file, "" = the host's */
     const char *bios_path;                  /* "" = the host's SeaBIOS */
     const char *acpi_firmware;              /* further ACPI tables, "" = none */
+    const char *smbios;                     /* lines "node=value" for the firmware (xenstore's bios-strings) */
     const char *cpuid;                      /* words of libxl's with ';' between them, "" = none */
     uint8_t genid[16];                      /* a VM generation ID made now; all 0 = none */
 
@@ -152,7 +154,7 @@ struct cv_guest_config {
     bool nographic;
 
     enum cv_tsc_mode tsc_mode;
-    bool acpi, apic, pae, nx, hap, hpet, acpi_s3, acpi_s4, xen_platform_pci, hvm_pirq, vpt_align;
+    bool acpi, apic, pae, nx, hap, hpet, acpi_s3, acpi_s4, acpi_laptop_slate, xen_platform_pci, hvm_pirq, vpt_align;
     unsigned timer_mode; /* Xen's numbers */
     bool nomigrate, localtime;
     uint64_t viridian; /* HVM_PARAM_VIRIDIAN bits, 0 = off */

@@ -8,6 +8,7 @@
 #include "config/reader.h"
 
 #define HVM_VCPUS_MAX 128 /* Xen: HVM_MAX_VCPUS */
+#define SMBIOS_OEM_MAX 99 /* hvmloader looks at so many */
 #define MEMORY_MIB_MAX (16LL * 1024 * 1024)
 
 static int read_name(struct cv_config_reader *r, struct cv_error *err)
@@ -293,6 +294,64 @@ static int read_cpuid(struct cv_config_reader *r, struct cv_error *err)
     return join_cpuid(r, count < 0 ? &words : &lines, count >= 0, err);
 }
 
+/* One of the strings: *node_out is where the firmware looks for it; NULL: there is none of this name. */
+static const char *smbios_node(struct cv_config_reader *r, const char *name, size_t len, unsigned *oem)
+{
+    static const char *const nodes[] = {
+        "bios-vendor",
+        "bios-version",
+        "system-manufacturer",
+        "system-product-name",
+        "system-version",
+        "system-serial-number",
+        "baseboard-manufacturer",
+        "baseboard-product-name",
+        "baseboard-version",
+        "baseboard-serial-number",
+        "baseboard-asset-tag",
+        "baseboard-location-in-chassis",
+        "enclosure-manufacturer",
+        "enclosure-serial-number",
+        "enclosure-asset-tag",
+        "battery-manufacturer",
+        "battery-device-name",
+    };
+
+    if (len == 3 && strncmp(name, "oem", len) == 0)
+        return *oem < SMBIOS_OEM_MAX ? cv_pool_printf(&r->c->pool, "oem-%u", ++*oem) : NULL;
+    char *node = (char *)cv_pool_stringn(&r->c->pool, name, len);
+    for (char *p = node; *p != '\0'; p++)
+        if (*p == '_')
+            *p = '-';
+    for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
+        if (strcmp(nodes[i], node) == 0)
+            return nodes[i];
+    return NULL;
+}
+
+/* "name=value", as xl 4.18 and later have it; the firmware of earlier releases reads the same nodes. */
+static int read_smbios(struct cv_config_reader *r, struct cv_error *err)
+{
+    struct cv_strings lines = { 0 };
+    unsigned oem = 0;
+
+    r->c->smbios = "";
+    if (cv_reader_strings(r, "smbios", &lines, err) < 0)
+        return -1;
+    for (size_t i = 0; i < lines.count; i++) {
+        const char *value = strchr(lines.items[i], '='), *node = NULL;
+        if (value != NULL)
+            node = smbios_node(r, lines.items[i], (size_t)(value - lines.items[i]), &oem);
+        if (node == NULL || strpbrk(value, "\n\r") != NULL)
+            return cv_reader_fail(r, "smbios", CV_E_INVALID, err, "'%.80s' is none of the strings that xl.cfg(5) lists",
+                                  lines.items[i]);
+        r->c->smbios = cv_pool_printf(&r->c->pool, "%s%s%s\n", r->c->smbios, node, value);
+    }
+    if (strlen(r->c->smbios) >= CV_CONFIG_SMBIOS_MAX)
+        return cv_reader_fail(r, "smbios", CV_E_UNSUPPORTED, err, "is longer than %d bytes", CV_CONFIG_SMBIOS_MAX - 1);
+    return cv_pool_check(&r->c->pool, err);
+}
+
 static int read_genid(struct cv_config_reader *r, struct cv_error *err)
 {
     const char *word = "none";
@@ -323,6 +382,7 @@ static int read_switches(struct cv_config_reader *r, struct cv_error *err)
         { "hpet", &c->hpet, true },
         { "acpi_s3", &c->acpi_s3, true },
         { "acpi_s4", &c->acpi_s4, true },
+        { "acpi_laptop_slate", &c->acpi_laptop_slate, false },
         { "xen_platform_pci", &c->xen_platform_pci, true },
         { "vpt_align", &c->vpt_align, true },
         { "hvm_pirq", &c->hvm_pirq, false },
@@ -479,9 +539,9 @@ static int read_actions(struct cv_config_reader *r, struct cv_error *err)
 int cv_config_read_guest(struct cv_config_reader *r, struct cv_error *err)
 {
     static int (*const parts[])(struct cv_config_reader *, struct cv_error *) = {
-        read_type,  read_name,      read_uuid,       read_memory,     read_vcpus,    read_limits,
-        read_cpus,  read_soft_cpus, read_scheduling, read_boot,       read_firmware, read_genid,
-        read_cpuid, read_switches,  read_tsc_mode,   read_timer_mode, read_viridian, read_actions,
+        read_type,      read_name,       read_uuid,       read_memory,   read_vcpus,   read_limits, read_cpus,
+        read_soft_cpus, read_scheduling, read_boot,       read_firmware, read_genid,   read_cpuid,  read_smbios,
+        read_switches,  read_tsc_mode,   read_timer_mode, read_viridian, read_actions,
     };
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)

@@ -8,16 +8,16 @@
 /* Read by guest.c, builtin.c, disk.c, vif.c, owners.c. */
 /* clang-format off */
 static const char *const known[] = {
-    "acpi", "acpi_firmware", "acpi_s3", "acpi_s4", "apic", "bios", "bios_path_override", "boot", "builder",
-    "cap", "cmdline", "cpu_weight", "cpuid", "cpus", "cpus_soft", "device_model_args", "device_model_args_hvm",
-    "device_model_override", "device_model_version", "device_models", "disk", "extra", "firmware",
-    "firmware_override", "hap", "hdtype", "hpet", "hvm_pirq", "kernel", "keymap", "localtime",
-    "max_event_channels", "max_grant_frames", "max_maptrack_frames", "maxmem", "maxvcpus", "memory", "ms_vm_genid",
-    "name", "nographic", "nomigrate", "nx", "on_crash", "on_poweroff", "on_reboot", "on_soft_reset", "on_watchdog",
-    "pae", "pool", "ramdisk", "root", "rtc_timeoffset", "sdl", "serial", "shadow_memory", "soundhw", "spice",
-    "stdvga", "timer_mode", "tsc_mode", "type", "usb", "usbctrl", "usbdevice", "usbversion", "uuid", "vcpus",
-    "vga", "videoram", "vif", "viridian", "vnc", "vncdisplay", "vnclisten", "vncpasswd", "vncunused",
-    "vpt_align", "xen_platform_pci"
+    "acpi", "acpi_firmware", "acpi_laptop_slate", "acpi_s3", "acpi_s4", "apic", "bios", "bios_path_override",
+    "boot", "builder", "cap", "cmdline", "cpu_weight", "cpuid", "cpus", "cpus_soft", "device_model_args",
+    "device_model_args_hvm", "device_model_override", "device_model_version", "device_models", "disk",
+    "extra", "firmware", "firmware_override", "hap", "hdtype", "hpet", "hvm_pirq", "kernel", "keymap",
+    "localtime", "max_event_channels", "max_grant_frames", "max_maptrack_frames", "maxmem", "maxvcpus",
+    "memory", "ms_vm_genid", "name", "nographic", "nomigrate", "nx", "on_crash", "on_poweroff", "on_reboot",
+    "on_soft_reset", "on_watchdog", "pae", "pool", "ramdisk", "root", "rtc_timeoffset", "sdl", "serial",
+    "shadow_memory", "smbios", "soundhw", "spice", "stdvga", "timer_mode", "tsc_mode", "type", "usb",
+    "usbctrl", "usbdevice", "usbversion", "uuid", "vcpus", "vga", "videoram", "vif", "viridian", "vnc",
+    "vncdisplay", "vnclisten", "vncpasswd", "vncunused", "vpt_align", "xen_platform_pci"
 };
 /* clang-format on */
 
@@ -127,9 +127,7 @@ static const struct {
     { "mmio_hole", "", NULL, leave_out },
     { "seclabel", "", "security labels are not supported", leave_out },
     { "init_seclabel", "", "security labels are not supported", leave_out },
-    { "smbios", "", NULL, leave_out },
     { "smbios_firmware", "", NULL, leave_out },
-    { "acpi_laptop_slate", "0", NULL, leave_out },
     { "vendor_device", "none", NULL, leave_out },
     { "vpmu", "0", NULL, leave_out },
     { "max_grant_version", "2", NULL, leave_out },

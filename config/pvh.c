@@ -7,6 +7,7 @@
 /* xl reads them of HVM guests only. */
 static const char *const of_hvm[] = {
     "acpi_firmware",
+    "acpi_laptop_slate",
     "acpi_s3",
     "acpi_s4",
     "bios",
@@ -24,6 +25,7 @@ static const char *const of_hvm[] = {
     "nographic",
     "sdl",
     "serial",
+    "smbios",
     "soundhw",
     "spice",
     "stdvga",
@@ -48,7 +50,7 @@ static void forget(struct cv_guest_config *c)
     c->videoram_mib = 0;
     c->serials = c->usbdevices = (struct cv_strings){ 0 };
     c->soundhw = c->vnclisten = c->vncpasswd = c->keymap = c->boot = "";
-    c->firmware = c->bios_path = c->acpi_firmware = "";
+    c->firmware = c->bios_path = c->acpi_firmware = c->smbios = "";
     memset(c->genid, 0, sizeof c->genid);
     c->usb = c->vnc = c->hvm_pirq = false;
     c->usbversion = c->vncdisplay = 0;

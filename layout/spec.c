@@ -42,6 +42,7 @@ void cv_spec_from_config(struct cv_domain_spec *s, const struct cv_guest_config 
         .nomigrate = c->nomigrate,
         .viridian = (uint32_t)c->viridian,
         .timer_mode = c->timer_mode,
+        .acpi_laptop_slate = c->acpi_laptop_slate && !c->pvh,
         .no_acpi_s3 = !c->acpi_s3,
         .no_acpi_s4 = !c->acpi_s4,
         .no_vpt_align = !c->vpt_align,
@@ -64,6 +65,7 @@ void cv_spec_from_config(struct cv_domain_spec *s, const struct cv_guest_config 
     snprintf(s->loader, sizeof s->loader, "%s", c->firmware);
     snprintf(s->acpi_table, sizeof s->acpi_table, "%s", c->acpi_firmware);
     cv_genid_text(c->genid, s->genid);
+    snprintf(s->smbios, sizeof s->smbios, "%s", c->smbios);
     snprintf(s->cpuid, sizeof s->cpuid, "%s", c->cpuid);
     snprintf(s->cpus, sizeof s->cpus, "%s", c->cpus);
     snprintf(s->cpus_soft, sizeof s->cpus_soft, "%s", c->cpus_soft);

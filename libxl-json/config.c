@@ -153,6 +153,8 @@ static json_t *hvm_info(struct build *b)
     set_flag(b, o, "nx", c->nx);
     set_flag(b, o, "acpi_s3", c->acpi_s3);
     set_flag(b, o, "acpi_s4", c->acpi_s4);
+    if (c->acpi_laptop_slate)
+        set_flag(b, o, "acpi_laptop_slate", true);
     set_flag(b, o, "hpet", c->hpet);
     if (!c->vpt_align)
         set_flag(b, o, "vpt_align", false);

@@ -183,6 +183,28 @@ static void put_strings(struct cv_walk *w, json_t *h, const char *one, const cha
     }
 }
 
+/* From libxl 4.18 on. */
+static void put_smbios(struct cv_walk *w, json_t *h)
+{
+    json_t *list = json_object_get(h, "smbios"), *v;
+    char text[512];
+    size_t i;
+
+    if (json_array_size(list) == 0)
+        return;
+    cv_walk_put(w, "smbios = [");
+    json_array_foreach(list, i, v)
+    {
+        const char *key = json_string_value(json_object_get(v, "key")),
+                   *value = json_string_value(json_object_get(v, "value"));
+        if (snprintf(text, sizeof text, "%s=%s", key ? key : "", value ? value : "") >= (int)sizeof text)
+            cv_walk_refuse(w, "smbios", "has a string that is too long");
+        cv_walk_put_quoted(w, "smbios", text);
+        cv_walk_put(w, ",");
+    }
+    cv_walk_put(w, "]\n");
+}
+
 static void put_hvm(struct cv_walk *w, json_t *h)
 {
     json_t *vga = json_object_get(json_object_get(h, "vga"), "kind"), *v;
@@ -198,6 +220,7 @@ static void put_hvm(struct cv_walk *w, json_t *h)
         cv_walk_refuse(w, cv_walk_truth(json_object_get(h, "sdl"), "enable") ? "sdl" : "spice",
                        "only vnc is supported");
     put_viridian(w, h);
+    put_smbios(w, h);
     put_strings(w, h, "serial", "serial_list", "serial");
     put_strings(w, h, "usbdevice", "usbdevice_list", "usbdevice");
     take_timer_mode(w, h);

@@ -32,6 +32,7 @@ struct cv_domain_spec {
     bool hap, acpi, apic, nested_hvm, pae, hpet;
     bool pirq;                   /* emulated interrupts over event channels: asked for, else avoided where Xen can */
     bool nomigrate;              /* never to be saved or migrated */
+    bool acpi_laptop_slate;      /* the firmware's tables have a switch of laptops */
     bool no_acpi_s3, no_acpi_s4; /* sleep states that the firmware's tables leave out */
     bool no_vpt_align;           /* do not let the timers of all vcpus fire together */
     uint32_t viridian;           /* HVM_PARAM_VIRIDIAN value, 0 = none */
@@ -45,6 +46,7 @@ struct cv_domain_spec {
     char loader[256];         /* hvmloader; "" = default */
     char acpi_table[256];     /* acpi_firmware; "" = none */
     char genid[CV_GENID_MAX]; /* VM generation ID, as the firmware reads it (vm/genid.h); "" = none */
+    char smbios[1024];        /* lines "node=value": strings that the firmware shows */
     char cpuid[1024];         /* CPU features chosen for it: words of libxl's, of both its forms, with ';' between */
     char cpus[256];           /* hard affinity: a base/cpuset.h text for all vcpus, or one for each from the first
                                               on, every one ended by ';'; "" = any CPU */

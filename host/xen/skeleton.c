@@ -138,6 +138,23 @@ static int put_identity(struct skeleton *k, const struct cv_domain_spec *spec, s
     return put_u64(k, "domid", k->domid, err);
 }
 
+/* Lines "node=value". */
+static int put_smbios(struct skeleton *k, const char *lines, struct cv_error *err)
+{
+    char node[64], value[1024];
+
+    for (const char *at = lines, *end; (end = strchr(at, '\n')) != NULL; at = end + 1) {
+        size_t name = strcspn(at, "=");
+        if (at + name >= end)
+            return cv_fail(err, CV_E_INVALID, 0, "smbios: '%.*s' is no string of the firmware's", (int)(end - at), at);
+        snprintf(node, sizeof node, "bios-strings/%.*s", (int)(name < 40 ? name : 40), at);
+        snprintf(value, sizeof value, "%.*s", (int)(end - at - name - 1), at + name + 1);
+        if (put_node(k, k->dom, node, value, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int put_platform(struct skeleton *k, const struct cv_domain_spec *spec, struct cv_error *err)
 {
     bool s3 = spec->acpi && !spec->no_acpi_s3, s4 = spec->acpi && !spec->no_acpi_s4;
@@ -146,7 +163,7 @@ static int put_platform(struct skeleton *k, const struct cv_domain_spec *spec, s
         { k->dom, "platform/acpi", spec->acpi ? "1" : "0" },
         { k->dom, "platform/acpi_s3", s3 ? "1" : "0" },
         { k->dom, "platform/acpi_s4", s4 ? "1" : "0" },
-        { k->dom, "platform/acpi_laptop_slate", "0" },
+        { k->dom, "platform/acpi_laptop_slate", spec->acpi_laptop_slate ? "1" : "0" },
         { k->dom, "hvmloader/bios", "seabios" },
         { k->dom, "hvmloader/allow-memory-relocate", "0" },
         { k->dom, "control/platform-feature-multiprocessor-suspend", "1" },
@@ -156,7 +173,11 @@ static int put_platform(struct skeleton *k, const struct cv_domain_spec *spec, s
     size_t skip = spec->pvh ? sizeof nodes / sizeof nodes[0] - 2 : 0;
     if (put_nodes(k, nodes + skip, sizeof nodes / sizeof nodes[0] - skip, err) < 0)
         return -1;
-    return *spec->genid != '\0' && !spec->pvh ? put_node(k, k->dom, "platform/generation-id", spec->genid, err) : 0;
+    if (spec->pvh)
+        return 0;
+    if (*spec->genid != '\0' && put_node(k, k->dom, "platform/generation-id", spec->genid, err) < 0)
+        return -1;
+    return put_smbios(k, spec->smbios, err);
 }
 
 static int put_resources(struct skeleton *k, const struct cv_domain_spec *spec, uint32_t store_port,

@@ -168,6 +168,8 @@ static const struct {
     { CV_E_UNSUPPORTED, HEAD "nestedhvm=1\n", "x.cfg:4: nestedhvm: nested virtualisation" },
     { CV_E_UNSUPPORTED, "type='pvh'\nname='g'\nmemory=64\ncpuid='host,tm=0'\nkernel='/k'\n",
       "x.cfg:4: cpuid: cannot be chosen" },
+    { CV_E_INVALID, HEAD "smbios=['colour=red']\n", "x.cfg:4: smbios: 'colour=red' is none" },
+    { CV_E_INVALID, HEAD "smbios=['bios_vendor']\n", "x.cfg:4: smbios: 'bios_vendor' is none" },
     { CV_E_INVALID, HEAD "ms_vm_genid='new'\n", "x.cfg:4: ms_vm_genid: 'new': it is generate or none" },
     { CV_E_UNSUPPORTED, HEAD "nx=0\n", "x.cfg:4: nx: cannot be hidden" },
     { CV_E_INVALID, HEAD "cpus='1-0'\n", "x.cfg:4: cpus: '1-0' is no list of CPUs" },

@@ -52,6 +52,8 @@ static const struct row taken[] = {
       "", "", "cpuid = [ \"0x1:ecx=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx0\" ]\n" },
     { "", ",\"extra_hvm\":[\"-global\",\"e1000.romfile=\"]", "", "", "name = \"g\"\n" },
     { "", "", ",\"vga\":{\"kind\":\"std\"}", "", "vga = \"stdvga\"\n" },
+    { "", "", ",\"smbios\":[{\"key\":\"bios_vendor\",\"value\":\"a \\\"b\\\"\"}]", "",
+      "smbios = [\"bios_vendor=a \\\"b\\\"\",]\n" },
     { "", "", ",\"serial\":\"pty\"", "", "serial = [\"pty\"]\n" },
     { "", "", ",\"serial_list\":[\"pty\",\"null\"]", "", "serial = [\"pty\",\"null\",]\n" },
     { "", "", ",\"usbdevice_list\":[\"tablet\"]", "", "usbdevice = [\"tablet\",]\n" },
