@@ -15,10 +15,10 @@
 #include "convert/convert.h"
 #include "convert/xl_format.h"
 
-enum target { TO_NONE, TO_XL, TO_LIBVIRT, TO_CONVOY };
+enum kind { KIND_NONE, KIND_XL, KIND_LIBVIRT, KIND_CONVOY, KIND_XENOPSD };
 
 struct convert {
-    enum target to;
+    enum kind from, to; /* KIND_NONE: as the input says */
     const char *out_path, *path, *xml_path;
     bool out_given;
     struct cv_convert_options opt;
@@ -27,14 +27,16 @@ struct convert {
 
 static bool to_stdout(const struct convert *v) { return strcmp(v->out_path, "-") == 0; }
 
-static enum target target_named(const char *name)
-{
-    static const char *const names[] = { [TO_XL] = "xl", [TO_LIBVIRT] = "libvirt", [TO_CONVOY] = "convoy" };
+static const char *const kind_names[] = {
+    [KIND_XL] = "xl", [KIND_LIBVIRT] = "libvirt", [KIND_CONVOY] = "convoy", [KIND_XENOPSD] = "xenopsd"
+};
 
-    for (enum target t = TO_XL; t <= TO_CONVOY; t++)
-        if (strcmp(name, names[t]) == 0)
-            return t;
-    return TO_NONE;
+static enum kind kind_named(const char *name)
+{
+    for (enum kind k = KIND_XL; k <= KIND_XENOPSD; k++)
+        if (strcmp(name, kind_names[k]) == 0)
+            return k;
+    return KIND_NONE;
 }
 
 static int take_option(struct convert *v, int opt, char **argv)
@@ -43,8 +45,11 @@ static int take_option(struct convert *v, int opt, char **argv)
 
     switch (opt) {
     case 't':
-        v->to = target_named(optarg);
-        return v->to != TO_NONE ? 0 : cli_usage(argv, "--to is xl, libvirt or convoy");
+        v->to = kind_named(optarg);
+        return v->to != KIND_NONE ? 0 : cli_usage(argv, "--to is xl, libvirt, xenopsd or convoy");
+    case 'f':
+        v->from = kind_named(optarg);
+        return v->from != KIND_NONE && v->from != KIND_LIBVIRT ? 0 : cli_usage(argv, "--from is xl, xenopsd or convoy");
     case 'x': v->xml_path = optarg; return 0;
     case 'o':
         v->out_path = optarg;
@@ -61,13 +66,12 @@ static int take_option(struct convert *v, int opt, char **argv)
 
 static int parse_arguments(int argc, char **argv, struct convert *v)
 {
-    static const struct option options[] = { { "to", required_argument, NULL, 't' },
-                                             { "output", required_argument, NULL, 'o' },
-                                             { "model", required_argument, NULL, 'm' },
-                                             { "compress", required_argument, NULL, 'C' },
-                                             { "threads", required_argument, NULL, 'T' },
-                                             { "xml", required_argument, NULL, 'x' },
-                                             { NULL, 0, NULL, 0 } };
+    static const struct option options[] = {
+        { "to", required_argument, NULL, 't' },       { "from", required_argument, NULL, 'f' },
+        { "output", required_argument, NULL, 'o' },   { "model", required_argument, NULL, 'm' },
+        { "compress", required_argument, NULL, 'C' }, { "threads", required_argument, NULL, 'T' },
+        { "xml", required_argument, NULL, 'x' },      { NULL, 0, NULL, 0 }
+    };
     int opt, status;
 
     cli_mem_defaults(&v->opt.mem);
@@ -79,7 +83,7 @@ static int parse_arguments(int argc, char **argv, struct convert *v)
         return cli_usage(argv, "one image is wanted, and at most one place for the other");
     if (optind + 2 == argc && v->out_given)
         return cli_usage(argv, "-o and a second file are the same thing");
-    if ((v->to == TO_LIBVIRT) != (v->xml_path != NULL))
+    if ((v->to == KIND_LIBVIRT) != (v->xml_path != NULL))
         return cli_usage(argv, "--to libvirt and --xml go together: libvirt's save file holds the domain's XML");
     if (optind + 2 == argc)
         v->out_path = argv[optind + 1];
@@ -120,35 +124,62 @@ static bool begins(const char *magic, size_t got, const char *with, size_t len)
     return got > 0 && memcmp(magic, with, got < len ? got : len) == 0;
 }
 
-/* What it is says what becomes of it, unless the user has said so; what does not come through is said at once. */
-static int look_at_input(struct convert *v, int fd, struct cv_error *err)
+static int tell_kind(const char *magic, size_t got, enum kind *out, struct cv_error *err)
 {
     static const char xl[] = "Xen saved domain",
                       convoy[] = "\x89"
                                  "CVY",
-                      legacy[] = "XenSavedDom", libvirt[] = "libvirt-xml";
-    char magic[MAGIC_BYTES] = "";
-    size_t got = peek(fd, magic);
+                      xenopsd[] = "XenSavedDom", libvirt[] = "libvirt-xml";
 
-    bool is_convoy = begins(magic, got, convoy, sizeof convoy - 1);
-    bool is_legacy = got >= sizeof legacy - 1 && begins(magic, got, legacy, sizeof legacy - 1);
-    bool is_xl = !is_legacy && begins(magic, got, xl, sizeof xl - 1);
-    if (v->to == TO_CONVOY && is_convoy)
-        return cv_fail(err, CV_E_INVALID, 0, "it is a convoy image already");
-    if (v->to == TO_XL && is_xl)
-        return cv_fail(err, CV_E_INVALID, 0, "it is a save file of xl already");
-    if (v->to == TO_LIBVIRT && is_xl)
-        return cv_fail(err, CV_E_INVALID, 0, "it is a save file of xl: make a convoy image of it first");
-    if (is_legacy)
-        return cv_fail(err, CV_E_UNSUPPORTED, 0, "it is a suspend image of xenopsd");
     if (begins(magic, got, libvirt, sizeof libvirt - 1))
         return cv_fail(err, CV_E_UNSUPPORTED, 0,
                        "it is a save file of libvirt: 'virsh restore' takes it, and convoy saves that guest");
-    if (v->to == TO_NONE)
-        v->to = is_convoy ? TO_XL : is_xl ? TO_CONVOY : TO_NONE;
-    if (v->to == TO_NONE)
-        return cv_fail(err, CV_E_INVALID, 0, "its first bytes are neither a convoy image's nor a save file's of xl");
+    if (begins(magic, got, convoy, sizeof convoy - 1))
+        *out = KIND_CONVOY;
+    else if (got >= sizeof xenopsd - 1 && begins(magic, got, xenopsd, sizeof xenopsd - 1))
+        *out = KIND_XENOPSD;
+    else
+        *out = begins(magic, got, xl, sizeof xl - 1) ? KIND_XL : KIND_NONE;
     return 0;
+}
+
+/* What it is says what becomes of it, unless the user has said so; what does not come through is said at once. */
+static int look_at_input(struct convert *v, int fd, struct cv_error *err)
+{
+    static const char *const things[] = {
+        [KIND_XL] = "a save file of xl", [KIND_CONVOY] = "a convoy image", [KIND_XENOPSD] = "a suspend image of xenopsd"
+    };
+    char magic[MAGIC_BYTES] = "";
+    enum kind is;
+
+    if (tell_kind(magic, peek(fd, magic), &is, err) < 0)
+        return -1;
+    if (v->from != KIND_NONE && is != KIND_NONE && v->from != is)
+        return cv_fail(err, CV_E_INVALID, 0, "it is %s, not %s", things[is], things[v->from]);
+    if (is != KIND_NONE)
+        v->from = is;
+    if (v->to == KIND_NONE)
+        v->to = v->from == KIND_CONVOY ? KIND_XL : v->from == KIND_NONE ? KIND_NONE : KIND_CONVOY;
+    if (v->to == KIND_NONE)
+        return cv_fail(err, CV_E_INVALID, 0,
+                       "its first bytes are neither a convoy image's nor a save file's of xl or xenopsd");
+    if (v->from == v->to)
+        return cv_fail(err, CV_E_INVALID, 0, "it is %s already", things[v->to]);
+    if (v->from != KIND_NONE && v->from != KIND_CONVOY && v->to != KIND_CONVOY)
+        return cv_fail(err, CV_E_INVALID, 0, "it is %s: make a convoy image of it first", things[v->from]);
+    return 0;
+}
+
+static int convert_as_said(const struct convert *v, int fd, int out_fd, struct cv_error *err)
+{
+    switch (v->to) {
+    case KIND_XL:
+    case KIND_LIBVIRT: return cv_convert_to_xl(fd, out_fd, &v->opt, err);
+    case KIND_XENOPSD: return cv_convert_to_xenopsd(fd, out_fd, &v->opt, err);
+    default:
+        return v->from == KIND_XENOPSD ? cv_convert_from_xenopsd(fd, out_fd, &v->opt, err)
+                                       : cv_convert_from_xl(fd, out_fd, &v->opt, err);
+    }
 }
 
 static int convert(struct convert *v, int out_fd, struct cv_error *err)
@@ -164,8 +195,7 @@ static int convert(struct convert *v, int out_fd, struct cv_error *err)
     if (rc == 0)
         rc = look_at_input(v, fd, err);
     if (rc == 0)
-        rc = v->to != TO_CONVOY ? cv_convert_to_xl(fd, out_fd, &v->opt, err)
-                                : cv_convert_from_xl(fd, out_fd, &v->opt, err);
+        rc = convert_as_said(v, fd, out_fd, err);
     cli_progress_end(&v->bar);
     return rc < 0 ? cv_context(err, "%s", v->path) : 0;
 }

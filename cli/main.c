@@ -49,8 +49,8 @@ static const struct cli_command commands[] = {
       "--device-state DMID|--memory [--range FIRST-LAST]|--config|--layout [--parents DIR] -o OUT|- FILE|-",
       "write one part of an image to a file" },
 #ifdef CONVOY_WITH_CONVERT
-    { "convert", cmd_convert, "[--to xl|convoy] [--model PATH] [--compress X] [--threads N] FILE|- [OUT|-]",
-      "a save file of xl to an image, and back for guests with one emulator" },
+    { "convert", cmd_convert, "[--from KIND] [--to KIND] [--model PATH] [--compress X] [--threads N] FILE|- [OUT|-]",
+      "a save file of xl or a suspend image of xenopsd to an image, and back" },
     { "merge", cmd_merge, "[--parents DIR] [--compress X] [--threads N] -o OUT [PARENT...] FILE",
       "make a full image of an incremental one" },
 #endif

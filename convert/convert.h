@@ -27,4 +27,12 @@ int cv_convert_from_xl(int in_fd, int out_fd, const struct cv_convert_options *o
  * emulator, or devices that libxl cannot describe. */
 int cv_convert_to_xl(int in_fd, int out_fd, const struct cv_convert_options *opt, struct cv_error *err) CV_CHECKED;
 
+/* A convoy stream to xenopsd's suspend image, and back without loss.  Of several emulators the states are in its one
+ * record for an emulator, as convoy-dm(8) takes them.  Errors: as above; CV_E_UNSUPPORTED also for states longer than
+ * xenopsd takes, and for an image that xenopsd wrote of a guest that it made: it does not say which devices there are.
+ */
+int cv_convert_to_xenopsd(int in_fd, int out_fd, const struct cv_convert_options *opt, struct cv_error *err) CV_CHECKED;
+int cv_convert_from_xenopsd(int in_fd, int out_fd, const struct cv_convert_options *opt,
+                            struct cv_error *err) CV_CHECKED;
+
 #endif

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xl's save file to a convoy stream.  libxc's stream has no passes: a pfn that is not above the one before begins a new
- * one (docs/stream-format.md, 8). */
+/* xl's save file or xenopsd's image to a convoy stream.  libxc's stream has no passes: a pfn that is not above the one
+ * before begins a new one (docs/stream-format.md, 8). */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "convert/chunk.h"
 #include "convert/head.h"
+#include "convert/xenopsd_head.h"
+#include "convert/xenopsd_format.h"
 #include "convert/xl_reader.h"
 #include "image/image.h"
 #include "memory/area.h"
@@ -17,7 +19,8 @@
 struct from_xl {
     const struct cv_convert_options *opt;
     struct cv_xl_reader *reader;
-    struct cv_libxl_guest plan;
+    struct cv_libxl_guest plan;    /* of xenopsd's image the layout alone */
+    struct cv_xenopsd_in *xenopsd; /* NULL: it is xl's file */
     struct cv_writer *writer;
     struct cv_saver *saver;
     struct cv_chunk chunk;
@@ -122,6 +125,14 @@ static int take_pages(struct from_xl *f, const struct cv_buf *b, struct cv_error
 
 static size_t bitmap_bytes(const struct from_xl *f) { return (f->pfn_count / 64 + 1) * sizeof *f->bitmap; }
 
+static int write_head(struct from_xl *f, uint32_t major, uint32_t minor, struct cv_error *err)
+{
+    if (f->xenopsd == NULL)
+        return cv_head_write(f->writer, &f->plan, f->pfn_count, major, minor, &f->leaves, &f->msrs, f->opt, err);
+    return cv_xenopsd_head_write(f->xenopsd, f->writer, err) < 0 ? -1
+                                                                 : cv_head_policy(f->writer, &f->leaves, &f->msrs, err);
+}
+
 /* STATIC_DATA_END: all that stands in front of the memory is known. */
 static int begin_image(struct from_xl *f, struct cv_error *err)
 {
@@ -130,15 +141,19 @@ static int begin_image(struct from_xl *f, struct cv_error *err)
     cv_xl_reader_xen(f->reader, &major, &minor);
     if (major == 0)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "converted from a stream of Xen 4.4 or before");
-    f->pfn_count = cv_plan_pfn_count(&f->plan);
+    if (f->xenopsd != NULL) {
+        if (cv_xenopsd_check(f->xenopsd, &f->plan.layout, err) < 0)
+            return -1;
+        f->plan.has_layout = true;
+    }
+    f->pfn_count = f->xenopsd != NULL ? f->xenopsd->pfn_count : cv_plan_pfn_count(&f->plan);
     if (f->pfn_count > CV_PAGEMAP_PFNS_MAX)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "the guest's memory reaches to page %" PRIu64 ", beyond %" PRIu64,
                        f->pfn_count, (uint64_t)CV_PAGEMAP_PFNS_MAX);
     f->bitmap = (uint64_t *)cv_area_new(bitmap_bytes(f));
     if (f->bitmap == NULL)
         return cv_fail(err, CV_E_NOMEM, 0, "no memory for a bitmap of %" PRIu64 " pages", f->pfn_count);
-    if (cv_head_write(f->writer, &f->plan, f->pfn_count, major, minor, &f->leaves, &f->msrs, f->opt, err) < 0 ||
-        cv_chunk_init(&f->chunk, err) < 0)
+    if (write_head(f, major, minor, err) < 0 || cv_chunk_init(&f->chunk, err) < 0)
         return -1;
     return cv_saver_new(&f->saver, &f->chunk.source, f->writer, &f->opt->mem, err);
 }
@@ -178,6 +193,11 @@ static int take_emulator(struct from_xl *f, const struct cv_xl_record *rec, stru
     return cv_buf_append(&f->state, p + CV_LIBXL_EMULATOR_HEAD, rec->body.len - CV_LIBXL_EMULATOR_HEAD, err);
 }
 
+static int take_xenopsd(struct from_xl *f, struct cv_xl_record *rec, struct cv_error *err)
+{
+    return rec->type == CV_XENOPSD_XENOPS ? cv_xenopsd_take(f->xenopsd, &rec->body, err) : keep(&f->state, rec);
+}
+
 static int take_libxc(struct from_xl *f, struct cv_xl_record *rec, struct cv_error *err)
 {
     switch (rec->type) {
@@ -196,43 +216,47 @@ static int take_libxc(struct from_xl *f, struct cv_xl_record *rec, struct cv_err
 /* QEMU finds a device's state by its place. */
 static int check_state(struct from_xl *f, struct cv_error *err)
 {
+    const char *where = f->xenopsd != NULL ? "QEMU" : "EMULATOR_CONTEXT";
     struct cv_qemu_state q = { 0 };
     struct cv_error why = CV_ERROR_INIT;
 
     if (cv_qemu_state_check(f->state.data, f->state.len, err) < 0)
-        return cv_context(err, "EMULATOR_CONTEXT");
+        return cv_context(err, "%s", where);
     if (cv_qemu_state_decode(&q, f->state.data, f->state.len, &why) < 0)
         return 0; /* cannot be taken apart: QEMU itself will look */
     int rc = cv_image_check_sections(&f->plan.layout.dms[0], &q, true, err);
     cv_qemu_state_dispose(&q);
     if (rc < 0) {
         cv_error_recode(err, CV_E_STREAM, CV_E_UNSUPPORTED);
-        cv_context(err, "EMULATOR_CONTEXT");
+        cv_context(err, "%s", where);
     }
     return rc;
 }
 
 static int write_tail(struct from_xl *f, struct cv_error *err)
 {
-    if (check_state(f, err) < 0)
+    bool several = f->xenopsd != NULL && f->plan.layout.count > 1;
+
+    if (!several && check_state(f, err) < 0)
         return -1;
     const struct cv_tail tail = { .tsc = &f->tsc,
                                   .context = &f->context,
                                   .params = &f->params,
                                   .nodes = f->has_nodes ? &f->nodes : NULL,
-                                  .state = &f->state };
-    if (cv_tail_write(f->writer, &tail, err) < 0)
+                                  .xenstore =
+                                      f->xenopsd != NULL && f->xenopsd->xenstore.len > 0 ? &f->xenopsd->xenstore : NULL,
+                                  .state = several ? NULL : &f->state };
+    if (cv_tail_write(f->writer, &tail, err) < 0 ||
+        (several && cv_xenopsd_states_write(f->xenopsd, &f->state, f->writer, err) < 0))
         return -1;
     return cv_writer_finish(f->writer, err);
 }
 
-static int read_records(struct from_xl *f, struct cv_error *err)
+/* What xl's header says of the guest. */
+static int plan_guest(struct from_xl *f, struct cv_error *err)
 {
-    CV_AUTO_XL_RECORD rec = { 0 };
     struct cv_error why = CV_ERROR_INIT;
-    uint64_t reported = 0;
     size_t len;
-    int n;
 
     const char *json = cv_xl_reader_config(f->reader, &len);
     int planned = cv_libxl_guest_plan(&f->plan, json, len, f->opt->default_model, NULL, &why);
@@ -241,10 +265,19 @@ static int read_records(struct from_xl *f, struct cv_error *err)
             err, CV_E_UNSUPPORTED, 0,
             "configuration: c_info.type: it is a PVH guest, which is not converted: xl restore it, and convoy "
             "save it then");
-    if (planned < 0)
-        return cv_fail_as(err, &why);
+    return planned < 0 ? cv_fail_as(err, &why) : 0;
+}
+
+static int read_records(struct from_xl *f, struct cv_error *err)
+{
+    CV_AUTO_XL_RECORD rec = { 0 };
+    uint64_t reported = 0;
+    int n;
+
     while ((n = cv_xl_reader_next(f->reader, &rec, err)) > 0) {
-        int rc = rec.layer == CV_XL_LIBXC ? take_libxc(f, &rec, err) : take_emulator(f, &rec, err);
+        int rc = rec.layer == CV_XL_LIBXC     ? take_libxc(f, &rec, err)
+                 : rec.layer == CV_XL_XENOPSD ? take_xenopsd(f, &rec, err)
+                                              : take_emulator(f, &rec, err);
         if (rc < 0)
             return cv_xl_record_context(&rec, err);
         if (f->opt->progress != NULL && cv_xl_reader_bytes(f->reader) - reported >= 8u << 20) {
@@ -268,16 +301,36 @@ static void dispose(struct from_xl *f)
         cv_buf_dispose(bufs[i]);
 }
 
+static int convert(struct from_xl *f, int in_fd, int out_fd, struct cv_error *err)
+{
+    const struct cv_convert_options *opt = f->opt;
+    const struct cv_writer_options wo = { .cancel = opt->mem.cancel, .index = opt->index, .stream_id = opt->stream_id };
+
+    int rc = f->xenopsd != NULL ? cv_xl_reader_new_xenopsd(&f->reader, in_fd, opt->mem.cancel, err)
+                                : cv_xl_reader_new(&f->reader, in_fd, opt->mem.cancel, err);
+    if (rc == 0)
+        rc = cv_writer_new(&f->writer, out_fd, &wo, err);
+    if (rc == 0 && f->xenopsd == NULL)
+        rc = plan_guest(f, err);
+    if (rc == 0)
+        rc = read_records(f, err);
+    dispose(f);
+    return rc;
+}
+
 int cv_convert_from_xl(int in_fd, int out_fd, const struct cv_convert_options *opt, struct cv_error *err)
 {
     struct from_xl f = { .opt = opt };
-    const struct cv_writer_options wo = { .cancel = opt->mem.cancel, .index = opt->index, .stream_id = opt->stream_id };
 
-    int rc = cv_xl_reader_new(&f.reader, in_fd, opt->mem.cancel, err);
-    if (rc == 0)
-        rc = cv_writer_new(&f.writer, out_fd, &wo, err);
-    if (rc == 0)
-        rc = read_records(&f, err);
-    dispose(&f);
+    return convert(&f, in_fd, out_fd, err);
+}
+
+int cv_convert_from_xenopsd(int in_fd, int out_fd, const struct cv_convert_options *opt, struct cv_error *err)
+{
+    struct cv_xenopsd_in in = { .pfn_count = 0 };
+    struct from_xl f = { .opt = opt, .xenopsd = &in };
+    int rc = convert(&f, in_fd, out_fd, err);
+
+    cv_xenopsd_in_dispose(&in);
     return rc;
 }

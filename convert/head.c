@@ -115,7 +115,7 @@ static int put_memory(struct cv_writer *w, const struct cv_libxl_guest *p, uint6
 
 /* ---- CPU policy ---- */
 
-static int put_policy(struct cv_writer *w, const struct cv_buf *leaves, const struct cv_buf *msrs, struct cv_error *err)
+int cv_head_policy(struct cv_writer *w, const struct cv_buf *leaves, const struct cv_buf *msrs, struct cv_error *err)
 {
     uint32_t nl = (uint32_t)(leaves->len / 24), nm = (uint32_t)(msrs->len / 16);
     struct cv_cursor cl = cv_cursor(leaves->data, leaves->len), cm = cv_cursor(msrs->data, msrs->len);
@@ -152,7 +152,7 @@ int cv_head_write(struct cv_writer *w, const struct cv_libxl_guest *p, uint64_t 
         put_layout(w, &p->layout, err) < 0 || put_devices(w, p->devices, err) < 0 || put_vcpus(w, &p->spec, err) < 0 ||
         put_memory(w, p, pfn_count, err) < 0)
         return -1;
-    return put_policy(w, leaves, msrs, err);
+    return cv_head_policy(w, leaves, msrs, err);
 }
 
 /* ---- behind the memory ---- */
@@ -245,7 +245,8 @@ static int put_nodes(struct cv_writer *w, const struct cv_buf *b, struct cv_erro
 int cv_tail_write(struct cv_writer *w, const struct cv_tail *t, struct cv_error *err)
 {
     if (put_tsc(w, t->tsc, err) < 0 || cv_head_put(w, CV_REC_HVM_CONTEXT, t->context, err) < 0 ||
-        put_params(w, t->params, err) < 0 || (t->nodes != NULL && put_nodes(w, t->nodes, err) < 0))
+        put_params(w, t->params, err) < 0 || (t->nodes != NULL && put_nodes(w, t->nodes, err) < 0) ||
+        (t->xenstore != NULL && blame_input(cv_head_put(w, CV_REC_XENSTORE, t->xenstore, err), err) < 0))
         return -1;
-    return cv_writer_put_state(w, 0, t->state->data, t->state->len, err);
+    return t->state == NULL ? 0 : cv_writer_put_state(w, 0, t->state->data, t->state->len, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A convoy stream to xl's save file, record by record: both have their parts in the same order. */
+/* A convoy stream to xl's save file or xenopsd's image, record by record: all have their parts in the same order. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +7,7 @@
 #include <zstd.h>
 
 #include "convert/plan.h"
+#include "convert/xenopsd_writer.h"
 #include "convert/xl_writer.h"
 #include "layout/record.h"
 #include "memory/area.h"
@@ -23,6 +24,7 @@ struct to_xl {
     const struct cv_convert_options *opt;
     struct cv_reader *reader;
     struct cv_xl_writer out;
+    struct cv_xenopsd_writer *xenopsd; /* NULL: xl's file is wanted */
     ZSTD_DCtx *dctx;
     uint8_t *raw; /* contents of one PAGES record */
     /* one PAGE_DATA in the making */
@@ -71,6 +73,8 @@ static int take_layout(struct to_xl *t, const struct cv_record *rec, struct cv_e
     if (cv_layout_of_record(rec->body.data, rec->body.len, &t->layout, err) < 0)
         return -1;
     t->has_layout = true;
+    if (t->xenopsd != NULL)
+        return cv_xenopsd_layout(t->xenopsd, &t->layout, err);
     return cv_plan_to_libxl(t->config, strlen(t->config), &t->spec, &t->layout, t->xen_minor, &t->json, err);
 }
 
@@ -101,14 +105,22 @@ static int put_record(struct to_xl *t, uint32_t type, const void *body, size_t l
     return cv_xl_put(&t->out, type, &iov, 1, err);
 }
 
+/* Up to libxc's stream. */
+static int put_head(struct to_xl *t, struct cv_error *err)
+{
+    if (t->xenopsd != NULL)
+        return cv_xenopsd_put_head(t->xenopsd, err);
+    int rc = t->opt->libvirt_xml != NULL ? cv_xl_put_libvirt(&t->out, t->opt->libvirt_xml, err)
+                                         : cv_xl_put_config(&t->out, t->json, err);
+    return rc < 0 ? -1 : cv_xl_put_head(&t->out, err);
+}
+
 static int begin_file(struct to_xl *t, struct cv_error *err)
 {
     if (t->begun)
         return 0;
     t->begun = true;
-    int rc = t->opt->libvirt_xml != NULL ? cv_xl_put_libvirt(&t->out, t->opt->libvirt_xml, err)
-                                         : cv_xl_put_config(&t->out, t->json, err);
-    if (rc < 0 || cv_xl_put_head(&t->out, t->xen_major, t->xen_minor, err) < 0)
+    if (put_head(t, err) < 0 || cv_libxc_put_head(&t->out, t->xen_major, t->xen_minor, err) < 0)
         return -1;
     if (t->leaves.len > 0 && put_record(t, CV_LIBXC_CPUID_POLICY, t->leaves.data, t->leaves.len, err) < 0)
         return -1;
@@ -226,6 +238,8 @@ static int take_xenstore(struct to_xl *t, const struct cv_record *rec, struct cv
     struct cv_xs_node n;
     CV_AUTO_BUF out = { 0 };
 
+    if (t->xenopsd != NULL)
+        return cv_xenopsd_put_nodes(t->xenopsd, rec, err);
     if (cv_rec_xenstore_decode(&x, rec->body.data, rec->body.len, err) < 0)
         return -1;
     while (cv_xs_next(&x, &n)) {
@@ -249,6 +263,8 @@ static int take_device_state(struct to_xl *t, const struct cv_record *rec, struc
     uint8_t head[CV_LIBXL_EMULATOR_HEAD] = { 0 };
     struct cv_rec_device_state s;
 
+    if (t->xenopsd != NULL)
+        return cv_xenopsd_state(t->xenopsd, rec, err);
     if (cv_rec_device_state_decode(&s, rec->body.data, rec->body.len, err) < 0)
         return -1;
     if (s.format != CV_STATE_QEMU)
@@ -299,6 +315,8 @@ static int leave_out(struct to_xl *t, const struct cv_record *rec, struct cv_err
 
 static int take_record(struct to_xl *t, const struct cv_record *rec, struct cv_error *err)
 {
+    if (t->xenopsd != NULL && cv_xenopsd_keep(t->xenopsd, rec, err) < 0)
+        return -1;
     switch (rec->raw_type) {
 #define CV_R(name, word, ...)     \
     case (uint32_t)CV_REC_##name: \
@@ -323,8 +341,10 @@ static int write_records(struct to_xl *t, struct cv_error *err)
             t->opt->progress(t->opt->progress_user, reported);
         }
     }
-    /* libxl's END only when ours was right: a damaged image gives no whole file. */
-    return n < 0 ? -1 : cv_xl_put(&t->out, CV_LIBXL_END, NULL, 0, err);
+    /* Their END only when ours was right: a damaged image gives no whole file. */
+    if (n < 0)
+        return -1;
+    return t->xenopsd != NULL ? cv_xenopsd_put_end(t->xenopsd, err) : cv_xl_put(&t->out, CV_LIBXL_END, NULL, 0, err);
 }
 
 static void dispose(struct to_xl *t)
@@ -342,7 +362,8 @@ static void dispose(struct to_xl *t)
     cv_buf_dispose(&t->msrs);
 }
 
-int cv_convert_to_xl(int in_fd, int out_fd, const struct cv_convert_options *opt, struct cv_error *err)
+static int convert(int in_fd, int out_fd, const struct cv_convert_options *opt, struct cv_xenopsd_writer *xenopsd,
+                   struct cv_error *err)
 {
     const struct cv_reader_options ro = { .cancel = opt->mem.cancel, .accept_features = CV_FEATURE_FIXED_OFFSETS };
     struct to_xl *t = calloc(1, sizeof *t);
@@ -351,6 +372,11 @@ int cv_convert_to_xl(int in_fd, int out_fd, const struct cv_convert_options *opt
         return cv_fail(err, CV_E_NOMEM, 0, "no memory");
     t->opt = opt;
     t->out = (struct cv_xl_writer){ .fd = out_fd, .cancel = opt->mem.cancel };
+    if (xenopsd != NULL) {
+        xenopsd->w = &t->out;
+        xenopsd->opt = opt;
+        t->xenopsd = xenopsd;
+    }
     t->dctx = ZSTD_createDCtx();
     t->raw = cv_area_new(RAW_BYTES);
     t->pages = malloc((size_t)CV_LIBXC_BATCH * CV_PAGE_SIZE);
@@ -361,5 +387,19 @@ int cv_convert_to_xl(int in_fd, int out_fd, const struct cv_convert_options *opt
         rc = write_records(t, err);
     dispose(t);
     free(t);
+    return rc;
+}
+
+int cv_convert_to_xl(int in_fd, int out_fd, const struct cv_convert_options *opt, struct cv_error *err)
+{
+    return convert(in_fd, out_fd, opt, NULL, err);
+}
+
+int cv_convert_to_xenopsd(int in_fd, int out_fd, const struct cv_convert_options *opt, struct cv_error *err)
+{
+    struct cv_xenopsd_writer x = { CV_XENOPSD_WRITER_INIT };
+    int rc = convert(in_fd, out_fd, opt, &x, err);
+
+    cv_xenopsd_writer_dispose(&x);
     return rc;
 }

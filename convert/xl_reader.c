@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "convert/xenopsd_format.h"
 
 #define STEP (1u << 20) /* memory is taken in steps of this, when the bytes before have arrived */
 #define MIB (1u << 20)
@@ -20,10 +21,12 @@ struct cv_xl_reader {
     char *config;
     size_t config_len;
     enum place place;
+    bool xenopsd; /* its headers stand where libxl's records would */
     uint32_t libxc_version, xen_major, xen_minor;
     /* what was seen: each of these stands once, and in this order of phases */
     bool context_seen, static_end, pages_over;
     uint32_t libxc_seen, libxl_seen; /* bit = type */
+    bool qemu_seen;                  /* of xenopsd's */
     bool pending_static_end;         /* an old stream: rec is held back behind the STATIC_DATA_END that is made up */
     struct cv_xl_record held;
 };
@@ -64,14 +67,35 @@ static const struct rule libxc_rules[] = {
 };
 /* clang-format on */
 
+static const struct rule xenopsd_rules[] = {
+    { CV_XENOPSD_XENOPS, "XENOPS", 2, CV_XENOPSD_XENOPS_MAX },
+    { CV_XENOPSD_LIBXC, "LIBXC", 0, 0 },
+    { CV_XENOPSD_LIBXL, "LIBXL", 0, UINT32_MAX },
+    { CV_XENOPSD_LIBXC_LEGACY, "LIBXC_LEGACY", 0, UINT32_MAX },
+    { CV_XENOPSD_QEMU, "QEMU", 1, CV_XENOPSD_QEMU_MAX },
+    { CV_XENOPSD_QEMU_XEN, "QEMU_XEN", 0, UINT32_MAX },
+    { CV_XENOPSD_DEMU, "DEMU", 0, UINT32_MAX },
+    { CV_XENOPSD_VARSTORED, "VARSTORED", 0, UINT32_MAX },
+    { CV_XENOPSD_SWTPM0, "SWTPM0", 0, UINT32_MAX },
+    { CV_XENOPSD_SWTPM, "SWTPM", 0, UINT32_MAX },
+    { CV_XENOPSD_END, "END", 0, 0 },
+};
+
+static const struct {
+    const struct rule *rules;
+    size_t count;
+    const char *name;
+} layers[] = {
+    [CV_XL_LIBXL] = { libxl_rules, sizeof libxl_rules / sizeof *libxl_rules, "libxl" },
+    [CV_XL_LIBXC] = { libxc_rules, sizeof libxc_rules / sizeof *libxc_rules, "libxc" },
+    [CV_XL_XENOPSD] = { xenopsd_rules, sizeof xenopsd_rules / sizeof *xenopsd_rules, "xenopsd" },
+};
+
 static const struct rule *rule_of(enum cv_xl_layer layer, uint32_t type)
 {
-    const struct rule *rules = layer == CV_XL_LIBXL ? libxl_rules : libxc_rules;
-    size_t n = layer == CV_XL_LIBXL ? sizeof libxl_rules / sizeof *rules : sizeof libxc_rules / sizeof *rules;
-
-    for (size_t i = 0; i < n; i++)
-        if (rules[i].type == type)
-            return &rules[i];
+    for (size_t i = 0; i < layers[layer].count; i++)
+        if (layers[layer].rules[i].type == type)
+            return &layers[layer].rules[i];
     return NULL;
 }
 
@@ -84,8 +108,7 @@ const char *cv_xl_record_name(enum cv_xl_layer layer, uint32_t type)
 int cv_xl_record_context(const struct cv_xl_record *rec, struct cv_error *err)
 {
     return cv_context(err, "record %" PRIu64 " %s of %s at offset %" PRIu64, rec->number,
-                      cv_xl_record_name(rec->layer, rec->type), rec->layer == CV_XL_LIBXL ? "libxl" : "libxc",
-                      rec->offset);
+                      cv_xl_record_name(rec->layer, rec->type), layers[rec->layer].name, rec->offset);
 }
 
 /* ---- bytes ---- */
@@ -102,10 +125,9 @@ static int read_exact(struct cv_xl_reader *r, void *data, size_t len, struct cv_
     return 0;
 }
 
-static int read_body(struct cv_xl_reader *r, struct cv_buf *b, size_t len, struct cv_error *err)
+static int read_body(struct cv_xl_reader *r, struct cv_buf *b, size_t len, size_t pad, struct cv_error *err)
 {
     uint8_t padding[8];
-    size_t pad = -len & 7;
 
     b->len = 0;
     while (b->len < len) {
@@ -210,6 +232,19 @@ static int read_libxc_headers(struct cv_xl_reader *r, struct cv_error *err)
     return 0;
 }
 
+static int read_signature(struct cv_xl_reader *r, struct cv_error *err)
+{
+    char s[CV_XENOPSD_SIGNATURE_SIZE];
+
+    if (read_exact(r, s, sizeof s, err) < 0)
+        return -1;
+    if (memcmp(s, CV_XENOPSD_LEGACY, sizeof s) == 0)
+        return cv_fail(err, CV_E_UNSUPPORTED, 0, "written by a XenServer before 6.5: resume it and suspend it again");
+    if (memcmp(s, CV_XENOPSD_SIGNATURE, sizeof s) != 0)
+        return cv_fail(err, CV_E_STREAM, 0, "no suspend image of xenopsd: the signature differs");
+    return 0;
+}
+
 /* ---- order ---- */
 
 static int stray(struct cv_error *err, const char *why) { return cv_fail(err, CV_E_STREAM, 0, "%s", why); }
@@ -231,6 +266,25 @@ static int check_libxl(struct cv_xl_reader *r, uint32_t type, struct cv_error *e
         return stray(err, "before EMULATOR_CONTEXT: the emulator's state is missing");
     r->libxl_seen |= 1u << type;
     return 0;
+}
+
+static int check_xenopsd(struct cv_xl_reader *r, uint32_t type, struct cv_error *err)
+{
+    switch (type) {
+    case CV_XENOPSD_XENOPS: return 0;
+    case CV_XENOPSD_LIBXC: return r->context_seen ? stray(err, "a second one") : 0;
+    case CV_XENOPSD_QEMU:
+        if (r->qemu_seen || !r->context_seen)
+            return stray(err, r->qemu_seen ? "a second one" : "before LIBXC");
+        r->qemu_seen = true;
+        return 0;
+    case CV_XENOPSD_END: return r->qemu_seen ? 0 : stray(err, "before QEMU: the emulator's state is missing");
+    case CV_XENOPSD_DEMU: return cv_fail(err, CV_E_UNSUPPORTED, 0, "the guest has a vGPU");
+    case CV_XENOPSD_VARSTORED: return cv_fail(err, CV_E_UNSUPPORTED, 0, "the guest has UEFI variables");
+    case CV_XENOPSD_SWTPM0:
+    case CV_XENOPSD_SWTPM: return cv_fail(err, CV_E_UNSUPPORTED, 0, "the guest has a TPM");
+    default: return cv_fail(err, CV_E_UNSUPPORTED, 0, "xenopsd itself takes no such record, or only of old images");
+    }
 }
 
 static int check_libxc_end(const struct cv_xl_reader *r, struct cv_error *err)
@@ -272,19 +326,30 @@ static int check_libxc(struct cv_xl_reader *r, uint32_t type, struct cv_error *e
 
 /* ---- records ---- */
 
+/* Numbers above 32 bits are of no type and no length that there is. */
+static uint32_t narrow(uint64_t v) { return v < UINT32_MAX ? (uint32_t)v : UINT32_MAX; }
+
+static int read_numbers(struct cv_xl_reader *r, struct cv_xl_record *rec, uint32_t *length, struct cv_error *err)
+{
+    uint8_t h[CV_XENOPSD_HEADER];
+    bool wide = rec->layer == CV_XL_XENOPSD;
+
+    if (read_exact(r, h, wide ? CV_XENOPSD_HEADER : CV_XL_RECORD_HEADER, err) < 0)
+        return -1;
+    rec->type = wide ? narrow(cv_load64(h)) : cv_load32(h);
+    *length = wide ? narrow(cv_load64(h + 8)) : cv_load32(h + 4);
+    return 0;
+}
+
 static int take_header(struct cv_xl_reader *r, struct cv_xl_record *rec, uint32_t *length, bool *skip,
                        struct cv_error *err)
 {
-    uint8_t h[CV_XL_RECORD_HEADER];
-
-    rec->layer = r->place == IN_LIBXC ? CV_XL_LIBXC : CV_XL_LIBXL;
+    rec->layer = r->place == IN_LIBXC ? CV_XL_LIBXC : r->xenopsd ? CV_XL_XENOPSD : CV_XL_LIBXL;
     rec->offset = r->offset;
     rec->number = r->number++;
     rec->type = UINT32_MAX;
-    if (read_exact(r, h, sizeof h, err) < 0)
+    if (read_numbers(r, rec, length, err) < 0)
         return -1;
-    rec->type = cv_load32(h);
-    *length = cv_load32(h + 4);
     const struct rule *rule = rule_of(rec->layer, rec->type);
     *skip = rule == NULL && rec->layer == CV_XL_LIBXC && (rec->type & CV_LIBXC_OPTIONAL);
     if (rule == NULL && !*skip)
@@ -294,7 +359,9 @@ static int take_header(struct cv_xl_reader *r, struct cv_xl_record *rec, uint32_
         return cv_fail(err, CV_E_STREAM, 0, "length %u: must be %u to %u", *length, min, max);
     if (*skip)
         return 0;
-    return rec->layer == CV_XL_LIBXC ? check_libxc(r, rec->type, err) : check_libxl(r, rec->type, err);
+    return rec->layer == CV_XL_LIBXC     ? check_libxc(r, rec->type, err)
+           : rec->layer == CV_XL_XENOPSD ? check_xenopsd(r, rec->type, err)
+                                         : check_libxl(r, rec->type, err);
 }
 
 static int at_end(struct cv_xl_reader *r, struct cv_error *err)
@@ -303,6 +370,8 @@ static int at_end(struct cv_xl_reader *r, struct cv_error *err)
     size_t got;
 
     r->place = OVER;
+    if (r->xenopsd)
+        return 0;
     if (cv_read_full(r->fd, &byte, 1, &got, CV_NEVER, r->cancel, err) < 0)
         return -1;
     return got == 0 ? 0 : cv_fail(err, CV_E_STREAM, 0, "bytes follow libxl's END at offset %" PRIu64, r->offset);
@@ -335,7 +404,10 @@ static int next_one(struct cv_xl_reader *r, struct cv_xl_record *rec, struct cv_
     uint32_t length;
     bool skip;
 
-    if (take_header(r, rec, &length, &skip, err) < 0 || read_body(r, &rec->body, length, err) < 0)
+    if (take_header(r, rec, &length, &skip, err) < 0)
+        return -1;
+    bool xenopsd = rec->layer == CV_XL_XENOPSD;
+    if (read_body(r, &rec->body, length, xenopsd ? 0 : -length & 7, err) < 0)
         return -1;
     if (skip)
         return 2;
@@ -346,12 +418,12 @@ static int next_one(struct cv_xl_reader *r, struct cv_xl_record *rec, struct cv_
             r->place = AT_LIBXL;
         return 1;
     }
-    if (rec->type == CV_LIBXL_LIBXC_CONTEXT) {
+    if (rec->type == (xenopsd ? (uint32_t)CV_XENOPSD_LIBXC : (uint32_t)CV_LIBXL_LIBXC_CONTEXT)) {
         r->context_seen = true;
         r->place = IN_LIBXC;
         return read_libxc_headers(r, err) < 0 ? -1 : 2;
     }
-    return rec->type == CV_LIBXL_END ? at_end(r, err) : 1;
+    return rec->type == (xenopsd ? (uint32_t)CV_XENOPSD_END : (uint32_t)CV_LIBXL_END) ? at_end(r, err) : 1;
 }
 
 int cv_xl_reader_next(struct cv_xl_reader *r, struct cv_xl_record *rec, struct cv_error *err)
@@ -379,7 +451,8 @@ int cv_xl_reader_next(struct cv_xl_reader *r, struct cv_xl_record *rec, struct c
 
 /* ---- life ---- */
 
-int cv_xl_reader_new(struct cv_xl_reader **r_out, int fd, struct cv_cancel *cancel, struct cv_error *err)
+static int open_reader(struct cv_xl_reader **r_out, int fd, bool xenopsd, struct cv_cancel *cancel,
+                       struct cv_error *err)
 {
     struct cv_xl_reader *r = calloc(1, sizeof *r);
 
@@ -387,12 +460,23 @@ int cv_xl_reader_new(struct cv_xl_reader **r_out, int fd, struct cv_cancel *canc
         return cv_fail(err, CV_E_NOMEM, 0, "xl reader");
     r->fd = fd;
     r->cancel = cancel;
-    if (read_xl_header(r, err) < 0 || read_libxl_header(r, err) < 0) {
+    r->xenopsd = xenopsd;
+    if (xenopsd ? read_signature(r, err) < 0 : read_xl_header(r, err) < 0 || read_libxl_header(r, err) < 0) {
         cv_xl_reader_free(r);
         return cv_context(err, "header");
     }
     *r_out = r;
     return 0;
+}
+
+int cv_xl_reader_new(struct cv_xl_reader **r_out, int fd, struct cv_cancel *cancel, struct cv_error *err)
+{
+    return open_reader(r_out, fd, false, cancel, err);
+}
+
+int cv_xl_reader_new_xenopsd(struct cv_xl_reader **r_out, int fd, struct cv_cancel *cancel, struct cv_error *err)
+{
+    return open_reader(r_out, fd, true, cancel, err);
 }
 
 void cv_xl_reader_free(struct cv_xl_reader *r)

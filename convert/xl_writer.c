@@ -38,6 +38,12 @@ int cv_xl_put(struct cv_xl_writer *w, uint32_t type, const struct iovec *body, i
     return put_pieces(w, iov, count + 2, err);
 }
 
+int cv_xl_put_bytes(struct cv_xl_writer *w, const void *data, size_t len, struct cv_error *err)
+{
+    struct iovec iov = { (void *)data, len };
+    return put_pieces(w, &iov, 1, err);
+}
+
 int cv_xl_put_config(struct cv_xl_writer *w, const char *json, struct cv_error *err)
 {
     uint32_t len = (uint32_t)strlen(json) + 1;
@@ -64,14 +70,22 @@ int cv_xl_put_libvirt(struct cv_xl_writer *w, const char *xml, struct cv_error *
     return put_pieces(w, iov, 2, err);
 }
 
-int cv_xl_put_head(struct cv_xl_writer *w, uint32_t xen_major, uint32_t xen_minor, struct cv_error *err)
+int cv_xl_put_head(struct cv_xl_writer *w, struct cv_error *err)
 {
     uint8_t libxl[CV_LIBXL_HEADER_SIZE] = { 0 };
-    uint8_t libxc[CV_LIBXC_IMAGE_HEADER + CV_LIBXC_DOMAIN_HEADER] = { 0 }, *domain = libxc + CV_LIBXC_IMAGE_HEADER;
 
     cv_xl_store_be32(libxl, (uint32_t)(CV_LIBXL_IDENT >> 32));
     cv_xl_store_be32(libxl + 4, (uint32_t)CV_LIBXL_IDENT);
     cv_xl_store_be32(libxl + 8, CV_LIBXL_VERSION);
+    if (cv_xl_put_bytes(w, libxl, sizeof libxl, err) < 0)
+        return -1;
+    return cv_xl_put(w, CV_LIBXL_LIBXC_CONTEXT, NULL, 0, err);
+}
+
+int cv_libxc_put_head(struct cv_xl_writer *w, uint32_t xen_major, uint32_t xen_minor, struct cv_error *err)
+{
+    uint8_t libxc[CV_LIBXC_IMAGE_HEADER + CV_LIBXC_DOMAIN_HEADER] = { 0 }, *domain = libxc + CV_LIBXC_IMAGE_HEADER;
+
     cv_store64(libxc, CV_LIBXC_MARKER);
     cv_xl_store_be32(libxc + 8, CV_LIBXC_ID);
     cv_xl_store_be32(libxc + 12, CV_LIBXC_VERSION);
@@ -79,8 +93,5 @@ int cv_xl_put_head(struct cv_xl_writer *w, uint32_t xen_major, uint32_t xen_mino
     cv_store16(domain + 4, 12);
     cv_store32(domain + 8, xen_major);
     cv_store32(domain + 12, xen_minor);
-    struct iovec iov = { libxl, sizeof libxl }, body = { libxc, sizeof libxc };
-    if (put_pieces(w, &iov, 1, err) < 0 || cv_xl_put(w, CV_LIBXL_LIBXC_CONTEXT, NULL, 0, err) < 0)
-        return -1;
-    return put_pieces(w, &body, 1, err);
+    return cv_xl_put_bytes(w, libxc, sizeof libxc, err);
 }

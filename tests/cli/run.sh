@@ -103,4 +103,29 @@ for what in --version --help 'help create' "create -n $work/good"; do
     "$convoy" $what >&- 2>"$work/err" || rc=$?
     [ $rc = 1 ] && grep -q 'Bad file descriptor' "$work/err" || complain "$what to nowhere: status $rc: $(cat "$work/err")"
 done
+# xenopsd's suspend image, read by a reader that is not ours, and back.
+tests=$(dirname "$0")/..
+to_xenopsd()
+{
+    local image=$1 name=$work/$2
+    "$convoy" convert --to xenopsd "$image" "$name.suspend" || complain "$2: not converted"
+    status 0 'End_of_image' "$tests/support/xenopsd_image.py" "$name.suspend" "$name.qemu"
+    "$convoy" convert --from xenopsd "$name.suspend" "$name.cvy" || complain "$2: not converted back"
+    status 0 "$name.cvy" "$convoy" verify "$name.cvy"
+    "$convoy" extract --layout -o "$name.there" "$image" && "$convoy" extract --layout -o "$name.back" "$name.cvy" &&
+        cmp "$name.there" "$name.back" || complain "$2: another layout"
+}
+if "$convoy" help convert >"$work/out" 2>&1; then
+    to_xenopsd "$tests/fuzz/seeds/image/one.cvy" one
+    to_xenopsd "$tests/fuzz/seeds/image/three.cvy" three
+    "$convoy" extract --device-state 0 -o "$work/state" "$work/one.cvy" && cmp "$work/state" "$work/one.qemu" ||
+        complain "one QEMU's state is not QEMU's in xenopsd's image"
+    status 2 'it is a suspend image of xenopsd already' "$convoy" convert --to xenopsd "$work/one.suspend" "$work/x"
+    status 2 'it is a suspend image of xenopsd, not a save file of xl' "$convoy" convert --from xl "$work/one.suspend" "$work/x"
+    status 2 'make a convoy image of it first' "$convoy" convert --to xl "$work/one.suspend" "$work/x"
+    status 2 '--to is xl, libvirt, xenopsd or convoy' "$convoy" convert --to vmware "$work/one.suspend" "$work/x"
+    printf 'XenSavedDomv2-\n\017\0\0\0\0\0\0\0\033\0\0\0\0\0\0\0((time x)(xs_subtree((a' >"$work/cut"
+    status 6 'it is truncated' "$convoy" convert "$work/cut" "$work/x"
+    [ ! -e "$work/x" ] || complain "convert left a file"
+fi
 exit $bad

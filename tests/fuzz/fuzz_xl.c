@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xl's save file, whatever it holds, to a convoy stream: and what comes out whole is an image that can be read. */
+/* xl's save file or xenopsd's suspend image, whatever it holds, to a convoy stream: and what comes out whole is an
+ * image that can be read. */
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -41,7 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (cv_write_full(in, data, size, CV_NEVER, NULL, &err) < 0 || lseek(in, 0, SEEK_SET) < 0)
         abort();
-    if (cv_convert_from_xl(in, out, &options, &err) == 0)
+    bool xenopsd = size > 11 && memcmp(data, "XenSavedDom", 11) == 0;
+    if ((xenopsd ? cv_convert_from_xenopsd : cv_convert_from_xl)(in, out, &options, &err) == 0)
         read_back(out);
     else if (err.code == CV_OK || err.code == CV_E_INTERNAL)
         abort();

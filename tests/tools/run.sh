@@ -241,6 +241,8 @@ convert_all()
     status 2 "$convoy" convert --to xl -o "$work/y" "$work/one.xl"
     status 2 "$convoy" convert --to zip -o "$work/y" "$work/one.xl"
     printf 'XenSavedDomv2-\n%1000s' x >"$work/xenopsd"
+    status 7 "$convoy" convert --to convoy -o "$work/y" "$work/xenopsd"
+    printf 'XenSavedDomain\n%1000s' x >"$work/xenopsd"
     status 5 "$convoy" convert --to convoy -o "$work/y" "$work/xenopsd"
     [ ! -e "$work/three.xl" ] && [ ! -e "$work/y" ] || complain "a file is left"
 }
