@@ -96,6 +96,21 @@ int convoy_inspect_fd(int fd, const convoy_image_options *o, char **json_out, co
     return api_result(rc, &e, err);
 }
 
+static int convert(int in_fd, int out_fd, const convoy_convert_options *o, const struct cv_convert_options *opt,
+                   struct cv_error *e)
+{
+    if (o->from != CONVOY_IMAGE && (o->to != CONVOY_IMAGE || o->from > CONVOY_XENOPSD_IMAGE))
+        return cv_fail(e, CV_E_INVALID, 0, "from: %d does not go to %d of enum convoy_kind", (int)o->from, (int)o->to);
+    switch (o->to) {
+    case CONVOY_IMAGE:
+        return o->from == CONVOY_XENOPSD_IMAGE ? cv_convert_from_xenopsd(in_fd, out_fd, opt, e)
+                                               : cv_convert_from_xl(in_fd, out_fd, opt, e);
+    case CONVOY_XL_SAVE: return cv_convert_to_xl(in_fd, out_fd, opt, e);
+    case CONVOY_XENOPSD_IMAGE: return cv_convert_to_xenopsd(in_fd, out_fd, opt, e);
+    default: return cv_fail(e, CV_E_INVALID, 0, "to: %d is not one of enum convoy_kind", (int)o->to);
+    }
+}
+
 int convoy_convert_fd(int in_fd, int out_fd, const convoy_convert_options *given, convoy_error *err)
 {
     struct cv_convert_options opt = { .version = CONVOY_VERSION, .time = (uint64_t)time(NULL) };
@@ -108,10 +123,7 @@ int convoy_convert_fd(int in_fd, int out_fd, const convoy_convert_options *given
     if (api_options(&o, sizeof o, given, "convoy_convert_options", &e) == 0 &&
         api_mem(&opt.mem, o.threads, o.compress, o.cancel, &e) == 0) {
         opt.default_model = o.model != NULL ? o.model : host.default_model;
-        rc = o.to == CONVOY_IMAGE ? cv_convert_from_xl(in_fd, out_fd, &opt, &e)
-             : o.to == CONVOY_XL_SAVE
-                 ? cv_convert_to_xl(in_fd, out_fd, &opt, &e)
-                 : cv_fail(&e, CV_E_INVALID, 0, "to: %d is not one of enum convoy_kind", (int)o.to);
+        rc = convert(in_fd, out_fd, &o, &opt, &e);
     }
     return api_result(rc, &e, err);
 }

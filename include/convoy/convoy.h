@@ -359,7 +359,7 @@ CONVOY_API int convoy_verify_fd(int fd, const convoy_image_options *o, convoy_er
  * damaged one (NULL: nothing). */
 CONVOY_API int convoy_inspect_fd(int fd, const convoy_image_options *o, char **json_out, convoy_error *err);
 
-typedef enum convoy_kind { CONVOY_IMAGE = 0, CONVOY_XL_SAVE = 1 } convoy_kind;
+typedef enum convoy_kind { CONVOY_IMAGE = 0, CONVOY_XL_SAVE = 1, CONVOY_XENOPSD_IMAGE = 2 } convoy_kind;
 
 typedef struct convoy_convert_options {
     size_t size;
@@ -368,10 +368,11 @@ typedef struct convoy_convert_options {
     const char *compress;
     unsigned threads;
     convoy_cancel *cancel;
+    convoy_kind from; /* to CONVOY_IMAGE: CONVOY_XL_SAVE, which is also meant by 0, or CONVOY_XENOPSD_IMAGE */
 } convoy_convert_options;
 
-/* A save file of xl to an image, or back for a guest with one emulator, in one pass.  What is on out_fd after a failure
- * is to be thrown away. */
+/* A save file of xl to an image, or back for a guest with one emulator, in one pass; a suspend image of xenopsd to an
+ * image and back for any guest, as convoy-convert(1) says.  What is on out_fd after a failure is to be thrown away. */
 CONVOY_API int convoy_convert_fd(int in_fd, int out_fd, const convoy_convert_options *o, convoy_error *err);
 /* A full image of an incremental one.  in_fd: a file, the youngest; out_fd: a file; scratch_fd: an empty file that may
  * grow to the guest's memory. */

@@ -99,6 +99,26 @@ START_TEST(to_xl_and_back)
 }
 END_TEST
 
+START_TEST(to_xenopsd_and_back)
+{
+    convoy_convert_options o = { .size = sizeof o, .to = CONVOY_XENOPSD_IMAGE };
+    int fd = fd_of(image.len), suspend = memfd_create("s", MFD_CLOEXEC), back = memfd_create("back", MFD_CLOEXEC);
+
+    OK(convoy_convert_fd(fd, suspend, &o, &err));
+    ck_assert_int_eq(lseek(suspend, 0, SEEK_SET), 0);
+    o.from = CONVOY_XENOPSD_IMAGE;
+    ck_assert_int_eq(convoy_convert_fd(suspend, back, &o, &err), -1);
+    ck_assert_int_eq(err.code, CONVOY_INVALID);
+    o.to = CONVOY_IMAGE;
+    OK(convoy_convert_fd(suspend, back, &o, &err));
+    ck_assert_int_eq(lseek(back, 0, SEEK_SET), 0);
+    OK(convoy_verify_fd(back, NULL, &err));
+    close(fd);
+    close(suspend);
+    close(back);
+}
+END_TEST
+
 START_TEST(a_cancelled_look_ends)
 {
     convoy_image_options o = { .size = sizeof o, .cancel = convoy_cancel_new(&err) };
@@ -126,6 +146,7 @@ int main(void)
     tcase_add_loop_test(t, a_whole_image_is_good_and_shown, 0, 2);
     tcase_add_test(t, a_damaged_one_is_not_and_what_can_be_read_is_shown);
     tcase_add_test(t, to_xl_and_back);
+    tcase_add_test(t, to_xenopsd_and_back);
     tcase_add_test(t, a_cancelled_look_ends);
     suite_add_tcase(s, t);
     return run_suite(s);
