@@ -165,7 +165,7 @@ struct cv_host_ops {
     void (*page_sink_free)(struct cv_host *h, struct cv_page_sink *s);
 
     /* Writes len bytes at a guest physical address, within one page that the domain has. CV_E_INVALID: across two;
-     * CV_E_XEN: there is no page. */
+     * CV_E_HYPERVISOR: there is no page. */
     int (*write_memory)(struct cv_host *h, uint32_t domid, uint64_t address, const void *data, size_t len,
                         struct cv_error *err);
 

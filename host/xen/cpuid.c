@@ -75,6 +75,8 @@ static int take_leaves(json_t *o, struct xen_cpuid *out, struct cv_error *err)
 
     if (json_is_object(o) && json_array_size(json_object_get(o, "msr")) > 0)
         return cv_fail(err, CV_E_UNSUPPORTED, 0, "cpuid: one of its words means an MSR, which cannot be chosen");
+    if (n == 0)
+        return cv_fail(err, CV_E_HYPERVISOR, 0, "cpuid: this host's libxl does not show what it has read");
     out->leaves = calloc(n + 1, sizeof *out->leaves);
     out->texts = calloc(n + 1, 4 * POLICY_BYTES);
     if (out->leaves == NULL || out->texts == NULL) {

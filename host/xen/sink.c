@@ -248,7 +248,7 @@ void xen_page_sink_free(struct cv_host *h, struct cv_page_sink *base)
 int xen_write_memory(struct cv_host *h, uint32_t domid, uint64_t address, const void *data, size_t len,
                      struct cv_error *err)
 {
-    struct xen_host *x = (struct xen_host *)h;
+    struct xen_host *x = xen_host(h);
     xen_pfn_t gfn = address / XC_PAGE_SIZE;
     int sys = 0;
 

@@ -2,7 +2,7 @@
 if(NOT TARGET convoy_save OR NOT CHECK_FOUND OR NOT XLUTIL_LIBRARY)
   return()
 endif()
-foreach(name create save_restore save_output still blockers freeze as_it_is adopt pvh)
+foreach(name create save_restore genid save_output still blockers freeze as_it_is adopt pvh)
   convoy_test(test_${name}
     SOURCES "${PROJECT_SOURCE_DIR}/tests/unit/test_${name}.c" "${PROJECT_SOURCE_DIR}/tests/support/one_host.c"
             "${PROJECT_SOURCE_DIR}/tests/support/emu_fixture.c" ${fake_host}

@@ -20,7 +20,6 @@
 #include "base/fd.h"
 #include "restore/restore.h"
 #include "save/save.h"
-#include "vm/genid.h"
 
 static int save(struct one_host *w, bool live, enum cv_save_after after, unsigned threads, struct cv_error *err)
 {
@@ -137,56 +136,6 @@ static void save_one(struct one_host *w, uint8_t ram[FAKE_PFNS][CV_PAGE_SIZE], b
     memcpy(there, d->there, sizeof d->there);
     reap();
 }
-
-/* A guest that goes back in time has another VM generation ID, where its firmware has put it and where that reads it;
- * nothing else of its memory is another.  One that somebody has handed over keeps it. */
-START_TEST(a_restored_guest_has_another_generation_id)
-{
-    static uint8_t ram[FAKE_PFNS][CV_PAGE_SIZE];
-    const bool handed_over = _i == 1, straddles = _i == 2;
-    struct cv_restore_options o = { .mem = { .threads = 2 }, .handed_over = handed_over };
-    struct cv_error err = CV_ERROR_INIT;
-    uint8_t old[CV_GENID_BYTES], new[CV_GENID_BYTES];
-    struct cv_guest g = { 0 };
-    struct one_host w;
-    uint32_t domid = 0;
-
-    one_host_begin(&w, NULL);
-    one_host_lines(&w, "ms_vm_genid = 'generate'\n");
-    ck_assert_msg(one_host_create(&w, &g, &err) == 0, "%s", err.text);
-    struct fake_domain *d = w.host->dom[g.domid];
-    ck_assert_int_eq(cv_genid_parse(d->spec.genid, old, &err), 0);
-    const uint64_t pfn = 7;
-    memset(d->there, true, 16); /* as if its firmware had run */
-    memset(d->ram[pfn], 0xa5, sizeof d->ram[pfn]);
-    d->genid_at = pfn * CV_PAGE_SIZE + (straddles ? 4090 : 0x120);
-    cv_guest_dispose(&g);
-    ck_assert_msg(save(&w, false, CV_SAVE_DESTROY, 1, &err) == 0, "%s", emu_text(&err));
-    memcpy(ram, d->ram, sizeof ram);
-    uint64_t at = d->genid_at;
-    reap();
-
-    int fd = open(w.image, O_RDONLY | O_CLOEXEC);
-    int rc = cv_restore_from(&w.host->base, fd, &o, NULL, &domid, NULL, &err);
-    close(fd);
-    if (straddles) {
-        ck_assert_int_lt(rc, 0);
-        ck_assert_msg(strstr(err.text, "VM generation ID") != NULL, "%s", err.text);
-    } else {
-        ck_assert_msg(rc == 0, "%s", err.text);
-        d = w.host->dom[domid];
-        ck_assert_int_eq(cv_genid_parse(d->spec.genid, new, &err), 0);
-        ck_assert_int_eq(memcmp(old, new, sizeof new) == 0, handed_over);
-        if (!handed_over)
-            memcpy(ram[pfn] + at % CV_PAGE_SIZE, new, sizeof new);
-        ck_assert_mem_eq(ram[pfn], d->ram[pfn], CV_PAGE_SIZE);
-        one_host_destroy(&w);
-    }
-    reap();
-    one_host_is_bare(&w);
-    one_host_end(&w);
-}
-END_TEST
 
 START_TEST(restore_leaves_nothing_behind)
 {
@@ -586,7 +535,6 @@ int main(void)
 
     tcase_set_timeout(t, 200);
     tcase_add_loop_test(t, save_leaves_the_guest_running, 0, 8);
-    tcase_add_loop_test(t, a_restored_guest_has_another_generation_id, 0, 3);
     tcase_add_test(t, restore_leaves_nothing_behind);
     tcase_add_test(t, cancelled_while_a_step_is_under_way);
     tcase_add_test(t, reports_are_documented);
